@@ -1,0 +1,129 @@
+"""Model bundles on disk: plain files with a checksum list, never a pickle (design: `MODELS/{stage}/`).
+
+A bundle is written beside its final place and renamed, so a reader sees the old one or the new one, whole.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from meteo_ray.errors import UsageError
+from meteo_ray.labels import Vocabulary, differences, load_vocabulary
+
+WEIGHTS, CONFIG, LABELS = "weights.safetensors", "config.json", "labels.yaml"
+CALIBRATION, METRICS, SUMS = "calibration.json", "metrics.json", "SHA256SUMS"
+
+# Raised by one whenever a file of the bundle changes its meaning.
+BUNDLE_VERSION = 1
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[Path]:
+    """Give a scratch folder to fill; on success add SHA256SUMS and swap it in for `folder`."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        yield scratch
+        _write_sums(scratch)
+        replace_folder(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def replace_folder(scratch: Path, folder: Path) -> None:
+    """Rename `scratch` to `folder`; what stood there is removed only after the new one is in place."""
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    if folder.exists():
+        folder.rename(old)
+    scratch.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_json(path: Path, document: Any) -> None:
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n", "utf-8")
+
+
+def check(folder: Path, stage: str) -> str:
+    """Verify that a bundle is whole and unchanged; its version string (12 hex digits) comes back.
+
+    Raises:
+        UsageError: naming the missing file, or the file whose sum differs with both sums.
+    """
+    sums_path = folder / SUMS
+    if not sums_path.is_file():
+        raise UsageError(f"{folder}: no {stage} model here ({SUMS} is missing); train it with jobs/train_{stage}.py")
+    for line in sums_path.read_text("utf-8").splitlines():
+        expected, _, name = line.partition("  ")
+        path = folder / name
+        if not path.is_file():
+            raise UsageError(f"{path}: missing from the {stage} model; copy the whole folder again")
+        actual = _sha256(path)
+        if actual != expected:
+            raise UsageError(f"{path}: damaged: sha256 is {actual[:16]}..., {SUMS} says {expected[:16]}...")
+    return _sha256(sums_path)[:12]
+
+
+def read_config(folder: Path, stage: str) -> dict[str, Any]:
+    """The bundle's config.json. Raises UsageError when it was written for another stage or a newer version."""
+    config = read_json(folder / CONFIG)
+    if config.get("stage") != stage:
+        raise UsageError(f"{folder}: this is a {config.get('stage')!r} model, wanted {stage!r}")
+    if config.get("bundle_version", 0) > BUNDLE_VERSION:
+        raise UsageError(
+            f"{folder}: written by a newer meteo_ray (bundle version {config['bundle_version']}, "
+            f"this one reads up to {BUNDLE_VERSION}); update meteo_ray"
+        )
+    return config
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return document
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot read: {error}") from None
+
+
+def read_labels(folder: Path, vocabulary: Vocabulary | None = None) -> Vocabulary:
+    """The vocabulary that the bundle was trained with; refused when it differs from the caller's."""
+    trained = load_vocabulary(folder / LABELS)
+    if vocabulary is not None:
+        problems = differences(vocabulary.element_ids, trained.element_ids)
+        if problems:
+            raise UsageError.of_problems(f"{folder}: trained with other element labels:", problems)
+    return trained
+
+
+def read_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The tensors of weights.safetensors on the CPU. Raises UsageError on damage or NaN."""
+    path = folder / WEIGHTS
+    try:
+        tensors: dict[str, torch.Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"{path}: cannot read the weights: {error}") from None
+    broken = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        raise UsageError(f"{path}: {len(broken)} tensors hold NaN or infinity, first {broken[0]}; train again")
+    return tensors
+
+
+def _write_sums(folder: Path) -> None:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
+    lines = [f"{_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    (folder / SUMS).write_text("".join(lines), "utf-8")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

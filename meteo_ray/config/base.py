@@ -1,0 +1,172 @@
+"""How a job's config is read; the configs themselves stand beside this file, one module a job family.
+
+Every job reads `--config FILE.yaml`, then the environment (METEO_RAY_DATA, METEO_RAY_MODELS), then its flags; nested
+values are dotted flags (`--training.batch-size 16`). Relative paths in the file mean relative to the file, because
+Ray's workers run in folders of their own.
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    CliSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from meteo_ray.errors import UsageError
+
+
+class Section(BaseModel):
+    """A named group of values inside a job's config. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True)
+
+
+class JobConfig(BaseSettings):
+    """Base of every job's config; subclasses only declare fields."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        env_prefix="METEO_RAY_",
+        use_attribute_docstrings=True,
+        validate_default=True,
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
+        cli_enforce_required=False,
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings
+
+    def save(self, path: Path) -> None:
+        """Write the merged config as YAML, so that `--config` on that file repeats the run."""
+        path.write_text(yaml.safe_dump(self.model_dump(mode="json"), allow_unicode=True, sort_keys=False), "utf-8")
+
+    def with_values(self, **changes: Any) -> Self:
+        """A validated copy with dotted or plain names replaced, as a sweep's trial needs it."""
+        document = self.model_dump()
+        for name, value in changes.items():
+            _set_dotted(document, name, value)
+        return type(self)(**document)
+
+
+Job = TypeVar("Job", bound=JobConfig)
+
+
+def parse_config(job: type[Job], argv: Sequence[str] | None = None, description: str = "") -> Job:
+    """Read a job's config from `argv` (default: the process's), the environment and the file behind `--config`.
+
+    Raises:
+        UsageError: naming every wrong key or value. `--help` and unknown flags leave through SystemExit (0 and 2).
+    """
+    arguments, config_path = _take_config_flag(list(sys.argv[1:] if argv is None else argv))
+    from_file = _read_config_file(job, config_path) if config_path else {}
+
+    class Parsed(job):  # type: ignore[valid-type, misc]
+        """Carries this call's file values; a subclass, so that no global state is touched."""
+
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *args: Any, **sources: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            file_source = type(sources["init_settings"])(settings_cls, init_kwargs=from_file)
+            return sources["init_settings"], sources["env_settings"], file_source
+
+    Parsed.__doc__ = f"{description or job.__doc__}\n\n--config FILE.yaml gives any of these values; a flag beats it."
+    source: CliSettingsSource = CliSettingsSource(Parsed, cli_prog_name=Path(sys.argv[0]).name)
+    try:
+        parsed = Parsed(_cli_settings_source=source(args=arguments))
+    except ValidationError as error:
+        problems = [_problem(entry, config_path) for entry in error.errors()]
+        raise UsageError.of_problems("the config cannot be used:", problems) from None
+    except SettingsError as error:
+        raise UsageError(f"the config cannot be used: {error}") from None
+    return job.model_construct(parsed.model_fields_set, **dict(parsed))
+
+
+def _take_config_flag(arguments: list[str]) -> tuple[list[str], Path | None]:
+    for position, argument in enumerate(arguments):
+        if argument == "--config":
+            if position + 1 == len(arguments):
+                raise UsageError("--config needs a file: --config FILE.yaml")
+            return arguments[:position] + arguments[position + 2 :], Path(arguments[position + 1])
+        if argument.startswith("--config="):
+            return arguments[:position] + arguments[position + 1 :], Path(argument.removeprefix("--config="))
+    return arguments, None
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads 1e-3 as a number, which YAML 1.1 takes for a string."""
+
+
+_Loader.yaml_implicit_resolvers = {k: list(v) for k, v in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)
+
+
+def _read_config_file(job: type[JobConfig], path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--config {path}: cannot read the file: {error}") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"--config {path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise UsageError(f"--config {path}: expected `name: value` lines, found {type(document).__name__}")
+    document = {str(key): value for key, value in document.items()}
+    for field in _path_fields(job):
+        value = document.get(field)
+        if isinstance(value, str) and "://" not in value:
+            document[field] = str((path.resolve().parent / value).resolve())
+    return document
+
+
+def _path_fields(job: type[BaseModel]) -> Iterator[str]:
+    for name, field in job.model_fields.items():
+        if field.annotation is Path or Path in get_args(field.annotation):
+            yield name
+
+
+def _problem(entry: Any, config_path: Path | None) -> str:
+    name = ".".join(str(part) for part in entry["loc"])
+    where = f" (in {config_path} or a flag)" if config_path else ""
+    given = "" if entry["type"] in ("missing", "extra_forbidden") else f", got {entry['input']!r}"
+    if entry["type"] == "extra_forbidden":
+        return f"{name}: no such setting{where}"
+    if entry["type"] == "missing":
+        return f"--{name.replace('_', '-')} is required"
+    return f"{name}: {entry['msg']}{given}{where}"
+
+
+def _set_dotted(document: dict[str, Any], name: str, value: Any) -> None:
+    *parents, leaf = name.split(".")
+    for parent in parents:
+        if not isinstance(document.get(parent), dict):
+            raise KeyError(name)
+        document = document[parent]
+    if leaf not in document:
+        raise KeyError(name)
+    document[leaf] = value

@@ -1,0 +1,64 @@
+"""Column names, status values and Arrow schemas of the files that outsiders read. Nothing else defines them."""
+
+import pyarrow as pa
+
+# Raised by one whenever a column of the predictions changes its name, type or meaning.
+SCHEMA_VERSION = 1
+
+OK = "ok"  # judged; a file that the gate turns away is also `ok`, with is_meteo false
+REJECTED = "rejected"  # readable, but outside what the system takes (format, size, aspect, place)
+ERROR = "error"  # could not be read
+STATUSES = (OK, REJECTED, ERROR)
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+SPLITS = (TRAIN, VALIDATION, TEST)
+
+SCORED_ID = pa.struct([("id", pa.string()), ("score", pa.float32())])
+
+INDEX = pa.schema(
+    [
+        ("image_id", pa.string()),  # first 16 hex digits of sha256(relative path): stable across runs and machines
+        ("path", pa.string()),  # relative to the data folder, with forward slashes
+        ("sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("format", pa.string()),
+        ("is_meteo", pa.bool_()),
+        ("elements", pa.list_(pa.string())),  # null: not known; []: none
+        ("product", pa.string()),
+        ("split", pa.string()),
+        ("source", pa.string()),
+        ("time", pa.timestamp("s")),
+        ("perceptual_hash", pa.string()),
+        ("duplicate_group", pa.int32()),  # rows with one number never stand in two splits
+        ("extra", pa.string()),  # the row's further keys as one JSON object
+    ]
+)
+
+INDEX_REJECTED = pa.schema([("path", pa.string()), ("reason", pa.string())])
+
+PREDICTIONS = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("path", pa.string()),
+        ("sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("is_meteo", pa.bool_()),
+        ("gate_score", pa.float32()),
+        ("elements", pa.list_(SCORED_ID)),
+        ("element_sequence", pa.list_(pa.string())),
+        ("product", pa.string()),
+        ("product_score", pa.float32()),
+        ("product_top", pa.list_(SCORED_ID)),
+        ("model_version", pa.string()),
+        ("schema_version", pa.int32()),
+    ]
+)
+
+# What each stage's predictor adds to a batch; the cascade and the evaluation read these and no others.
+GATE_COLUMNS = ("is_meteo", "gate_score")
+ELEMENTS_COLUMNS = ("elements", "element_sequence")
+PRODUCTS_COLUMNS = ("product", "product_score", "product_top")

@@ -1,0 +1,141 @@
+"""What a task tells the training loop. The loop knows nothing else about gates, charts, stations or radars.
+
+A stage added later is a subclass of `Task` in its own folder, and no line in this package changes. Tasks never import
+Ray: they hand over Arrow tables and plain callables, and the loop decides where those run.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import nn
+
+from meteo_ray.predictor import Batch
+
+Prepare = Callable[[Batch], Batch]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of epochs with its own set of trained parameters.
+
+    `learning_rates` maps a parameter group's name to its peak rate. A group that is not named is frozen: no gradient,
+    and its normalisation layers keep their statistics.
+    """
+
+    name: str
+    epochs: int
+    learning_rates: Mapping[str, float]
+    warmup_epochs: float = 0.0
+    minimum_learning_rate: float = 1e-6
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands when a loss is computed; schedules such as teacher forcing read it.
+
+    `epoch` counts from 0 over all phases, `step` over all optimiser steps, `fraction` is step / all steps in [0, 1).
+    """
+
+    epoch: int
+    step: int
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A mean over the micro-batch to be differentiated, and its parts for the log (already detached)."""
+
+    total: torch.Tensor
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What the last epoch taught about single rows; `Task.order` may draw hard ones more often.
+
+    `row_loss` is float32 `(rows,)`, NaN where a row has not been seen yet.
+    """
+
+    row_loss: np.ndarray
+
+
+class Task(ABC):
+    """One trainable stage."""
+
+    name: ClassVar[str]
+    watch: ClassVar[str]
+    """The validation metric that early stopping and the best checkpoint follow; higher is better."""
+
+    # -- data: decided on small tables, prepared by CPU workers ------------------------------------------------------
+
+    @abstractmethod
+    def rows(self, index: pa.Table, split: str) -> pa.Table:
+        """The rows of one split that this task can use. Raises UsageError when there are none."""
+
+    @abstractmethod
+    def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> np.ndarray:
+        """Positions in `rows` to draw in this epoch, int64 `(draws,)`. A pure function of its arguments and a seed."""
+
+    @abstractmethod
+    def prepare(self, split: str, epoch: int) -> Prepare:
+        """A picklable callable that CPU workers apply to batches of rows: paths in, arrays out.
+
+        It keeps the row count and adds `ok` (bool); the loop leaves out rows that are not ok and counts them.
+        """
+
+    @abstractmethod
+    def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Prepared numpy rows -> CPU tensors (padding, tokenising); images stay uint8 until they are on the device."""
+
+    # -- model ---------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """The module to train, on the CPU, initialised (pre-trained weights included)."""
+
+    @abstractmethod
+    def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
+        """Named groups that phases refer to; together they hold every parameter that may be trained."""
+
+    @abstractmethod
+    def phases(self) -> list[Phase]: ...
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: dict[str, torch.Tensor], progress: Progress) -> Loss:
+        """Mean loss of a micro-batch on the device. Called under autocast; losses that need float32 cast themselves."""
+
+    # -- validation and result -----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def outputs(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> Batch:
+        """What validation collects of one batch (model in eval mode, no gradient); concatenated over the split."""
+
+    @abstractmethod
+    def metrics(self, outputs: Batch) -> dict[str, float]:
+        """Metrics of a whole split's outputs; `self.watch` is among them."""
+
+    @abstractmethod
+    def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
+        """Write the bundle's files except SHA256SUMS and metrics.json into `folder`; return the metrics to record.
+
+        `outputs` are the best model's on the validation split: thresholds and calibration are fitted on them.
+        """
+
+    # -- optional --------------------------------------------------------------------------------------------------------
+
+    def row_losses(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> np.ndarray | None:
+        """Per-row difficulty of a training batch, float32 `(batch,)`, for `Feedback`; None when not wanted."""
+        return None
+
+    def state(self, model: nn.Module) -> dict[str, torch.Tensor]:
+        """The tensors that a checkpoint holds; adapters override it to leave the frozen base out."""
+        return model.state_dict()
+
+    def load_state(self, model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+        model.load_state_dict(state)
