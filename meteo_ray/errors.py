@@ -1,8 +1,8 @@
 """The errors that a user can act on; everything else is a defect and keeps its traceback.
 
-    MeteoRayError            any of them: one message, an exit status
-    ├── UsageError           2: wrong flag, config value, path, label file or model folder
-    └── TooManyBadRows       3: the job finished, and more inputs were bad than `--max-bad` allows
+MeteoRayError            any of them: one message, an exit status
+├── UsageError           2: wrong flag, config value, path, label file or model folder
+└── TooManyBadRows       3: the job finished, and more inputs were bad than `--max-bad` allows
 """
 
 from collections.abc import Sequence

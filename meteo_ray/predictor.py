@@ -6,10 +6,7 @@ Evaluation, the archive job and the tests all call this one object, so a number 
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-import numpy as np
-
-Batch = dict[str, np.ndarray]
-"""Column name -> array whose first axis is the row. Object arrays carry strings, lists and None."""
+from meteo_ray.schema import Batch
 
 
 class Predictor(Protocol):

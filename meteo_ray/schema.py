@@ -1,6 +1,10 @@
 """Column names, status values and Arrow schemas of the files that outsiders read. Nothing else defines them."""
 
+import numpy as np
 import pyarrow as pa
+
+Batch = dict[str, np.ndarray]
+"""Rows on their way: column name -> array whose first axis is the row; object arrays carry strings, lists and None."""
 
 # Raised by one whenever a column of the predictions changes its name, type or meaning.
 SCHEMA_VERSION = 1
