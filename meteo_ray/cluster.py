@@ -4,6 +4,7 @@ import logging
 import os
 
 import ray
+import ray.data
 
 # Ray Data's bars rewrite their line; without a terminal they become thousands of lines in the job's log.
 _ENVIRONMENT = {

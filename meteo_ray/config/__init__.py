@@ -1,4 +1,4 @@
-"""One typed config per job: defaults < YAML file < environment < flags; a wrong key or value fails before Ray starts."""
+"""One typed config per job: defaults < YAML file < environment < flags; what is wrong fails before Ray starts."""
 
 from meteo_ray.config.base import JobConfig, Section, parse_config
 

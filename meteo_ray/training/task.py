@@ -127,7 +127,7 @@ class Task(ABC):
         `outputs` are the best model's on the validation split: thresholds and calibration are fitted on them.
         """
 
-    # -- optional --------------------------------------------------------------------------------------------------------
+    # -- optional ---------------------------------------------------------------------------------------------------
 
     def row_losses(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> np.ndarray | None:
         """Per-row difficulty of a training batch, float32 `(batch,)`, for `Feedback`; None when not wanted."""
