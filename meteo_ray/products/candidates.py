@@ -1,0 +1,80 @@
+"""Which products are worth asking about, given the elements that a chart shows (R32, R33)."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from meteo_ray.labels import Vocabulary
+
+MINIMUM_MATCH = 0.5  # R32
+HARD_NEGATIVE_JACCARD = (0.3, 0.8)  # R33, both ends included
+
+
+def match(detected: Collection[str], required: Collection[str]) -> float:
+    """The share of a product's required elements that were detected, `|detected & required| / |required|` (R32)."""
+    wanted = set(required)
+    return len(wanted & set(detected)) / len(wanted)
+
+
+def jaccard(first: Collection[str], second: Collection[str]) -> float:
+    """Overlap of two element sets, `|first & second| / |first | second|`; two empty sets are equal (1.0)."""
+    union = set(first) | set(second)
+    return len(set(first) & set(second)) / len(union) if union else 1.0
+
+
+def candidates(elements: Collection[str], vocabulary: Vocabulary, minimum_match: float = MINIMUM_MATCH) -> list[str]:
+    """Ids of the products whose elements match at least `minimum_match`, best match first, then vocabulary order.
+
+    Never empty: when no product matches, every product is a candidate.
+    """
+    matches = {product.id: match(elements, product.elements) for product in vocabulary.products}
+    kept = [product_id for product_id, share in matches.items() if share >= minimum_match]
+    return sorted(kept, key=lambda product_id: -matches[product_id]) or list(matches)
+
+
+def hard_negatives(product_id: str, vocabulary: Vocabulary) -> list[str]:
+    """Ids of the other products whose element sets overlap the given one's with a Jaccard index of 0.3 to 0.8 (R33)."""
+    lowest, highest = HARD_NEGATIVE_JACCARD
+    own = vocabulary.product_by_id[product_id].elements
+    return [
+        product.id
+        for product in vocabulary.products
+        if product.id != product_id and lowest <= jaccard(own, product.elements) <= highest
+    ]
+
+
+def training_candidates(
+    product_id: str,
+    elements: Collection[str],
+    vocabulary: Vocabulary,
+    maximum: int,
+    rng: np.random.Generator,
+    minimum_match: float = MINIMUM_MATCH,
+) -> list[str]:
+    """At most `maximum` product ids in random order: the right one, matching ones and hard negatives.
+
+    The right product is always among them, so that the answer can always be given. When there are too many others,
+    matching products and hard negatives have the same chance to stay.
+    """
+    others = set(candidates(elements, vocabulary, minimum_match)) | set(hard_negatives(product_id, vocabulary))
+    others.discard(product_id)
+    pool = [other for other in vocabulary.product_ids if other in others]
+    drawn = rng.permutation(len(pool))[: maximum - 1]
+    chosen = [product_id, *(pool[position] for position in drawn)]
+    return [chosen[position] for position in rng.permutation(len(chosen))]
+
+
+def perturb(elements: Sequence[str], vocabulary: Vocabulary, share: float, rng: np.random.Generator) -> list[str]:
+    """What an imperfect detector might have reported: with chance `share`, one element too few or one too many.
+
+    Both faults are equally likely; a lone element is never dropped, because an empty list tells the model nothing.
+    """
+    reported = list(elements)
+    if rng.random() >= share:
+        return reported
+    absent = [element_id for element_id in vocabulary.element_ids if element_id not in reported]
+    if len(reported) > 1 and rng.random() < 0.5:
+        del reported[rng.integers(len(reported))]
+    elif absent:
+        reported.append(absent[rng.integers(len(absent))])
+    return reported
