@@ -49,10 +49,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Loss:
-    """A mean over the micro-batch to be differentiated, and its parts for the log (already detached)."""
+    """A mean over the micro-batch to be differentiated, its parts for the log, and (optionally) each row's difficulty.
+
+    `parts` and `rows`, float32 `(batch,)`, are detached. `rows` ends up in `Feedback.row_loss`.
+    """
 
     total: torch.Tensor
-    parts: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    rows: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -128,10 +132,6 @@ class Task(ABC):
         """
 
     # -- optional ---------------------------------------------------------------------------------------------------
-
-    def row_losses(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> np.ndarray | None:
-        """Per-row difficulty of a training batch, float32 `(batch,)`, for `Feedback`; None when not wanted."""
-        return None
 
     def state(self, model: nn.Module) -> dict[str, torch.Tensor]:
         """The tensors that a checkpoint holds; adapters override it to leave the frozen base out."""
