@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.imaging.augment import Augmentation, load_logos
@@ -116,8 +117,6 @@ def _check_unchanged(path: str, actual: str, expected: str) -> None:
 
 def _store(path: Path, pixels: np.ndarray, record: dict[str, Any]) -> None:
     """PNG, so that a person can look at the cache; level 1, because reading matters more than size."""
-    from PIL.PngImagePlugin import PngInfo
-
     path.parent.mkdir(parents=True, exist_ok=True)
     information = PngInfo()
     information.add_itxt("augmented", json.dumps(record, ensure_ascii=False))

@@ -1,0 +1,76 @@
+"""What a run needs to go on where it stopped: three plain files, no pickle.
+
+model.safetensors, optimizer.safetensors (its tensors under `state.{parameter}.{name}`) and run.json. The generators
+are not saved: they are seeded from (seed, epoch) at every epoch's start, and checkpoints lie between epochs.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+MODEL, OPTIMIZER, RUN = "model.safetensors", "optimizer.safetensors", "run.json"
+
+
+@dataclass
+class RunState:
+    """Where a run stands after `epochs_done` epochs."""
+
+    epochs_done: int = 0
+    steps_done: int = 0
+    best_metric: float | None = None
+    best_epoch: int | None = None
+    epochs_without_gain: int = 0
+    micro_batch: int | None = None
+    finished: bool = False
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save(
+    folder: Path,
+    model: dict[str, torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    state: RunState,
+    row_loss: np.ndarray | None,
+) -> None:
+    """Write a checkpoint into an existing folder. `row_loss` is `Feedback.row_loss`, float32 `(rows,)`."""
+    save_file(_plain(model), folder / MODEL)
+    tensors = {
+        f"state.{parameter}.{name}": value
+        for parameter, entries in optimizer.state_dict()["state"].items()
+        for name, value in entries.items()
+        if isinstance(value, torch.Tensor)
+    }
+    if row_loss is not None:
+        tensors["row_loss"] = torch.from_numpy(row_loss)
+    save_file(_plain(tensors), folder / OPTIMIZER)
+    (folder / RUN).write_text(json.dumps(asdict(state), indent=2), "utf-8")
+
+
+def load_model(folder: Path) -> dict[str, torch.Tensor]:
+    tensors: dict[str, torch.Tensor] = load_file(folder / MODEL)
+    return tensors
+
+
+def load_run(folder: Path, optimizer: torch.optim.Optimizer) -> tuple[RunState, np.ndarray | None]:
+    """Restore the optimizer in place; the run's state and `row_loss` come back."""
+    tensors = load_file(folder / OPTIMIZER)
+    row_loss = tensors.pop("row_loss", None)
+    entries: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in tensors.items():
+        _, parameter, name = key.split(".", 2)
+        entries.setdefault(int(parameter), {})[name] = tensor
+    document = optimizer.state_dict()
+    document["state"] = entries
+    optimizer.load_state_dict(document)
+    state = RunState(**json.loads((folder / RUN).read_text("utf-8")))
+    return state, None if row_loss is None else row_loss.numpy()
+
+
+def _plain(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Contiguous CPU copies: safetensors refuses shared memory, such as tied embeddings have."""
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
