@@ -1,0 +1,116 @@
+"""The ResNet encoders that gate and elements share, and the step from uint8 pixels to what they read.
+
+Weights come from this machine only (design, decision 8): nothing is fetched at run time.
+"""
+
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models import get_model, get_model_weights
+
+from meteo_ray.errors import UsageError
+
+NAMES = ("resnet18", "resnet50")
+
+# Per-channel statistics of ImageNet's RGB values in [0, 1], as every published ResNet weight file expects.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+
+
+def resnet(name: str, init: str = "none") -> nn.Module:
+    """A torchvision ResNet without its classifier: `(batch, 3, height, width)` -> pooled `(batch, output_features)`.
+
+    Args:
+        name: "resnet18" (512 output features) or "resnet50" (2048).
+        init: "none" (random), "imagenet" (the file in torch's local cache), or the path of a weight file or of a
+            folder that holds one; torchvision's and timm's key names are read, and those of our own bundles.
+
+    Raises:
+        UsageError: unknown name, or weights that are absent, damaged or made for another network.
+    """
+    if name not in NAMES:
+        raise UsageError(f"unknown backbone {name!r}; known: {', '.join(NAMES)}")
+    model: nn.Module = get_model(name, weights=None)
+    features: int = model.fc.in_features
+    model.fc = nn.Identity()
+    model.output_features = features
+    if init == "imagenet":
+        _load(model, _imagenet_file(name))
+    elif init != "none":
+        _load(model, _weight_file(Path(init)))
+    return model
+
+
+def to_float(images: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    """uint8 `(batch, height, width, 3)` -> float32 `(batch, 3, height, width)`, normalised, in channels_last order.
+
+    The permutation alone gives channels_last strides, so no pixel is moved. With `size` (width, height) the images are
+    reduced by area interpolation, which is the exact mean over every source pixel and so keeps thin isolines visible.
+    """
+    pixels = images.permute(0, 3, 1, 2).to(torch.float32)
+    if size is not None and (pixels.shape[3], pixels.shape[2]) != tuple(size):
+        pixels = F.interpolate(pixels, size=(size[1], size[0]), mode="area")
+    mean = pixels.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1) * 255
+    std = pixels.new_tensor(IMAGENET_STD).view(1, 3, 1, 1) * 255
+    return (pixels - mean) / std
+
+
+def _imagenet_file(name: str) -> Path:
+    """The cached ImageNet weights of a network, the newest published set first."""
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    published = [weights.url.rpartition("/")[2] for weights in get_model_weights(name)]
+    for file_name in reversed(published):
+        if (folder / file_name).is_file():
+            return folder / file_name
+    raise UsageError(
+        f"init imagenet: no weights of {name} on this machine; put {' or '.join(published)} "
+        f"(from download.pytorch.org/models) into {folder}, or give the file's path as init, or use init none"
+    )
+
+
+def _weight_file(path: Path) -> Path:
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise UsageError(f"init {path}: no such file or folder; expected none, imagenet or a path to ResNet weights")
+    found = sorted(file for file in path.iterdir() if file.suffix in WEIGHT_SUFFIXES)
+    if len(found) != 1:
+        names = ", ".join(file.name for file in found) or "nothing"
+        raise UsageError(f"init {path}: expected one weight file ({' '.join(WEIGHT_SUFFIXES)}), found {names}")
+    return found[0]
+
+
+def _load(model: nn.Module, path: Path) -> None:
+    """Copy a weight file into the model, its classifier left out; UsageError when a tensor does not fit."""
+    wanted = model.state_dict()
+    given = {key.removeprefix("backbone."): tensor for key, tensor in _read(path).items()}
+    problems = [f"missing: {key}" for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
+    problems += [
+        f"{key}: {tuple(given[key].shape)} in the file, {tuple(tensor.shape)} wanted"
+        for key, tensor in wanted.items()
+        if key in given and given[key].shape != tensor.shape
+    ]
+    if problems:
+        raise UsageError.of_problems(f"{path}: not the weights of this ResNet:", problems, limit=5)
+    model.load_state_dict({key: given.get(key, tensor) for key, tensor in wanted.items()})
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """Tensors by name; a pickle is read with `weights_only=True`, so it cannot run code."""
+    try:
+        if path.suffix == ".safetensors":
+            tensors: dict[str, Tensor] = load_file(path)
+        else:
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
+        raise UsageError(f"{path}: cannot read the weights: {' '.join(str(error).split())[:300]}") from None
+    if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
+        raise UsageError(f"{path}: expected a plain dictionary of tensors (a state_dict)")
+    return tensors
