@@ -66,3 +66,8 @@ PREDICTIONS = pa.schema(
 GATE_COLUMNS = ("is_meteo", "gate_score")
 ELEMENTS_COLUMNS = ("elements", "element_sequence")
 PRODUCTS_COLUMNS = ("product", "product_score", "product_top")
+
+
+def concatenate(parts: list[Batch]) -> Batch:
+    """Batches of equal columns, joined along the rows."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}

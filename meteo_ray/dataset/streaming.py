@@ -8,7 +8,6 @@ import math
 import os
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import pyarrow as pa
 import ray.data
 from ray.data import TaskPoolStrategy
@@ -67,8 +66,3 @@ def _only_ok(batch: Batch) -> Batch:
     if ok.all():
         return batch
     return {name: column[ok] for name, column in batch.items()}
-
-
-def concatenate(parts: list[Batch]) -> Batch:
-    """Batches of equal columns, joined along the rows."""
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}

@@ -5,6 +5,7 @@ are not saved: they are seeded from (seed, epoch) at every epoch's start, and ch
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,13 @@ def save(
         tensors["row_loss"] = torch.from_numpy(row_loss)
     save_file(_plain(tensors), folder / OPTIMIZER)
     (folder / RUN).write_text(json.dumps(asdict(state), indent=2), "utf-8")
+
+
+def save_model(folder: Path, model: dict[str, torch.Tensor]) -> None:
+    """Only the weights, written beside and renamed: a kill leaves the previous ones."""
+    scratch = folder / f".{MODEL}.new"
+    save_file(_plain(model), scratch)
+    os.replace(scratch, folder / MODEL)
 
 
 def load_model(folder: Path) -> dict[str, torch.Tensor]:

@@ -1,0 +1,187 @@
+"""A task on Ray Train: everything is checked first, then one run folder, one TorchTrainer, one model bundle.
+
+The run's name is a digest of its config and data, so the same command goes on where it was killed, and a changed one
+starts anew. Runs live in MODELS/runs/NAME/ (config.yaml, versions.json, metrics.jsonl, tensorboard/, best/, Ray's
+checkpoints), the result in MODELS/STAGE/.
+"""
+
+import hashlib
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import ray
+import ray.train
+from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+
+from meteo_ray import bundle, cluster
+from meteo_ray.config.training import LoopSettings, TrainingJob
+from meteo_ray.dataset.index import read_index
+from meteo_ray.dataset.streaming import stream
+from meteo_ray.errors import UsageError
+from meteo_ray.labels import Vocabulary, load_vocabulary
+from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.training.device import pick_device
+from meteo_ray.training.loop import TrainingRun
+from meteo_ray.training.task import Task
+from meteo_ray.versions import versions
+
+logger = logging.getLogger("meteo_ray")
+
+# What a run's result does not depend on, so that moving folders or asking for more workers does not start it anew.
+_NOT_IN_DIGEST = {"models": True, "cache": True, "fresh": True, "data": True}
+
+
+@dataclass(frozen=True)
+class TaskInputs:
+    """What a task is made from: the folders and the vocabulary, all checked."""
+
+    data: Path
+    models: Path
+    cache: Path
+    index: pa.Table
+    vocabulary: Vocabulary
+
+
+def check_inputs(job: TrainingJob) -> TaskInputs:
+    """Resolve and check a training job's folders. Raises UsageError naming what is missing and what to do."""
+    for name in ("data", "models"):
+        if getattr(job, name) is None:
+            raise UsageError(f"--{name} is required (or set METEO_RAY_{name.upper()})")
+    assert job.data is not None
+    assert job.models is not None
+    data, models = job.data.resolve(), job.models.resolve()
+    index = read_index(data)
+    cache = (job.cache or data / "cache").resolve()
+    return TaskInputs(data, models, cache, index, load_vocabulary(job.labels) if job.labels else load_vocabulary())
+
+
+def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
+    """Train `task`, write its bundle to MODELS/STAGE/ and return the bundle's metrics.
+
+    Raises:
+        UsageError: before Ray starts when a split has no rows for the task; later when training cannot go on.
+    """
+    for split in (TRAIN, VALIDATION):
+        task.rows(inputs.index, split)
+    name = f"{task.name}-{run_digest(job, inputs)}"
+    folder = inputs.models / "runs" / name
+    if job.fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    if (folder / "finished.json").is_file() and _made_by(inputs.models / task.name, name):
+        logger.info("%s: this config was already trained on this data (%s); --fresh trains anew", task.name, folder)
+        return bundle.read_json(inputs.models / task.name / bundle.METRICS)
+    _write_run_folder(folder, job)
+    cluster.connect()
+    _fit(job.training, task, inputs, folder)
+    return bundle.read_json(inputs.models / task.name / bundle.METRICS)
+
+
+def run_digest(job: TrainingJob, inputs: TaskInputs) -> str:
+    """Ten hex digits over the config and the index's content."""
+    document = job.model_dump_json(exclude=_NOT_IN_DIGEST)
+    digest = hashlib.sha256(document.encode())
+    for column in inputs.index.columns:
+        digest.update(str(column.to_pylist()).encode())
+    return digest.hexdigest()[:10]
+
+
+def _made_by(folder: Path, name: str) -> bool:
+    path = folder / bundle.METRICS
+    return path.is_file() and bundle.read_json(path).get("run") == name
+
+
+def _write_run_folder(folder: Path, job: TrainingJob) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    job.save(folder / "config.yaml")
+    bundle.write_json(folder / "versions.json", versions())
+
+
+def _fit(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path) -> None:
+    use_gpu = ray.cluster_resources().get("GPU", 0) > 0 if settings.use_gpu is None else settings.use_gpu
+    _check_resources(settings, use_gpu)
+    trainer = TorchTrainer(
+        partial(_worker, settings=settings, task=task, inputs=inputs, folder=folder),
+        scaling_config=ScalingConfig(num_workers=settings.workers, use_gpu=use_gpu),
+        run_config=RunConfig(
+            name=folder.name,
+            storage_path=str(folder.parent),
+            checkpoint_config=CheckpointConfig(num_to_keep=1),
+            failure_config=FailureConfig(max_failures=2),
+        ),
+    )
+    try:
+        trainer.fit()
+    except ray.train.TrainingFailedError as error:
+        raise _for_people(error) from error
+
+
+def _check_resources(settings: LoopSettings, use_gpu: bool) -> None:
+    """Fail in seconds instead of waiting for ever for hardware that is not there."""
+    resources = ray.cluster_resources()
+    if use_gpu and resources.get("GPU", 0) < settings.workers:
+        raise UsageError(f"{settings.workers} GPUs asked for, the cluster has {resources.get('GPU', 0):.0f}")
+    if resources.get("CPU", 0) < settings.workers + 1:
+        raise UsageError(
+            f"{settings.workers} training workers and one data worker need {settings.workers + 1} CPUs, the cluster "
+            f"has {resources.get('CPU', 0):.0f}; start it with --num-cpus {settings.workers + 1} or more"
+        )
+
+
+def _for_people(error: Exception) -> Exception:
+    """The user's mistake inside a worker's failure, if that is what ended the run; else the failure itself."""
+    failures = getattr(error, "worker_failures", {}).values()
+    for failure in failures:
+        for candidate in (failure, getattr(failure, "cause", None), failure.__cause__):
+            if isinstance(candidate, UsageError):
+                return UsageError(str(candidate))
+    return error
+
+
+def _worker(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path) -> None:
+    """Runs in every training worker; rank 0 also writes the bundle."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+    host = RayHost()
+    batches = partial(stream, workers=settings.data_workers)
+    device = pick_device()
+    finished = TrainingRun(task, inputs.index, settings, folder, host, batches, device).fit()
+    if host.rank != 0:
+        return
+    with bundle.writing(inputs.models / task.name) as scratch:
+        metrics = task.export(finished.model, finished.outputs, scratch)
+        record = {**metrics, "run": folder.name, "best_epoch": finished.best_epoch, "epochs": len(finished.history)}
+        bundle.write_json(scratch / bundle.METRICS, record)
+    bundle.write_json(folder / "finished.json", record)
+
+
+class RayHost:
+    """The loop's host inside a Ray Train worker: checkpoints go through `ray.train.report`."""
+
+    def __init__(self) -> None:
+        context = ray.train.get_context()
+        self.rank, self.world_size = context.get_world_rank(), context.get_world_size()
+
+    def latest_checkpoint(self) -> Path | None:
+        checkpoint = ray.train.get_checkpoint()
+        return None if checkpoint is None else Path(checkpoint.path)
+
+    def report(self, metrics: dict[str, Any], write_checkpoint: Callable[[Path], None]) -> None:
+        if self.rank != 0:
+            ray.train.report(metrics)
+            return
+        with tempfile.TemporaryDirectory(prefix="meteo_ray_") as folder:
+            write_checkpoint(Path(folder))
+            ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
+
+
+def summary_line(stage: str, models: Path, metrics: dict[str, Any], names: tuple[str, ...]) -> str:
+    """One line for the end of a training job: the main validation metrics and where the model is."""
+    values = "  ".join(f"{name} {metrics[name]:.4f}" for name in names if isinstance(metrics.get(name), float))
+    return f"{stage}: {values} (validation)  model: {models / stage}"

@@ -1,0 +1,225 @@
+"""The one training loop. It knows tasks (task.py) and a host that stores checkpoints; it knows neither Ray nor charts.
+
+for every epoch of every phase:  order -> stream -> steps -> validation -> record -> checkpoint
+then:                            best weights -> outputs on validation -> task.export
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import nn
+
+from meteo_ray.config.training import LoopSettings
+from meteo_ray.schema import TRAIN, VALIDATION, Batch
+from meteo_ray.training import checkpoint
+from meteo_ray.training.checkpoint import RunState
+from meteo_ray.training.device import place, seed_everything, set_threads
+from meteo_ray.training.distributed import share_of
+from meteo_ray.training.memory import MemoryGuard
+from meteo_ray.training.record import RunRecord, scalars
+from meteo_ray.training.schedule import Position, learning_rate, locate, total_epochs
+from meteo_ray.training.steps import EpochTotals, Stepper
+from meteo_ray.training.task import Feedback, Prepare, Progress, Task
+from meteo_ray.training.validation import collect_outputs
+
+logger = logging.getLogger("meteo_ray")
+
+Stream = Callable[[pa.Table, Prepare, int], Iterator[Batch]]
+"""(rows, prepare, batch size) -> batches in the rows' order; `dataset.streaming.stream` outside of tests."""
+
+
+class Host(Protocol):
+    """What the loop needs of the place it runs in."""
+
+    rank: int
+    world_size: int
+
+    def latest_checkpoint(self) -> Path | None: ...
+
+    def report(self, metrics: dict[str, Any], write_checkpoint: Callable[[Path], None]) -> None:
+        """Record an epoch; every rank calls it, rank 0's checkpoint is kept. `write_checkpoint` fills a folder."""
+        ...
+
+
+@dataclass
+class Finished:
+    """A run's end: the best epoch's model, its outputs on the validation split, and every epoch's entry."""
+
+    model: nn.Module
+    outputs: Batch
+    history: list[dict[str, Any]]
+    best_epoch: int
+
+
+class TrainingRun:
+    """One task trained on one index; `fit` goes on from the host's latest checkpoint when there is one."""
+
+    def __init__(
+        self,
+        task: Task,
+        index: pa.Table,
+        settings: LoopSettings,
+        folder: Path,
+        host: Host,
+        stream: Stream,
+        device: torch.device,
+    ) -> None:
+        set_threads(settings, device)
+        self.task, self.settings, self.folder, self.host = task, settings, folder, host
+        self.stream, self.device = stream, device
+        self.rows = {split: task.rows(index, split) for split in (TRAIN, VALIDATION)}
+        seed_everything(settings.seed)
+        self.model = place(task.build(), device, settings.compile)
+        self.groups = {
+            name: list(group.parameters()) if isinstance(group, nn.Module) else list(group)
+            for name, group in task.parameter_groups(self.model).items()
+        }
+        self.optimizer = torch.optim.AdamW(
+            [{"params": parameters, "lr": 0.0, "name": name} for name, parameters in self.groups.items()],
+            weight_decay=settings.weight_decay,
+        )
+        self.phases = task.phases()
+        self.state = RunState()
+        self.row_loss = np.full(self.rows[TRAIN].num_rows, np.nan, dtype=np.float32)
+        self.record = RunRecord(folder) if host.rank == 0 else None
+        self._restore()
+        micro_batch = self.state.micro_batch or settings.micro_batch or settings.batch_size
+        self.guard = MemoryGuard(min(micro_batch, settings.batch_size), settings.memory_share, device)
+
+    # -- the whole run ---------------------------------------------------------------------------------------
+
+    def fit(self) -> Finished:
+        """Train until the phases end or patience is out.
+
+        Raises:
+            UsageError: when the loss stops being a number, or not even one row fits into memory.
+        """
+        for epoch in range(self.state.epochs_done, total_epochs(self.phases)):
+            if self.state.finished:
+                break
+            self._epoch(epoch, locate(self.phases, epoch))
+        self.task.load_state(self.model, checkpoint.load_model(self.best_folder))
+        outputs = self._validate()
+        if self.record:
+            self.record.close()
+        return Finished(self.model, outputs, self.state.history, self.state.best_epoch or 0)
+
+    @property
+    def best_folder(self) -> Path:
+        return self.folder / "best"
+
+    def _epoch(self, epoch: int, position: Position) -> None:
+        seed_everything(self.settings.seed, epoch)
+        started = time.monotonic()
+        totals = self._train_epoch(epoch, position)
+        trained_s = time.monotonic() - started
+        metrics = self.task.metrics(self._validate())
+        entry = {
+            "epoch": epoch,
+            "phase": position.phase.name,
+            "steps": self.state.steps_done,
+            **totals.means(),
+            **scalars(metrics, "validation/"),
+            **self.guard.statistics(),
+            "train_seconds": round(trained_s, 2),
+            "validation_seconds": round(time.monotonic() - started - trained_s, 2),
+            "rows_per_second": round(totals.rows / max(trained_s, 1e-9), 2),
+        }
+        self.guard.end_epoch()
+        self._conclude(entry, metrics[self.task.watch], position)
+
+    # -- training --------------------------------------------------------------------------------------------
+
+    def _train_epoch(self, epoch: int, position: Position) -> EpochTotals:
+        self._freeze(position)
+        order = share_of(self._order(epoch), self.host.rank, self.host.world_size)
+        rows = self.rows[TRAIN]
+        rows = rows.append_column("row", pa.array(np.arange(rows.num_rows), pa.int64())).take(order)
+        batch_size = max(1, self.settings.batch_size // self.host.world_size)
+        steps = -(-len(order) // batch_size)
+        stepper = Stepper(
+            self.task, self.model, self.optimizer, self.guard, self.settings, self.device, self.host.world_size
+        )
+        totals = EpochTotals(f"{self.task.name} epoch {epoch + 1}/{total_epochs(self.phases)}", len(order))
+        for step, batch in enumerate(self.stream(rows, self.task.prepare(TRAIN, epoch), batch_size)):
+            self._set_learning_rates(position, step / steps)
+            fraction = (epoch + step / steps) / total_epochs(self.phases)
+            stepper.step(batch, Progress(epoch, self.state.steps_done, fraction), totals, self.row_loss)
+            self.state.steps_done += 1
+        totals.close()
+        if totals.rows < len(order):
+            logger.warning("%d of %d training rows could not be read", len(order) - totals.rows, len(order))
+        return totals
+
+    def _order(self, epoch: int) -> np.ndarray:
+        feedback = None if np.isnan(self.row_loss).all() else Feedback(self.row_loss.copy())
+        return self.task.order(self.rows[TRAIN], epoch, feedback)
+
+    def _freeze(self, position: Position) -> None:
+        """Gradients and batch statistics only where the phase trains."""
+        self.model.train()
+        for name, group in self.task.parameter_groups(self.model).items():
+            trained = name in position.phase.learning_rates
+            for parameter in self.groups[name]:
+                parameter.requires_grad_(trained)
+            if isinstance(group, nn.Module) and not trained:
+                group.eval()
+
+    def _set_learning_rates(self, position: Position, epoch_share: float) -> None:
+        for group in self.optimizer.param_groups:
+            peak = position.phase.learning_rates.get(group["name"], 0.0)
+            group["lr"] = learning_rate(position.phase, peak, position.epochs_done + epoch_share)
+
+    # -- validation, checkpoints -----------------------------------------------------------------------------
+
+    def _validate(self) -> Batch:
+        prepare = self.task.prepare(VALIDATION, 0)
+        batches = self.stream(self.rows[VALIDATION], prepare, self.guard.micro_batch)
+        return collect_outputs(self.task, self.model, batches, self.device, self.settings.precision)
+
+    def _conclude(self, entry: dict[str, Any], watched: float, position: Position) -> None:
+        """Keep the best weights, decide about stopping, record and checkpoint."""
+        state = self.state
+        if state.best_metric is None or watched > state.best_metric:
+            state.best_metric, state.best_epoch, state.epochs_without_gain = watched, entry["epoch"], 0
+            if self.host.rank == 0:
+                self.best_folder.mkdir(parents=True, exist_ok=True)
+                checkpoint.save_model(self.best_folder, self.task.state(self.model))
+        elif position.is_last_phase:
+            state.epochs_without_gain += 1
+        state.epochs_done = int(entry["epoch"]) + 1
+        state.micro_batch = self.guard.micro_batch
+        out_of_patience = 0 < self.settings.patience <= state.epochs_without_gain
+        state.finished = out_of_patience or state.epochs_done == total_epochs(self.phases)
+        state.history.append(entry)
+        if self.record:
+            self.record.epoch(entry)
+        logger.info("%s epoch %d: %s", self.task.name, entry["epoch"] + 1, _headline(entry, self.task.watch))
+        self.host.report({**entry, self.task.watch: watched}, self._write_checkpoint)
+
+    def _write_checkpoint(self, folder: Path) -> None:
+        checkpoint.save(folder, self.task.state(self.model), self.optimizer, self.state, self.row_loss)
+
+    def _restore(self) -> None:
+        folder = self.host.latest_checkpoint()
+        if folder is None:
+            return
+        self.task.load_state(self.model, checkpoint.load_model(folder))
+        self.state, row_loss = checkpoint.load_run(folder, self.optimizer)
+        if row_loss is not None:
+            self.row_loss = row_loss
+        if self.record:
+            self.record.restore(self.state.history)
+        logger.info("%s: going on after epoch %d", self.task.name, self.state.epochs_done)
+
+
+def _headline(entry: dict[str, Any], watch: str) -> str:
+    names: Sequence[str] = ("train/loss", f"validation/{watch}", "rows_per_second")
+    return "  ".join(f"{name} {entry[name]:.4g}" for name in names if name in entry)
