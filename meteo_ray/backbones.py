@@ -3,6 +3,7 @@
 Weights come from this machine only (design, decision 8): nothing is fetched at run time.
 """
 
+import logging
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -14,6 +15,8 @@ from torch.nn import functional as F
 from torchvision.models import get_model, get_model_weights
 
 from meteo_ray.errors import UsageError
+
+logger = logging.getLogger("meteo_ray")
 
 NAMES = ("resnet18", "resnet50")
 
@@ -29,8 +32,9 @@ def resnet(name: str, init: str = "none") -> nn.Module:
 
     Args:
         name: "resnet18" (512 output features) or "resnet50" (2048).
-        init: "none" (random), "imagenet" (the file in torch's local cache), or the path of a weight file or of a
-            folder that holds one; torchvision's and timm's key names are read, and those of our own bundles.
+        init: "none" (random), "imagenet" (the file in torch's local cache), "auto" (see `resolve_init`), or the path
+            of a weight file or of a folder that holds one; torchvision's and timm's key names are read, and those of
+            our own bundles.
 
     Raises:
         UsageError: unknown name, or weights that are absent, damaged or made for another network.
@@ -41,11 +45,24 @@ def resnet(name: str, init: str = "none") -> nn.Module:
     features: int = model.fc.in_features
     model.fc = nn.Identity()
     model.output_features = features
+    init = resolve_init(name, init)
     if init == "imagenet":
         _load(model, _imagenet_file(name))
     elif init != "none":
         _load(model, _weight_file(Path(init)))
     return model
+
+
+def resolve_init(name: str, init: str) -> str:
+    """What "auto" comes to on this machine: "imagenet" where its weights are cached, else "none"; others unchanged."""
+    if init != "auto":
+        return init
+    try:
+        _imagenet_file(name)
+    except UsageError as error:
+        logger.warning("%s starts from random weights and needs more epochs: %s", name, error)
+        return "none"
+    return "imagenet"
 
 
 def to_float(images: Tensor, size: tuple[int, int] | None = None) -> Tensor:
@@ -70,7 +87,7 @@ def _imagenet_file(name: str) -> Path:
         if (folder / file_name).is_file():
             return folder / file_name
     raise UsageError(
-        f"init imagenet: no weights of {name} on this machine; put {' or '.join(published)} "
+        f"no ImageNet weights of {name} on this machine; put {' or '.join(published)} "
         f"(from download.pytorch.org/models) into {folder}, or give the file's path as init, or use init none"
     )
 

@@ -1,0 +1,69 @@
+"""Settings of stage 1, the gate (R10-R14)."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from meteo_ray.config.augment import AugmentConfig
+from meteo_ray.config.base import Section
+from meteo_ray.config.training import LoopSettings, TrainingJob
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+class GateTraining(Section):
+    """What the gate learns from and how; the loop's own settings stand under `training`."""
+
+    init: str = "auto"
+    """First weights of the ResNet-18: auto (ImageNet's where this machine has them, else none), imagenet, none, or the
+    path of a weight file or folder."""
+    input_size: tuple[int, int] = (320, 240)
+    """Width and height that the network reads (R6). Smaller, such as 160x120, trains four times faster on a CPU."""
+
+    bce_share: Share = 0.7
+    """alpha of the loss alpha * BCE + (1 - alpha) * focal (R10)."""
+    focal_gamma: float = Field(2.0, ge=0)
+    """How strongly the focal part turns away from easy rows (R10)."""
+
+    frozen_epochs: int = Field(5, ge=0)
+    """Phase 1: the backbone is frozen (R11). Left out when the backbone starts from random weights."""
+    frozen_head_rate: Rate = 1e-3
+    """Peak learning rate of the head in phase 1."""
+    full_epochs: int = Field(15, gt=0)
+    """Phase 2: everything is trained (R11)."""
+    backbone_rate: Rate = 1e-4
+    """Peak learning rate of the backbone in phase 2."""
+    head_rate: Rate = 1e-3
+    """Peak learning rate of the head in phase 2; of the backbone too when it starts from random weights."""
+    minimum_rate: Rate = 1e-6
+    """Where the cosine of both phases ends."""
+
+    hard_from_epoch: int = Field(2, ge=1)
+    """Epoch, counted from 0, from which hard examples are drawn more often (R12)."""
+    hard_share: Share = 0.2
+    """The rows of highest loss in each class that count as hard."""
+    hard_weight: float = Field(2.0, ge=1)
+    """How many times as often as the others of its class a hard row is drawn; 1 switches this off."""
+
+    skip_ambiguous: bool = True
+    """Leave rows whose labels.jsonl line says "ambiguous": true out of validation and test scores."""
+    augmentation: AugmentConfig = AugmentConfig()
+    """What is done to the images (R5)."""
+
+    @field_validator("input_size")
+    @classmethod
+    def _four_to_three(cls, size: tuple[int, int]) -> tuple[int, int]:
+        width, height = size
+        if width * 3 != height * 4 or not 64 <= width <= 320:
+            raise ValueError(f"{width}x{height} is not 4:3 with a width of 64 to 320 (R6), such as 320,240 or 160,120")
+        return size
+
+
+class TrainGateJob(TrainingJob):
+    """Train the gate: is an image a weather chart?"""
+
+    training: LoopSettings = LoopSettings(batch_size=64)
+    """The training loop."""
+    gate: GateTraining = GateTraining()
+    """The gate."""

@@ -1,0 +1,100 @@
+"""The trained gate at work: pixels in, `is_meteo` and `gate_score` out."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from meteo_ray.gate.bundle import GateCalibration, read_bundle
+from meteo_ray.gate.model import GateModel
+from meteo_ray.imaging.fit import INPUT_SIZE
+from meteo_ray.labels import Vocabulary
+from meteo_ray.schema import Batch
+from meteo_ray.training.device import autocast, pick_device
+
+# 256 images of 320x240 need about 1.5 GB under bfloat16 (the stem's output alone is 256*64*120*160*2 B = 0.6 GB): a
+# fifth of an 8 GB card. A CPU gains nothing from more than a few images at once.
+MICRO_BATCH = {"cuda": 256, "cpu": 16}
+
+
+class GatePredictor:
+    """Stage 1 of the cascade; see `meteo_ray.predictor.Predictor`.
+
+    `threshold` is the one in force; `calibration` holds all that were fitted.
+    """
+
+    def __init__(
+        self,
+        model: GateModel,
+        calibration: GateCalibration,
+        version: str,
+        device: torch.device,
+        threshold: float,
+        precision: str = "auto",
+        compile_model: bool = False,
+        micro_batch: int | None = None,
+    ) -> None:
+        self.calibration, self.version, self.device, self.threshold = calibration, version, device, threshold
+        self.precision, self.micro_batch = precision, micro_batch or MICRO_BATCH[device.type]
+        self.model = model.to(device, memory_format=torch.channels_last).eval()
+        self.padded = compile_model and device.type == "cuda"
+        if self.padded:
+            self.model.compile(dynamic=False)
+
+    @classmethod
+    def load(
+        cls,
+        bundle: Path,
+        device: str | None = None,
+        vocabulary: Vocabulary | None = None,
+        *,
+        threshold: float | None = None,
+        min_recall: float | None = None,
+        min_precision: float | None = None,
+        **options: Any,
+    ) -> Self:
+        """Read a bundle. At most one of threshold, min_recall and min_precision replaces the threshold of best F1.
+
+        `options` are precision ("auto", "bf16", "fp32"), compile_model (GPU only) and micro_batch.
+
+        Raises:
+            UsageError: bundle missing, damaged or of another size; operating point not available.
+        """
+        model, calibration, version = read_bundle(Path(bundle), vocabulary)
+        chosen = calibration.operating_point(threshold, min_recall, min_precision)
+        place = torch.device(device) if device else pick_device()
+        return cls(model, calibration, version, place, chosen, **options)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Judge `batch["image"]`, uint8 `(rows, 240, 320, 3)`.
+
+        Returns:
+            is_meteo (bool) and gate_score (float32, the calibrated probability), each `(rows,)`.
+        """
+        logits = self.logits(batch["image"])
+        if not np.isfinite(logits).all():
+            raise FloatingPointError(f"gate {self.version}: {int((~np.isfinite(logits)).sum())} logits are not numbers")
+        scores = self.calibration.probabilities(logits)
+        return {"is_meteo": scores.astype(np.float64) >= self.threshold, "gate_score": scores}
+
+    @torch.inference_mode()
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Uncalibrated logits float32 `(rows,)` of uint8 `(rows, height, width, 3)`, in micro-batches."""
+        width, height = INPUT_SIZE
+        if images.shape[1:] != (height, width, 3) or images.dtype != np.uint8:
+            raise ValueError(f"expected uint8 (rows, {height}, {width}, 3), got {images.dtype} {images.shape}")
+        found = [self._micro_batch(images[i : i + self.micro_batch]) for i in range(0, len(images), self.micro_batch)]
+        return torch.cat(found).cpu().numpy() if found else np.zeros(0, dtype=np.float32)
+
+    def _micro_batch(self, images: np.ndarray) -> torch.Tensor:
+        """Logits `(rows,)` on the device; nothing waits for the device here, so copies and kernels overlap."""
+        rows = len(images)
+        if self.padded and rows < self.micro_batch:  # a compiled model keeps to one shape
+            images = np.concatenate([images, np.zeros((self.micro_batch - rows, *images.shape[1:]), np.uint8)])
+        pixels = torch.from_numpy(np.array(images))  # a copy: Ray's arrays are read-only
+        if self.device.type == "cuda":
+            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+        with autocast(self.device, self.precision):
+            logits: torch.Tensor = self.model(pixels)
+        return logits[:rows]
