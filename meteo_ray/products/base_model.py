@@ -1,0 +1,167 @@
+"""The Gemma 3 checkpoint that the product stage starts from: found on this machine, checked, loaded (R30)."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from transformers import (
+    AutoProcessor,
+    BitsAndBytesConfig,
+    Gemma3Config,
+    Gemma3ForConditionalGeneration,
+    Gemma3Processor,
+)
+from transformers.utils import logging as transformers_logging
+
+from meteo_ray.errors import UsageError
+
+Quantize = Literal["nf4", "none"]
+
+# Bars of a loader that takes seconds drown the job's own progress lines.
+transformers_logging.disable_progress_bar()
+
+INDEX_FILE, SINGLE_FILE = "model.safetensors.index.json", "model.safetensors"
+FILES = (
+    "config.json",
+    f"{SINGLE_FILE} (or the numbered model-*.safetensors with {INDEX_FILE})",
+    "tokenizer.json, tokenizer_config.json",
+    "processor_config.json, preprocessor_config.json (whichever the checkpoint has)",
+)
+
+
+@dataclass(frozen=True)
+class GemmaBase:
+    """A checkpoint folder with its config, tokenizer and image settings; the weights are read by `load_model`."""
+
+    folder: Path
+    config: Gemma3Config
+    processor: Gemma3Processor
+
+    @classmethod
+    def open(cls, name: str | Path) -> Self:
+        """Open a folder, or a model that the local hub cache holds; the network is never asked.
+
+        Raises:
+            UsageError: when nothing is there, a file is missing, or it is not a Gemma 3 with vision.
+        """
+        folder = find(str(name))
+        _require_gemma3(folder)
+        try:
+            config = Gemma3Config.from_pretrained(folder, local_files_only=True)
+            processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(f"{folder}: cannot read the base model: {error}") from None
+        return cls(folder, config, processor)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Width and height that the vision tower takes, in pixels."""
+        side = int(self.config.vision_config.image_size)
+        return side, side
+
+    @property
+    def image_token(self) -> int:
+        return int(self.config.image_token_id)
+
+    @property
+    def sliding_window(self) -> int:
+        """How many positions back, itself included, a token of the windowed layers sees."""
+        return int(self.config.text_config.sliding_window)
+
+    @cached_property
+    def _mean_and_std(self) -> tuple[list[float], list[float]]:
+        images = self.processor.image_processor
+        return list(images.image_mean), list(images.image_std)
+
+    def pixel_values(self, images: torch.Tensor) -> torch.Tensor:
+        """uint8 `(batch, height, width, 3)` -> float32 `(batch, 3, height, width)`, normalised as the tower expects."""
+        mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in self._mean_and_std)
+        return (images.permute(0, 3, 1, 2).float() / 255 - mean) / std
+
+    def load_model(self, quantize: Quantize = "none", device: str = "cpu", train_all: bool = False) -> torch.nn.Module:
+        """The whole model in evaluation mode on `device`.
+
+        On CUDA the weights are bfloat16 (in float16 Gemma 3 overflows), on the CPU float32. `train_all` keeps float32
+        weights everywhere: an optimiser's small steps vanish in bfloat16.
+
+        Raises:
+            UsageError: when the weights are missing or damaged.
+        """
+        half = device.startswith("cuda") and not train_all
+        try:
+            model = Gemma3ForConditionalGeneration.from_pretrained(
+                self.folder,
+                local_files_only=True,
+                dtype=torch.bfloat16 if half else torch.float32,
+                attn_implementation="sdpa",
+                quantization_config=_nf4() if quantize == "nf4" else None,
+                device_map={"": device},
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UsageError(f"{self.folder}: cannot load the base model's weights: {error}") from None
+        return model.eval()
+
+    def fingerprint(self) -> dict[str, str]:
+        """sha256 of config.json and of what names the weights: the index of a split checkpoint, or the one file."""
+        weights = INDEX_FILE if (self.folder / INDEX_FILE).is_file() else SINGLE_FILE
+        return {name: _sha256(self.folder / name) for name in ("config.json", weights)}
+
+
+def find(name: str) -> Path:
+    """The folder of a base model: `name` itself, or its snapshot in the local hub cache."""
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if not folder.is_absolute() and len(folder.parts) <= 2:
+        try:
+            return Path(snapshot_download(name, local_files_only=True))
+        except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError, OSError):
+            pass
+    raise UsageError(
+        f"base model {name!r}: neither a folder here nor in the local hub cache, and nothing is fetched at run time. "
+        f"{_advice(name if '/' in name else 'google/gemma-3-4b-pt')}"
+    )
+
+
+def _require_gemma3(folder: Path) -> None:
+    config = folder / "config.json"
+    if not config.is_file():
+        raise UsageError(f"{folder}: no config.json, so no base model. {_advice()}")
+    try:
+        kind = json.loads(config.read_text("utf-8")).get("model_type")
+    except ValueError as error:
+        raise UsageError(f"{config}: cannot read: {error}") from None
+    if kind != "gemma3":
+        raise UsageError(f"{folder}: model_type is {kind!r}, wanted 'gemma3' (Gemma 3 with vision, 4B or larger)")
+    if not list(folder.glob("model*.safetensors")):
+        raise UsageError(f"{folder}: no model*.safetensors. {_advice()}")
+
+
+def _advice(name: str = "google/gemma-3-4b-pt") -> str:
+    files: Iterable[str] = (f"  {file}" for file in FILES)
+    listed = "\n".join(files)
+    return (
+        f"Put the files of {name} into one folder:\n{listed}\nand name it with --base-model FOLDER "
+        "(base_model in a config file). A small random stand-in: python jobs/make_small_base.py --out FOLDER"
+    )
+
+
+def _nf4() -> BitsAndBytesConfig:
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
