@@ -1,0 +1,23 @@
+"""python jobs/train_elements.py --data DIR --models DIR
+
+Trains the element stage: what does a chart show? The model bundle goes to MODELS/elements/, the run with its logs to
+MODELS/runs/. The same command goes on where an interrupted run stopped.
+"""
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from meteo_ray.cli import run_job
+from meteo_ray.config.elements import TrainElementsJob
+from meteo_ray.stages import train_stage
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_job(
+        TrainElementsJob, partial(train_stage, "elements"), "Train the element stage: what does a chart show?", argv
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""The trainable stages by name: the config a job reads, and the task made from it.
+
+A stage added later adds one line here, a folder with its task and predictor, and a job.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from meteo_ray.config.elements import TrainElementsJob
+from meteo_ray.config.gate import TrainGateJob
+from meteo_ray.config.products import TrainProductsJob
+from meteo_ray.config.training import TrainingJob
+from meteo_ray.elements.task import ElementsTask
+from meteo_ray.gate.task import GateTask
+from meteo_ray.products.task import ProductsTask
+from meteo_ray.training.launch import TaskInputs, check_inputs, summary_line, train
+from meteo_ray.training.task import Task
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How a stage is trained: its job's config class, its task, and the metrics worth a line."""
+
+    job: type[TrainingJob]
+    make_task: Callable[[Any, TaskInputs], Task]
+    headline: tuple[str, ...]
+
+
+def _gate(job: TrainGateJob, inputs: TaskInputs) -> Task:
+    return GateTask(job.gate, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache)
+
+
+def _elements(job: TrainElementsJob, inputs: TaskInputs) -> Task:
+    return ElementsTask(job.elements, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache)
+
+
+def _products(job: TrainProductsJob, inputs: TaskInputs) -> Task:
+    return ProductsTask(job.products, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache)
+
+
+STAGES: dict[str, Stage] = {
+    "gate": Stage(TrainGateJob, _gate, ("auc", "f1", "precision", "recall")),
+    "elements": Stage(TrainElementsJob, _elements, ("map", "micro_f1", "macro_f1")),
+    "products": Stage(TrainProductsJob, _products, ("top1", "top3", "top5", "ece")),
+}
+
+
+def train_stage(name: str, job: TrainingJob) -> None:
+    """Check, train, write the bundle and print a summary line; what jobs/train_*.py call."""
+    stage = STAGES[name]
+    inputs = check_inputs(job)
+    metrics = train(job, stage.make_task(job, inputs), inputs)
+    print(summary_line(name, inputs.models, metrics, stage.headline))

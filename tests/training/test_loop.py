@@ -1,0 +1,131 @@
+"""The loop on a task without images: it learns, freezes, resumes exactly, stops early and survives short memory."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from meteo_ray.config.training import LoopSettings
+from meteo_ray.errors import UsageError
+from meteo_ray.training import checkpoint
+from meteo_ray.training.loop import TrainingRun
+from tests.training.line_task import FolderHost, LineTask, points, stream
+
+CPU = torch.device("cpu")
+
+
+def make_run(folder: Path, task: LineTask | None = None, host: FolderHost | None = None, **settings) -> TrainingRun:
+    settings = {"batch_size": 8, "precision": "fp32", "patience": 0, "torch_threads": 1, **settings}
+    host = host or FolderHost(folder / "checkpoints")
+    return TrainingRun(task or LineTask(), points(), LoopSettings(**settings), folder, host, stream, CPU)
+
+
+def test_it_learns(tmp_path):
+    finished = make_run(tmp_path, LineTask(epochs=(2, 30))).fit()
+    first, last = finished.history[0], finished.history[-1]
+    assert last["validation/negative_error"] > 0.2 * first["validation/negative_error"]
+    assert first["phase"] == "head"
+    assert last["steps"] == 32 * 5
+
+
+def test_a_frozen_group_keeps_weights_and_statistics(tmp_path):
+    run = make_run(tmp_path, LineTask(epochs=(2, 0)))
+    before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+    run.fit()
+    after = run.model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before if not name.startswith("head"))
+    assert not torch.equal(before["head.weight"], after["head.weight"])
+
+
+def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path):
+    whole = make_run(tmp_path / "whole").fit()
+    with pytest.raises(KeyboardInterrupt):
+        make_run(tmp_path / "cut", host=FolderHost(tmp_path / "cut/checkpoints", stop_after=2)).fit()
+    resumed = make_run(tmp_path / "cut").fit()
+    assert [e["steps"] for e in resumed.history] == [e["steps"] for e in whole.history]
+    for ours, theirs in zip(resumed.history, whole.history, strict=True):
+        assert ours["train/loss"] == pytest.approx(theirs["train/loss"], abs=1e-6)
+    lines = [json.loads(line) for line in (tmp_path / "cut/metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [0, 1, 2, 3]
+
+
+def test_the_outputs_are_those_of_the_best_epoch(tmp_path):
+    run = make_run(tmp_path, LineTask(epochs=(1, 6)))
+    finished = run.fit()
+    best = max(finished.history, key=lambda entry: entry["validation/negative_error"])
+    assert finished.best_epoch == best["epoch"]
+    assert run.task.metrics(finished.outputs)["negative_error"] == pytest.approx(best["validation/negative_error"])
+
+
+def test_patience_stops_the_last_phase(tmp_path, monkeypatch):
+    task = LineTask(epochs=(2, 20))
+    monkeypatch.setattr(task, "metrics", lambda outputs: {"negative_error": -1.0})
+    assert len(make_run(tmp_path, task, patience=3).fit().history) == 2 + 3
+
+
+def test_smaller_micro_batches_give_the_same_gradients_when_nothing_depends_on_the_batch(tmp_path):
+    """Batch statistics aside (the frozen phase does not use them), accumulation is exact."""
+    whole = make_run(tmp_path / "a", LineTask(epochs=(3, 0))).fit()
+    pieces = make_run(tmp_path / "b", LineTask(epochs=(3, 0)), micro_batch=3).fit()
+    for name, tensor in whole.model.state_dict().items():
+        torch.testing.assert_close(pieces.model.state_dict()[name], tensor, rtol=1e-5, atol=1e-6)
+
+
+def test_running_out_of_memory_halves_the_micro_batch_and_loses_no_row(tmp_path, monkeypatch):
+    task, largest, seen = LineTask(epochs=(1, 0)), 3, []
+    collate = task.collate
+
+    def short_of_memory(batch):
+        if len(batch["row"] if "row" in batch else batch["y"]) > largest and "row" in batch:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        seen.extend(batch.get("row", []))
+        return collate(batch)
+
+    monkeypatch.setattr(task, "collate", short_of_memory)
+    run = make_run(tmp_path, task)
+    run.fit()
+    assert run.guard.micro_batch == 2
+    assert set(seen) == set(range(40))
+    assert run.state.steps_done == 5
+
+
+def test_one_row_that_does_not_fit_is_the_users_problem(tmp_path, monkeypatch):
+    task = LineTask()
+    monkeypatch.setattr(task, "collate", lambda batch: (_ for _ in ()).throw(torch.OutOfMemoryError()))
+    with pytest.raises(UsageError, match="one row alone"):
+        make_run(tmp_path, task).fit()
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path, monkeypatch):
+    task = LineTask()
+    loss = task.loss
+    monkeypatch.setattr(task, "loss", lambda *a: type(r := loss(*a))(r.total * float("nan"), r.parts, r.rows))
+    with pytest.raises(UsageError, match="no longer a number"):
+        make_run(tmp_path, task).fit()
+
+
+def test_row_losses_reach_the_next_order(tmp_path, monkeypatch):
+    task, given = LineTask(epochs=(1, 1)), []
+    order = task.order
+    monkeypatch.setattr(task, "order", lambda rows, epoch, feedback: given.append(feedback) or order(rows, epoch, None))
+    make_run(tmp_path, task).fit()
+    assert given[0] is None
+    assert np.isfinite(given[1].row_loss).all()
+
+
+def test_an_optimizer_comes_back_from_its_checkpoint(tmp_path):
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    model(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    state = checkpoint.RunState(epochs_done=2, best_metric=0.5)
+    checkpoint.save(tmp_path, model.state_dict(), optimizer, state, np.array([1.0, np.nan], dtype=np.float32))
+    other = torch.optim.AdamW(model.parameters(), lr=0.1)
+    restored, row_loss = checkpoint.load_run(tmp_path, other)
+    assert restored == state
+    np.testing.assert_array_equal(row_loss, [1.0, np.nan])
+    for parameter in model.parameters():
+        for name, value in optimizer.state[parameter].items():
+            torch.testing.assert_close(other.state[parameter][name], value)
