@@ -1,0 +1,48 @@
+"""Thumbnails of many images in one picture, inline in a page: a person sees wrong labels faster than any check."""
+
+import base64
+import io
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from meteo_ray.imaging.decode import DecodeFailure
+from meteo_ray.imaging.load import load_image
+
+THUMBNAIL = (120, 90)  # width x height: 4:3 like the network's input, eight to a line of 960 pixels
+COLUMNS = 8
+_GAP = 2
+_JPEG_QUALITY = 70
+
+
+def contact_sheet(data: Path, paths: Sequence[str]) -> str:
+    """A `data:` URI of a JPEG showing the images under `data` in order, eight a line; an unreadable one stays grey."""
+    lines = max(1, -(-len(paths) // COLUMNS))
+    columns = min(max(len(paths), 1), COLUMNS)
+    width, height = THUMBNAIL[0] + _GAP, THUMBNAIL[1] + _GAP
+    sheet = Image.new("RGB", (columns * width - _GAP, lines * height - _GAP), "white")
+    for number, path in enumerate(paths):
+        line, column = divmod(number, COLUMNS)
+        sheet.paste(_thumbnail(data / path), (column * width, line * height))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def evenly(paths: Sequence[str], count: int) -> list[str]:
+    """At most `count` of the paths, evenly spaced: neighbours in a label file resemble each other."""
+    if len(paths) <= count:
+        return list(paths)
+    return [paths[position] for position in np.linspace(0, len(paths) - 1, count).round().astype(int)]
+
+
+@lru_cache(maxsize=4096)
+def _thumbnail(path: Path) -> Image.Image:
+    """The fitted picture at thumbnail size; one image stands on several sheets, hence the cache (130 MB at most)."""
+    try:
+        return Image.fromarray(load_image(path).pixels).resize(THUMBNAIL, Image.Resampling.BOX, reducing_gap=2)
+    except DecodeFailure:
+        return Image.new("RGB", THUMBNAIL, "lightgrey")

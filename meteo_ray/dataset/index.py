@@ -1,0 +1,194 @@
+"""DATA/index: what training reads instead of labels.jsonl. Built whole beside its place, then renamed (R1-R4).
+
+It holds index.parquet (schema.INDEX), rejected.parquet (schema.INDEX_REJECTED) and report.html.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from meteo_ray.bundle import replace_folder
+from meteo_ray.config.data import PrepareData
+from meteo_ray.dataset.cleaning import compare_equal_images, drop_repeated_paths, missing_images, product_warnings
+from meteo_ray.dataset.duplicates import duplicate_groups
+from meteo_ray.dataset.labels_file import FILE_NAME, LabelRow, read_labels
+from meteo_ray.dataset.leakage import gaps, leaks
+from meteo_ray.dataset.probe import probe_images
+from meteo_ray.dataset.report import write_report
+from meteo_ray.dataset.splits import assign_splits
+from meteo_ray.errors import UsageError
+from meteo_ray.labels import DEFAULT_PATH, Vocabulary, load_vocabulary
+from meteo_ray.schema import INDEX, INDEX_REJECTED, SPLITS, Batch
+
+INDEX_FILE, REJECTED_FILE, REPORT_FILE = "index.parquet", "rejected.parquet", "report.html"
+
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """What jobs/prepare_data.py made, and what it noticed."""
+
+    folder: Path
+    index: pa.Table
+    rejected: pa.Table
+    warnings: list[str]
+    gaps: list[str]
+
+    def summary(self) -> str:
+        """A few lines for the terminal; report.html has the details."""
+        reasons = Counter(self.rejected["reason"].to_pylist())
+        lines = [f"{self.index.num_rows} images in the index, {self.rejected.num_rows} left out"]
+        lines += [f"  left out, {reason}: {count}" for reason, count in reasons.most_common()]
+        splits = Counter(self.index["split"].to_pylist())
+        charts = Counter(self.index.filter(self.index["is_meteo"])["split"].to_pylist())
+        lines += [f"  {s}: {splits[s]} ({charts[s]} charts, {splits[s] - charts[s]} others)" for s in SPLITS]
+        lines += [f"warning: {gap}" for gap in self.gaps]
+        if self.warnings:
+            lines.append(f"warning: {len(self.warnings)} remarks on single rows, see the report")
+        return "\n".join([*lines, f"report: {self.folder / REPORT_FILE}"])
+
+
+def read_index(data: Path, index: Path | None = None) -> pa.Table:
+    """The rows of a prepared data folder (schema.INDEX); `index` when it does not lie in `data`.
+
+    Raises:
+        UsageError: when the folder is not prepared, or was by a version with other columns.
+    """
+    path = (index or data / "index") / INDEX_FILE
+    if not path.is_file():
+        raise UsageError(f"{path}: no index here; run: python jobs/prepare_data.py --data {data}")
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UsageError(f"{path}: cannot read the index ({error}); run jobs/prepare_data.py again") from None
+    if not table.schema.equals(INDEX):
+        raise UsageError(f"{path}: written by another version of meteo_ray; run jobs/prepare_data.py again")
+    return table
+
+
+def build_index(config: PrepareData) -> PreparedData:
+    """Check labels.jsonl, read every image, group duplicates, split, and write the index folder.
+
+    Raises:
+        UsageError: before Ray starts when labels.jsonl or the vocabulary is wrong; after reading the images when equal
+            images have contradictory labels, when `strict` and an image cannot be used, or when given splits leak.
+            Nothing is written then.
+    """
+    data = _data_folder(config)
+    vocabulary, rows, warnings = read_checked_labels(data, config.labels)
+    missing = missing_images(data, rows)
+    rejected = [(row.path, MISSING) for row in rows if row.path in missing]
+    _check_usable(data, len(rows), rejected, config.strict)
+    rows = [row for row in rows if row.path not in missing]
+    probes = probe_images(data, [row.path for row in rows], config.image_timeout_s, config.workers)
+    rejected += [(row.path, reason) for row, reason in zip(rows, probes["reason"], strict=True) if reason]
+    _check_usable(data, len(rows) + len(missing), rejected, config.strict)
+    rows = [row for row, ok in zip(rows, probes["ok"], strict=True) if ok]
+    probes = {name: column[probes["ok"]] for name, column in probes.items()}
+    equal = compare_equal_images(rows, probes["sha256"])
+    if equal.errors:
+        raise UsageError.of_problems(f"{data / FILE_NAME}: equal images with contradictory labels:", equal.errors)
+    table = _with_splits(_table(rows, probes), config)
+    prepared = PreparedData(
+        folder=config.index or data / "index",
+        index=table,
+        rejected=pa.table(list(zip(*sorted(rejected), strict=True)) or [[], []], schema=INDEX_REJECTED),
+        warnings=warnings + equal.warnings + product_warnings(rows, vocabulary),
+        gaps=gaps(table, vocabulary),
+    )
+    _write(prepared, config, data, vocabulary)
+    return prepared
+
+
+def read_checked_labels(data: Path, labels: Path | None = None) -> tuple[Vocabulary, list[LabelRow], list[str]]:
+    """The vocabulary, one row per path, and warnings.
+
+    Raises:
+        UsageError: naming every problem of the vocabulary and of labels.jsonl at once.
+    """
+    problems: list[str] = []
+    vocabulary: Vocabulary | None = None
+    try:
+        vocabulary = load_vocabulary(labels or DEFAULT_PATH)
+    except UsageError as error:
+        problems.append(str(error))
+    file = read_labels(data / FILE_NAME, vocabulary)
+    rows, findings = drop_repeated_paths(file.path, file.rows)
+    problems += file.problems + findings.errors
+    if not problems and not rows:
+        problems.append(f"{file.path}: holds no rows")
+    if problems or vocabulary is None:
+        raise UsageError.of_problems("the labels cannot be used; nothing was written:", problems)
+    return vocabulary, rows, findings.warnings
+
+
+def image_id(path: str) -> str:
+    """The first 16 hex digits of the relative path's sha256: one number for one place, on every machine."""
+    return hashlib.sha256(path.encode("utf-8")).hexdigest()[:16]
+
+
+def _data_folder(config: PrepareData) -> Path:
+    if config.data is None:
+        raise UsageError("--data is required (or METEO_RAY_DATA): the folder that holds labels.jsonl")
+    if not config.data.is_dir():
+        raise UsageError(f"--data {config.data}: no such folder")
+    return config.data
+
+
+def _check_usable(data: Path, count: int, rejected: list[tuple[str, str]], strict: bool) -> None:
+    listed = [f"{path}: {reason}" for path, reason in rejected]
+    if strict and rejected:
+        raise UsageError.of_problems(f"{data}: --strict, and {len(rejected)} of {count} images are unusable:", listed)
+    if len(rejected) == count:
+        raise UsageError.of_problems(f"{data}: none of the {count} labelled images can be used:", listed, limit=5)
+
+
+def _table(rows: list[LabelRow], probes: Batch) -> pa.Table:
+    columns = {
+        "image_id": [image_id(row.path) for row in rows],
+        "path": [row.path for row in rows],
+        "is_meteo": [row.is_meteo for row in rows],
+        "elements": [row.labels for row in rows],
+        "product": [row.product for row in rows],
+        "split": [None] * len(rows),
+        "source": [row.source for row in rows],
+        "time": [row.time for row in rows],
+        "duplicate_group": duplicate_groups(list(probes["sha256"]), list(probes["perceptual_hash"])),
+        "extra": [json.dumps(row.extra, ensure_ascii=False, sort_keys=True) for row in rows],
+    }
+    columns.update({name: probes[name] for name in ("sha256", "width", "height", "format", "perceptual_hash")})
+    return pa.table({field.name: pa.array(columns[field.name], field.type) for field in INDEX}, schema=INDEX)
+
+
+def _with_splits(table: pa.Table, config: PrepareData) -> pa.Table:
+    splits = assign_splits(table, config.split_by, config.fractions, config.seed)
+    position = INDEX.get_field_index("split")
+    table = table.set_column(position, INDEX.field(position), pa.array(splits, pa.string()))
+    found = leaks(table, by_time=config.split_by == "time")
+    if found and not config.allow_leakage:
+        raise UsageError.of_problems("splits share images; move these, or accept it with --allow-leakage:", found)
+    return table
+
+
+def _write(prepared: PreparedData, config: PrepareData, data: Path, vocabulary: Vocabulary) -> None:
+    folder = prepared.folder
+    scratch = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        scratch.mkdir(parents=True)
+        pq.write_table(prepared.index, scratch / INDEX_FILE)
+        pq.write_table(prepared.rejected, scratch / REJECTED_FILE)
+        write_report(prepared, config, data, vocabulary, scratch / REPORT_FILE)
+        replace_folder(scratch, folder)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot write the index: {error}; --index puts it elsewhere") from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
