@@ -1,0 +1,1 @@
+"""One search space a file; `jobs/tune.py --space NAME` reads them."""
