@@ -1,0 +1,19 @@
+"""python jobs/run_demo.py --out demo_run
+
+Draws a data set, trains the three stages on it, evaluates them and classifies an archive: what `make demo` does.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from meteo_ray.cli import run_job
+from meteo_ray.config.walkthrough import RunDemoJob
+from meteo_ray.demo.walkthrough import run_demo
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_job(RunDemoJob, run_demo, "Walk through the whole system on drawn data.", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
