@@ -1,0 +1,53 @@
+"""What the parts of the augmentation share: a sample that travels, and a transform that is applied to some of them."""
+
+from typing import Any, TypedDict
+
+import numpy as np
+from PIL import Image
+from torchvision.transforms import v2
+
+
+class Sample(TypedDict):
+    """An image on its way through the pipeline. torchvision's own v2 transforms take it too: they alter `image`."""
+
+    image: Image.Image
+    rng: np.random.Generator
+    """The only source of randomness of our transforms, so that a seed fixes the pixels."""
+    title: str | None
+    """The name of the chart's product, where it is known."""
+    applied: dict[str, Any]
+    """What has been done, in JSON values: part -> its drawn parameters."""
+
+
+class RandomTransform(v2.Transform):
+    """Alters a share of the samples; subclasses say how in `alter`."""
+
+    name: str
+    """The key under which the part's parameters are recorded."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, sample: Sample) -> Sample:
+        rng = sample["rng"]
+        if rng.random() >= self.share:
+            return sample
+        image, record = self.alter(sample["image"], rng, sample["title"])
+        if record is None:
+            return sample
+        return {**sample, "image": image, "applied": {**sample["applied"], self.name: record}}
+
+    def alter(
+        self, image: Image.Image, rng: np.random.Generator, title: str | None
+    ) -> tuple[Image.Image, dict[str, Any] | None]:
+        """A new RGB image and the parameters drawn for it, or None for them when nothing could be done.
+
+        `image` itself stays as it is.
+        """
+        raise NotImplementedError
+
+
+def uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
+    """A draw between the bounds, rounded to the four digits that the record shows."""
+    return round(float(rng.uniform(*bounds)), 4)

@@ -1,0 +1,48 @@
+"""A path -> the network's input, as training, evaluation and the archive job all see it."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from meteo_ray.imaging.decode import decode, read_bytes
+from meteo_ray.imaging.fit import INPUT_SIZE, fit
+
+# Names the behaviour of decode and fit in cache keys; raised by one whenever pixels may come out otherwise.
+PREPROCESSING_VERSION = 1
+
+# JPEGs are decoded at no less than twice the wanted size: `fit` may still trim half of each side without having to
+# enlarge, and its own filter, not the decoder's, decides how the small image looks.
+_DRAFT_FACTOR = 2
+
+
+@dataclass(frozen=True)
+class LoadedImage:
+    """A fitted image, with what the index and the predictions record about its file."""
+
+    sha256: str
+    width: int
+    height: int
+    format: str
+    n_frames: int
+    pixels: np.ndarray
+    """uint8 RGB `(height, width, 3)` of the size asked for."""
+
+
+def load_image(path: Path | str, size: tuple[int, int] = INPUT_SIZE) -> LoadedImage:
+    """Read, decode and fit one file to `size` (width, height).
+
+    Raises:
+        DecodeFailure: when the file cannot be read or decoded, or is outside the limits.
+    """
+    data = read_bytes(path)
+    decoded = decode(data, smallest_size=(size[0] * _DRAFT_FACTOR, size[1] * _DRAFT_FACTOR))
+    return LoadedImage(
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=decoded.width,
+        height=decoded.height,
+        format=decoded.format,
+        n_frames=decoded.n_frames,
+        pixels=fit(decoded.image, size),
+    )
