@@ -1,0 +1,99 @@
+"""The trained element stage at work: pixels in, elements and their sequence out."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from meteo_ray.elements.beam_search import beam_search
+from meteo_ray.elements.bundle import ElementsBundle, read_bundle
+from meteo_ray.imaging.fit import INPUT_SIZE
+from meteo_ray.labels import Vocabulary
+from meteo_ray.schema import Batch
+from meteo_ray.training.device import autocast, pick_device
+
+# 128 images of 320x240 through a ResNet-50 under bfloat16 hold about 2 x 0.6 GB at the widest stage (128*256*60*80
+# activations of 2 B, in and out): well inside 8 GB beside the gate. A CPU gains nothing from more than a few at once.
+MICRO_BATCH = {"cuda": 128, "cpu": 16}
+
+
+class ElementsPredictor:
+    """Stage 2 of the cascade; see `meteo_ray.predictor.Predictor`."""
+
+    def __init__(
+        self,
+        loaded: ElementsBundle,
+        device: torch.device,
+        beam_width: int | None = None,
+        precision: str = "auto",
+        micro_batch: int | None = None,
+    ) -> None:
+        self.device, self.precision = device, precision
+        self.micro_batch = micro_batch or MICRO_BATCH[device.type]
+        self.beam_width, self.max_labels = beam_width or loaded.beam_width, loaded.max_labels
+        self.element_ids, self.calibration, self.version = loaded.element_ids, loaded.calibration, loaded.version
+        self.model = loaded.model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+
+    @classmethod
+    def load(
+        cls, bundle: Path, device: str | None = None, vocabulary: Vocabulary | None = None, **options: Any
+    ) -> Self:
+        """Read a bundle; `options` are beam_width, precision ("auto", "bf16", "fp32") and micro_batch.
+
+        Raises:
+            UsageError: bundle missing, damaged, or trained for other labels or images.
+        """
+        return cls(read_bundle(Path(bundle), vocabulary), torch.device(device) if device else pick_device(), **options)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Judge `batch["image"]`, uint8 `(rows, 240, 320, 3)`.
+
+        Returns:
+            elements: lists of {"id", "score"} at or above the label's threshold, best first;
+            element_sequence: lists of ids, the likeliest path of beam search;
+            element_scores: float32 `(rows, labels)`, calibrated probabilities in vocabulary order.
+        """
+        parallel, emitted, paths = self._raw(batch["image"])
+        scores = self.calibration.scores(parallel, emitted)
+        return {
+            "elements": _objects([self._shown(row) for row in scores]),
+            "element_sequence": _objects([[self.element_ids[label] for label in path] for path in paths]),
+            "element_scores": scores,
+        }
+
+    def _shown(self, scores: NDArray[np.float32]) -> list[dict[str, Any]]:
+        labels = np.flatnonzero(scores.astype(np.float64) >= self.calibration.thresholds)
+        best_first = labels[np.argsort(-scores[labels], kind="stable")]
+        return [{"id": self.element_ids[label], "score": float(scores[label])} for label in best_first]
+
+    @torch.inference_mode()
+    def _raw(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[list[int]]]:
+        """Parallel logits and emission probabilities float32 `(rows, labels)`, and the best paths, in micro-batches."""
+        width, height = INPUT_SIZE
+        if images.shape[1:] != (height, width, 3) or images.dtype != np.uint8:
+            raise ValueError(f"expected uint8 (rows, {height}, {width}, 3), got {images.dtype} {images.shape}")
+        empty = np.zeros((0, len(self.element_ids)), dtype=np.float32)
+        parallel, emitted, paths = [empty], [empty], list[list[int]]()
+        for start in range(0, len(images), self.micro_batch):
+            encoded = self._encode(images[start : start + self.micro_batch])
+            found = beam_search(self.model.decoder, encoded.image, self.beam_width, self.max_labels)
+            parallel.append(encoded.parallel.cpu().numpy())
+            emitted.append(found.emitted.cpu().numpy())
+            paths += found.best()
+        return np.concatenate(parallel), np.concatenate(emitted), paths
+
+    def _encode(self, images: np.ndarray) -> Any:
+        pixels = torch.from_numpy(np.array(images))  # a copy: Ray's arrays are read-only
+        if self.device.type == "cuda":
+            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+        with autocast(self.device, self.precision):
+            return self.model.encode(pixels)
+
+
+def _objects(rows: list[Any]) -> np.ndarray:
+    """A column of lists; numpy left alone would make a table of equally long ones."""
+    column = np.empty(len(rows), dtype=object)
+    column[:] = rows
+    return column

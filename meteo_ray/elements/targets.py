@@ -1,0 +1,61 @@
+"""Rows of the index -> what the network must say about them, beside their pixels (R23)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from meteo_ray.dataset.pixels import PreparePixels
+from meteo_ray.elements.label_order import LabelOrder
+from meteo_ray.elements.loss import PADDING
+from meteo_ray.schema import Batch
+
+
+@dataclass(frozen=True)
+class PrepareElements:
+    """Adds `targets` and `sequence` to what `pixels` prepares; CPU workers call it.
+
+    `targets` is uint8 `(rows, labels)`, multi-hot; `sequence` int64 `(rows, max_labels + 1)`: labels, <eos>, PADDING.
+    With an epoch, `shuffled_share` of the rows get their labels in random order, drawn from (seed, epoch, image).
+    """
+
+    pixels: PreparePixels
+    order: LabelOrder
+    max_labels: int
+    shuffled_share: float
+    seed: int
+    epoch: int | None
+
+    def __call__(self, batch: Batch) -> Batch:
+        position = self.pixels.vocabulary.element_position
+        labels = [[position[name] for name in names] for names in batch["elements"]]
+        targets = np.zeros((len(labels), len(position)), dtype=np.uint8)
+        sequences = np.full((len(labels), self.max_labels + 1), PADDING, dtype=np.int64)
+        for row, present in enumerate(labels):
+            targets[row, present] = 1
+            ordered = self.order.sequence(present, self.max_labels, self._shuffle(str(batch["image_id"][row])))
+            sequences[row, : len(ordered) + 1] = [*ordered, len(position)]
+        return {**self.pixels(batch), "targets": targets, "sequence": sequences}
+
+    def _shuffle(self, image_id: str) -> np.random.Generator | None:
+        """The generator that shuffles this image's labels in this epoch, or None when they keep their order."""
+        if self.epoch is None:
+            return None
+        rng = np.random.default_rng([self.seed, self.epoch, int(image_id, 16)])
+        return rng if rng.random() < self.shuffled_share else None
+
+
+def collate(batch: Batch) -> dict[str, torch.Tensor]:
+    """Prepared rows as tensors; sequences are padded to the longest of this batch only (R28).
+
+    Returns:
+        image uint8 `(batch, height, width, 3)`, targets float32 `(batch, labels)`, sequences int64 `(batch, steps)`.
+    """
+    sequences: NDArray[np.int64] = np.asarray(batch["sequence"])
+    steps = int((sequences != PADDING).sum(axis=1).max(initial=1))
+    return {
+        "image": torch.from_numpy(np.array(batch["image"])),  # a copy: Ray's arrays are read-only
+        "targets": torch.from_numpy(np.asarray(batch["targets"]).astype(np.float32)),
+        "sequences": torch.from_numpy(np.array(sequences[:, :steps])),
+    }

@@ -1,0 +1,227 @@
+"""What the training loop needs to know about the element stage (R20-R26)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from meteo_ray.backbones import resolve_init
+from meteo_ray.config.elements import ElementsTraining
+from meteo_ray.dataset.pixels import PreparePixels
+from meteo_ray.dataset.sampling import group_by_length
+from meteo_ray.elements.beam_search import beam_search
+from meteo_ray.elements.bundle import write_bundle
+from meteo_ray.elements.calibration import ElementsCalibration
+from meteo_ray.elements.label_order import LabelOrder, class_weights, teacher_forcing
+from meteo_ray.elements.loss import parallel_loss, sequence_loss
+from meteo_ray.elements.model import ElementsDimensions, ElementsModel
+from meteo_ray.elements.targets import PrepareElements, collate
+from meteo_ray.errors import UsageError
+from meteo_ray.evaluation.metrics import multilabel_metrics
+from meteo_ray.labels import Vocabulary
+from meteo_ray.schema import TRAIN, Batch
+from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
+
+# Keeps the draws of scheduled sampling apart from those of order and augmentation, which are seeded alike.
+FORCING_DRAW = 1
+
+
+class ElementsTask(Task):
+    """The CNN-RNN network, trained on every weather chart whose elements are known.
+
+    Args:
+        config: the stage's settings.
+        data: the prepared data folder.
+        vocabulary: fixes the labels and their order, and travels into the bundle.
+        seed: of the order, the label order, scheduled sampling and the augmentation.
+        cache: where fixed pixels are kept, see `PreparePixels`.
+        batch_size: of the loop; rows of similar sequence length are grouped for it.
+    """
+
+    name: ClassVar[str] = "elements"
+    watch: ClassVar[str] = "map"
+
+    def __init__(
+        self,
+        config: ElementsTraining,
+        data: Path,
+        vocabulary: Vocabulary,
+        seed: int = 0,
+        cache: Path | None = None,
+        batch_size: int = 32,
+    ) -> None:
+        self.config, self.data, self.vocabulary = config, data, vocabulary
+        self.seed, self.batch_size, self.cache = seed, batch_size, cache
+        self.init = resolve_init(config.backbone, config.init)
+        self._counts: NDArray[np.int64] | None = None
+
+    # -- data --------------------------------------------------------------------------------------------------------
+
+    def rows(self, index: pa.Table, split: str) -> pa.Table:
+        self._counts = count_labels(labelled_charts(index, TRAIN), self.vocabulary)
+        found = labelled_charts(index, split)
+        if not found.num_rows or not count_labels(found, self.vocabulary).any():
+            raise UsageError(
+                f"the {split} split has no weather chart with a known element; add `labels` to rows of labels.jsonl "
+                "or split otherwise (jobs/prepare_data.py --split-by)"
+            )
+        return found
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Training rows of every label, `(labels,)`; known once `rows` has seen the index."""
+        if self._counts is None:
+            raise RuntimeError("ElementsTask.rows must see the index first: label order and class weights come from it")
+        return self._counts
+
+    def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> NDArray[np.int64]:
+        """Every row once, in random order; batches hold sequences of similar length (R28)."""
+        rng = np.random.default_rng([self.seed, epoch])
+        lengths = np.minimum(pc.list_value_length(rows["elements"]).to_numpy(), self.config.max_labels)
+        return group_by_length(rng.permutation(rows.num_rows), lengths, self.batch_size, rng)
+
+    def prepare(self, split: str, epoch: int) -> Prepare:
+        fixed = split != TRAIN
+        pixels = PreparePixels(
+            self.data,
+            seed=self.seed,
+            epoch=None if fixed else epoch,
+            augmentation=self.config.augmentation,
+            cache=self.cache if fixed else None,
+            vocabulary=self.vocabulary,
+        )
+        return PrepareElements(
+            pixels,
+            LabelOrder.by_frequency(self.counts),
+            self.config.max_labels,
+            self.config.shuffled_share,
+            self.seed,
+            None if fixed else epoch,
+        )
+
+    def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
+        return collate(batch)
+
+    # -- model -------------------------------------------------------------------------------------------------------
+
+    def build(self) -> nn.Module:
+        config = self.config
+        dimensions = ElementsDimensions(
+            labels=len(self.vocabulary.elements),
+            backbone=config.backbone,
+            input_size=config.input_size,
+            joint=config.joint_size,
+            embedding=config.embedding_size,
+            hidden=config.hidden_size,
+            layers=config.layers,
+        )
+        return ElementsModel(dimensions, self.init, config.gradient_checkpointing)
+
+    def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
+        model = cast(ElementsModel, model)
+        return {
+            "encoder": model.encoder,
+            "decoder": nn.ModuleList([model.projection, model.parallel_head, model.decoder]),
+        }
+
+    def phases(self) -> list[Phase]:
+        """Decoder first, then everything (R22); random weights are not frozen and learn at the decoder's rate."""
+        config, pretrained = self.config, self.init != "none"
+        frozen_epochs = config.frozen_epochs if pretrained else 0
+        frozen_warmup = min(config.warmup_epochs, frozen_epochs)
+        full_rates = {
+            "encoder": config.encoder_rate if pretrained else config.decoder_rate,
+            "decoder": config.decoder_rate,
+        }
+        full_warmup = min(config.warmup_epochs - frozen_warmup, config.full_epochs)
+        phases = [
+            Phase("decoder", frozen_epochs, {"decoder": config.frozen_rate}, frozen_warmup, config.minimum_rate),
+            Phase("everything", config.full_epochs, full_rates, full_warmup, config.minimum_rate),
+        ]
+        return [phase for phase in phases if phase.epochs]
+
+    def loss(self, model: nn.Module, batch: dict[str, torch.Tensor], progress: Progress) -> Loss:
+        config, targets, sequences = self.config, batch["targets"], batch["sequences"]
+        parallel_logits, sequence_logits = model(batch["image"], sequences, self._forced(sequences, progress))
+        weights = torch.from_numpy(class_weights(self.counts, config.class_weight_limit)).to(targets.device)
+        parallel = parallel_loss(parallel_logits, targets, weights, config.focal_gamma)
+        sequence = sequence_loss(sequence_logits, sequences)
+        rows = config.parallel_weight * parallel + config.sequence_weight * sequence
+        parts = {"parallel_loss": parallel.detach().mean(), "sequence_loss": sequence.detach().mean()}
+        return Loss(rows.mean(), parts, rows.detach())
+
+    def _forced(self, sequences: torch.Tensor, progress: Progress) -> torch.Tensor:
+        """Where the decoder reads the true label, bool like `sequences`; drawn from (seed, step)."""
+        config = self.config
+        share = teacher_forcing(progress.fraction, config.teacher_forcing_start, config.teacher_forcing_end)
+        rng = np.random.default_rng([self.seed, progress.step, FORCING_DRAW])
+        return torch.from_numpy(rng.random(sequences.shape) < share).to(sequences.device)
+
+    # -- validation and result ---------------------------------------------------------------------------------------
+
+    def outputs(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> Batch:
+        """parallel (logits), emitted (probabilities of the sequence head) and targets, all `(batch, labels)`."""
+        model = cast(ElementsModel, model)
+        encoded = model.encode(batch["image"])
+        with torch.autocast(batch["image"].device.type, enabled=False):
+            found = beam_search(model.decoder, encoded.image, self.config.beam_width, self.config.max_labels)
+        return {
+            "parallel": encoded.parallel.float().cpu().numpy(),
+            "emitted": found.emitted.float().cpu().numpy(),
+            "targets": batch["targets"].cpu().numpy(),
+        }
+
+    def metrics(self, outputs: Batch) -> dict[str, float]:
+        """R26's means with blend and thresholds fitted on the same outputs: to compare epochs, not to report."""
+        calibration = self._calibrate(outputs)
+        known = self._judge(outputs, calibration)
+        return {
+            "map": known["map"] or 0.0,
+            "micro_f1": known["micro_f1"] or 0.0,
+            "macro_f1": known["macro_f1"] or 0.0,
+            "blend": calibration.blend,
+        }
+
+    def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
+        calibration = self._calibrate(outputs)
+        write_bundle(folder, cast(ElementsModel, model), self.config, self.vocabulary, self.counts, calibration)
+        return {**self._judge(outputs, calibration), "blend": calibration.blend}
+
+    def _calibrate(self, outputs: Batch) -> ElementsCalibration:
+        return ElementsCalibration.fit(
+            outputs["parallel"], outputs["emitted"], outputs["targets"], self.config.minimum_positives
+        )
+
+    def _judge(self, outputs: Batch, calibration: ElementsCalibration) -> dict[str, Any]:
+        scores = calibration.scores(outputs["parallel"], outputs["emitted"])
+        return multilabel_metrics(outputs["targets"], scores, calibration.thresholds, self.vocabulary.element_ids)
+
+
+def labelled_charts(index: pa.Table, split: str) -> pa.Table:
+    """The rows of a split that are weather charts and whose elements are known (R1: `[]` is known, null is not)."""
+    chart = pc.and_(pc.equal(index["split"], split), pc.and_(index["is_meteo"], pc.is_valid(index["elements"])))
+    return index.filter(pc.fill_null(chart, False))
+
+
+def count_labels(rows: pa.Table, vocabulary: Vocabulary) -> NDArray[np.int64]:
+    """Rows that show each label, `(labels,)`.
+
+    Raises:
+        UsageError: when a row names an element that the vocabulary lacks.
+    """
+    counts = np.zeros(len(vocabulary.elements), dtype=np.int64)
+    for entry in pc.value_counts(pc.list_flatten(rows["elements"])).to_pylist():
+        position = vocabulary.element_position.get(entry["values"])
+        if position is None:
+            raise UsageError(
+                f"the index holds the element {entry['values']!r}, which the vocabulary lacks: it was prepared with "
+                "another one; run jobs/prepare_data.py again"
+            )
+        counts[position] = entry["counts"]
+    return counts
