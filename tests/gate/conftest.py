@@ -1,0 +1,28 @@
+"""A gate that knows nothing yet, in a bundle."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from meteo_ray import bundle
+from meteo_ray.config.gate import GateTraining
+from meteo_ray.gate.bundle import GateCalibration, write_bundle
+from meteo_ray.gate.model import GateModel
+from meteo_ray.labels import load_vocabulary
+
+SMALL = GateTraining(init="none", input_size=(80, 60))
+
+
+@pytest.fixture(scope="session")
+def gate_bundle(tmp_path_factory) -> Path:
+    """MODELS/gate of a random model whose calibration was fitted on random logits."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models") / "gate"
+    rng = np.random.default_rng(0)
+    targets = np.arange(200) % 2
+    calibration = GateCalibration.fit(rng.normal(2 * targets - 1, 1.5), targets)
+    with bundle.writing(folder) as scratch:
+        write_bundle(scratch, GateModel("none", SMALL.input_size), SMALL, load_vocabulary(), calibration)
+    return folder

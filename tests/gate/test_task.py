@@ -1,0 +1,150 @@
+"""What the gate tells the loop: rows, order, phases; and that these pieces together learn something."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from meteo_ray import bundle
+from meteo_ray.config.augment import AugmentConfig
+from meteo_ray.config.gate import GateTraining
+from meteo_ray.errors import UsageError
+from meteo_ray.gate.predictor import GatePredictor
+from meteo_ray.gate.task import GateTask, sampling_weights
+from meteo_ray.labels import load_vocabulary
+from meteo_ray.schema import TRAIN, VALIDATION, Batch, concatenate
+from meteo_ray.training.task import Feedback, Progress
+from tests.pictures import picture_index
+
+SMALL = GateTraining(init="none", input_size=(80, 60), augmentation=AugmentConfig(enabled=False))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> tuple[Path, pa.Table]:
+    data = tmp_path_factory.mktemp("data")
+    return data, picture_index(data)
+
+
+def make_task(data: Path, config: GateTraining = SMALL, seed: int = 0) -> GateTask:
+    return GateTask(config, data, load_vocabulary(), seed=seed)
+
+
+def prepared(task: GateTask, rows: pa.Table, split: str, epoch: int = 0) -> Batch:
+    columns = {
+        name: np.array(rows[name].to_pylist(), dtype=object) for name in ("image_id", "path", "sha256", "product")
+    }
+    columns["is_meteo"] = rows["is_meteo"].to_numpy(zero_copy_only=False)
+    return task.prepare(split, epoch)(columns)
+
+
+def test_ambiguous_rows_train_but_do_not_score(pictures):
+    data, index = pictures
+    assert make_task(data).rows(index, TRAIN).num_rows == 24
+    assert make_task(data).rows(index, VALIDATION).num_rows == 23
+    strict = SMALL.model_copy(update={"skip_ambiguous": False})
+    assert make_task(data, strict).rows(index, VALIDATION).num_rows == 24
+
+
+def test_a_split_needs_both_classes(pictures):
+    data, index = pictures
+    charts_only = index.filter(index["is_meteo"])
+    with pytest.raises(UsageError, match="12 weather charts and 0 other images"):
+        make_task(data).rows(charts_only, TRAIN)
+    with pytest.raises(UsageError, match="the train split has 0 weather charts"):
+        make_task(data).rows(index.slice(0, 0), TRAIN)
+
+
+def test_rows_whose_label_is_not_known_are_left_out(pictures):
+    data, index = pictures
+    position = index.schema.get_field_index("is_meteo")
+    values = index["is_meteo"].to_pylist()
+    values[0] = None
+    unknown = index.set_column(position, index.schema.field(position), pa.array(values, pa.bool_()))
+    assert make_task(data).rows(unknown, TRAIN).num_rows == 23
+
+
+def test_draws_are_balanced_seeded_and_new_in_every_epoch():
+    rows = pa.table({"is_meteo": [True] * 40 + [False] * 360})
+    task = make_task(Path("."))
+    order = task.order(rows, 0, None)
+    share = (order < 40).mean()
+    assert abs(share - 0.5) < 4 * 0.5 / np.sqrt(len(order))  # four standard errors
+    assert np.array_equal(order, task.order(rows, 0, None))
+    assert not np.array_equal(order, task.order(rows, 1, None))
+    assert not np.array_equal(order, make_task(Path("."), seed=1).order(rows, 0, None))
+
+
+def test_hard_rows_are_drawn_more_often_within_their_class():
+    positive = np.array([True] * 10 + [False] * 30)
+    loss = np.arange(40, dtype=np.float32)
+    loss[5] = np.nan
+    weights = sampling_weights(positive, loss, hard_share=0.2, hard_weight=3.0)
+    assert weights[positive].sum() == pytest.approx(weights[~positive].sum())
+    assert weights[9] == pytest.approx(3 * weights[0])  # the hardest of nine seen charts (a fifth of 9 is 1)
+    assert weights[5] == pytest.approx(weights[0])  # not seen yet
+    assert set(np.flatnonzero(weights[10:] > weights[10] * 2) + 10) == {34, 35, 36, 37, 38, 39}
+
+
+def test_hard_rows_count_only_after_the_first_epochs():
+    rows = pa.table({"is_meteo": [True, False] * 20})
+    feedback = Feedback(np.linspace(0, 1, 40, dtype=np.float32))
+    task = make_task(Path("."), SMALL.model_copy(update={"hard_from_epoch": 2, "hard_weight": 50.0}))
+    assert np.array_equal(task.order(rows, 1, feedback), task.order(rows, 1, None))
+    hardest = (task.order(rows, 2, feedback) >= 32).mean()
+    assert hardest > 0.8  # 8 of 40 rows of weight 50 against 32 of weight 1: 93 % of the draws
+
+
+def test_phases_are_those_of_the_plan():
+    task = make_task(Path("."), GateTraining(init="none"))
+    assert [phase.name for phase in task.phases()] == ["everything"]  # random weights are not worth freezing
+    task.init = "imagenet"
+    head, everything = task.phases()
+    assert (head.epochs, dict(head.learning_rates), head.minimum_learning_rate) == (5, {"head": 1e-3}, 1e-6)
+    assert dict(everything.learning_rates) == {"backbone": 1e-4, "head": 1e-3}
+    groups = task.parameter_groups(make_task(Path(".")).build())
+    assert set(everything.learning_rates) == set(groups)
+
+
+def test_training_and_validation_pixels(pictures):
+    data, index = pictures
+    task = make_task(data, SMALL.model_copy(update={"augmentation": AugmentConfig()}))
+    rows = task.rows(index, VALIDATION).slice(0, 6)
+    first, again = prepared(task, rows, VALIDATION, 0), prepared(task, rows, VALIDATION, 1)
+    assert np.array_equal(first["image"], again["image"])
+    rows = task.rows(index, TRAIN).slice(0, 6)
+    first, again = prepared(task, rows, TRAIN, 0), prepared(task, rows, TRAIN, 1)
+    assert not np.array_equal(first["image"], again["image"])
+
+
+def test_a_gate_learns_and_its_bundle_judges_as_it_did(pictures, tmp_path):
+    data, index = pictures
+    torch.manual_seed(0)
+    task = make_task(data)
+    model = task.build()
+    batch = task.collate(prepared(task, task.rows(index, TRAIN), TRAIN))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for step in range(8):
+        optimizer.zero_grad()
+        loss = task.loss(model, batch, Progress(0, step, step / 8))
+        loss.total.backward()
+        optimizer.step()
+    assert loss.rows.shape == (24,)
+    assert float(loss.rows.mean()) == pytest.approx(loss.total.item())
+
+    model.eval()
+    validation = prepared(task, task.rows(index, VALIDATION), VALIDATION)
+    with torch.inference_mode():
+        outputs = concatenate([task.outputs(model, task.collate(validation))])
+    metrics = task.metrics(outputs)
+    assert metrics["auc"] > 0.95
+    with bundle.writing(tmp_path / "gate") as scratch:
+        exported = task.export(model, outputs, scratch)
+    assert exported["auc"] == pytest.approx(metrics["auc"])
+
+    predictor = GatePredictor.load(tmp_path / "gate", device="cpu", vocabulary=load_vocabulary(), precision="fp32")
+    judged = predictor({"image": validation["image"]})
+    np.testing.assert_allclose(predictor.logits(validation["image"]), outputs["logit"], atol=1e-3)
+    f1 = 2 * (judged["is_meteo"] & validation["is_meteo"]).sum() / (judged["is_meteo"].sum() + 12)
+    assert f1 == pytest.approx(exported["f1"])
