@@ -1,0 +1,33 @@
+"""python jobs/classify_archive.py --archive DIR_OR_URI --models DIR --out DIR [--resume] [--max-bad FRACTION]
+
+Judges every file of an archive: is it a weather chart, which elements does it show, which product is it?
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from meteo_ray.archive.run import classify
+from meteo_ray.cli import run_job
+from meteo_ray.config.archive import ArchiveConfig
+
+logger = logging.getLogger("meteo_ray")
+
+
+def run(config: ArchiveConfig) -> None:
+    summary = classify(config)
+    status = summary["status"]
+    logger.info(
+        "%d files: %d charts, %d turned away, %d rejected, %d unreadable; report in %s",
+        *(summary["rows"], summary["charts"], summary["turned_away"], status["rejected"], status["error"]),
+        config.out / "report.html",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job; its exit status comes back."""
+    return run_job(ArchiveConfig, run, __doc__ or "", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Bulk classification: listing -> manifest -> cascade (Ray Data) -> predictions, summary and report."""

@@ -1,0 +1,96 @@
+"""The manifest: which inputs a run has, fixed once by listing, so that a resumed run has the same ones.
+
+`OUT/manifest/` holds `files-00000.parquet`, ... in shards of SHARD_ROWS rows, and `complete.json` written last: a
+listing that was interrupted is started again.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from meteo_ray.archive.listing import Entry
+
+MANIFEST = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("path", pa.string()),
+        ("size", pa.int64()),
+        ("modified_ns", pa.int64()),
+        ("status", pa.string()),  # empty: to be judged
+        ("reason", pa.string()),
+    ]
+)
+
+# A row is about 100 bytes: 2 MB in memory while a shard is written, and 250 shards for five million files.
+SHARD_ROWS = 20_000
+COMPLETE = "complete.json"
+
+
+def write_manifest(entries: Iterable[Entry], folder: Path, shard_rows: int = SHARD_ROWS) -> int:
+    """Write the shards and then the mark of completeness; the number of rows comes back."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    rows = sum(_write_shards((_table(chunk) for chunk in _chunks(entries, shard_rows)), folder))
+    mark = folder / COMPLETE
+    mark.with_suffix(".tmp").write_text(json.dumps({"rows": rows}) + "\n", "utf-8")
+    os.replace(mark.with_suffix(".tmp"), mark)
+    return rows
+
+
+def manifest_rows(folder: Path) -> int | None:
+    """How many inputs a complete manifest has; None when the listing has not been finished."""
+    try:
+        rows: int = json.loads((folder / COMPLETE).read_text("utf-8"))["rows"]
+        return rows
+    except FileNotFoundError:
+        return None
+
+
+def write_pending(manifest: Path, committed: np.ndarray, folder: Path) -> int:
+    """Write the manifest's rows whose id is not in `committed` (`id_numbers`, sorted) to `folder`; count them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shards = (pq.read_table(path, schema=MANIFEST) for path in shard_files(manifest))
+    pending = (shard.filter(pa.array(~contains(committed, id_numbers(shard["image_id"])))) for shard in shards)
+    return sum(_write_shards((table for table in pending if table.num_rows), folder))
+
+
+def shard_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("files-*.parquet"))
+
+
+def id_numbers(image_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """The ids, 16 hex digits each, as uint64 `(rows,)`: eight bytes a row keep millions of them in memory."""
+    return np.frombuffer(bytes.fromhex("".join(image_ids.to_pylist())), dtype=">u8").astype(np.uint64)
+
+
+def contains(sorted_numbers: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """For each of `numbers` whether it is in `sorted_numbers`, bool `(rows,)`."""
+    if not len(sorted_numbers):
+        return np.zeros(len(numbers), dtype=bool)
+    positions = np.minimum(np.searchsorted(sorted_numbers, numbers), len(sorted_numbers) - 1)
+    found: np.ndarray = sorted_numbers[positions] == numbers
+    return found
+
+
+def _write_shards(tables: Iterable[pa.Table], folder: Path) -> Iterator[int]:
+    for number, table in enumerate(tables):
+        pq.write_table(table, folder / f"files-{number:05d}.parquet")
+        yield table.num_rows
+
+
+def _chunks(entries: Iterable[Entry], rows: int) -> Iterator[list[Entry]]:
+    remaining = iter(entries)
+    while chunk := list(islice(remaining, rows)):
+        yield chunk
+
+
+def _table(entries: list[Entry]) -> pa.Table:
+    return pa.table({name: [getattr(entry, name) for entry in entries] for name in MANIFEST.names}, schema=MANIFEST)

@@ -1,0 +1,98 @@
+"""Writes report.html: one file without scripts or links, with counts, examples and the list of bad files."""
+
+import base64
+import io
+import unicodedata
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader
+from PIL import Image
+
+from meteo_ray.archive.output import write_atomically
+from meteo_ray.archive.read import Limits, Reader
+from meteo_ray.archive.source import Source
+from meteo_ray.archive.summary import HISTOGRAM_BINS, Totals
+from meteo_ray.labels import Vocabulary
+
+# A quarter of the models' input: enough to recognise a chart, about 5 kB each as JPEG.
+THUMBNAIL_SIZE = (160, 120)
+
+
+def write_report(
+    path: Path, totals: Totals, summary: Mapping[str, Any], source: Source, limits: Limits, vocabulary: Vocabulary
+) -> None:
+    """Draw the report of a finished run; pictures come from the archive, and those that have changed are left out."""
+    environment = Environment(loader=PackageLoader("meteo_ray.archive", "."), autoescape=True, trim_blocks=True)
+    environment.filters["visible"] = visible
+    names = {item.id: item.zh for item in (*vocabulary.elements, *vocabulary.products)}
+    with Reader(source, limits, THUMBNAIL_SIZE) as reader:
+        page = environment.get_template("report.html").render(
+            summary=summary,
+            names=names,
+            product_bars=_bars(totals.products),
+            element_bars=_bars(totals.elements),
+            histograms=_histograms(totals),
+            sheets=_sheets(totals, names, reader),
+            bad_files=totals.bad_files,
+            bad=totals.bad,
+        )
+    write_atomically(path, page)
+
+
+def visible(text: str | None) -> str:
+    """The text with control and direction characters written out, so that a file name cannot pose as another."""
+    shown = []
+    for character in text or "":
+        # Cc: control (newline, escape); Cf: format (right-to-left override, zero width); Cs: lone surrogates.
+        hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        shown.append(f"\\u{ord(character):04x}" if hidden else character)
+    return "".join(shown)
+
+
+def _bars(counts: Mapping[str, int]) -> list[tuple[str, int, float]]:
+    """Id, count and length in percent of the longest bar, most frequent first."""
+    longest = max(counts.values(), default=1)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [(name, number, 100 * number / longest) for name, number in ordered]
+
+
+def _histograms(totals: Totals) -> list[tuple[str, list[tuple[str, int, float]]]]:
+    shown = [("gate score", totals.gate_scores), ("product score", totals.product_scores)]
+    return [(title, _columns(counts)) for title, counts in shown if counts.sum()]
+
+
+def _columns(counts: np.ndarray) -> list[tuple[str, int, float]]:
+    edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
+    ranges = [f"{low:.2f} to {high:.2f}" for low, high in pairwise(edges)]
+    return list(zip(ranges, counts.tolist(), (100 * counts / counts.max()).tolist(), strict=True))
+
+
+def _sheets(totals: Totals, names: Mapping[str, str], reader: Reader) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Titled groups of examples; a group without a picture is left out."""
+    groups = [
+        ("Charts that the models are least sure of", totals.unsure.rows()),
+        ("Turned away by the gate, nearest to its threshold", totals.turned_away.rows()),
+    ]
+    for product, _ in totals.products.most_common():
+        groups.append((f"{names.get(product, product)} ({product})", totals.examples[product].rows()))
+    sheets = [(title, _pictures(rows, reader)) for title, rows in groups]
+    return [(title, pictures) for title, pictures in sheets if pictures]
+
+
+def _pictures(rows: Iterable[dict[str, Any]], reader: Reader) -> list[dict[str, Any]]:
+    pictures = []
+    for row in rows:
+        read = reader.read(row["path"])
+        if read.image is not None and read.sha256 == row["sha256"]:
+            pictures.append({**row, "picture": _data_uri(read.image.pixels)})
+    return pictures
+
+
+def _data_uri(pixels: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=80)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

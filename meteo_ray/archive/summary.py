@@ -1,0 +1,151 @@
+"""Adds up the committed parts: what summary.json says and the report shows. Memory does not grow with the archive."""
+
+import heapq
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from meteo_ray.archive.manifest import id_numbers
+from meteo_ray.archive.writer import read_parts
+from meteo_ray.config.archive import ArchiveConfig
+from meteo_ray.schema import OK, SCHEMA_VERSION, STATUSES
+
+HISTOGRAM_BINS = 20
+EXAMPLES_PER_GROUP = 8
+LISTED_BAD_FILES = 200
+
+# What a report needs to know of a row.
+_COLUMNS = ["image_id", "path", "sha256", "status", "reason", "is_meteo", "gate_score", "elements", "product"]
+_COLUMNS += ["product_score"]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one call of the job, start of Ray and of the models included, and the rows that it judged."""
+
+    listing_s: float
+    judging_s: float
+    rows: int
+
+
+class Lowest:
+    """The `limit` rows with the smallest key, out of any number."""
+
+    def __init__(self, limit: int = EXAMPLES_PER_GROUP) -> None:
+        self.limit = limit
+        self._heap: list[tuple[float, int, dict[str, Any]]] = []
+        self._order = count()
+
+    def add(self, key: float, row: dict[str, Any]) -> None:
+        entry = (-key, -next(self._order), row)
+        if len(self._heap) < self.limit:
+            heapq.heappush(self._heap, entry)
+        elif entry > self._heap[0]:
+            heapq.heapreplace(self._heap, entry)
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [row for _, _, row in sorted(self._heap, key=lambda entry: (-entry[0], -entry[1]))]
+
+
+@dataclass
+class Totals:
+    """Counts and examples over all parts. A histogram has HISTOGRAM_BINS equal bins on [0, 1]."""
+
+    rows: int = 0
+    distinct: int = 0
+    charts: int = 0
+    status: Counter[str] = field(default_factory=Counter)
+    reason: Counter[str] = field(default_factory=Counter)
+    products: Counter[str] = field(default_factory=Counter)
+    elements: Counter[str] = field(default_factory=Counter)
+    seconds: Counter[str] = field(default_factory=Counter)
+    gate_scores: np.ndarray = field(default_factory=lambda: np.zeros(HISTOGRAM_BINS, dtype=np.int64))
+    product_scores: np.ndarray = field(default_factory=lambda: np.zeros(HISTOGRAM_BINS, dtype=np.int64))
+    examples: dict[str, Lowest] = field(default_factory=dict)
+    turned_away: Lowest = field(default_factory=Lowest)
+    unsure: Lowest = field(default_factory=Lowest)
+    bad_files: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def bad(self) -> int:
+        return self.rows - self.status[OK]
+
+    def add(self, table: pa.Table) -> None:
+        """Count one part's rows."""
+        self.rows += table.num_rows
+        self.charts += pc.sum(table["is_meteo"]).as_py() or 0
+        for counter, column in ((self.status, "status"), (self.reason, "reason"), (self.products, "product")):
+            counter.update(_value_counts(table[column]))
+        self.elements.update(_value_counts(pc.struct_field(pc.list_flatten(table["elements"]), "id")))
+        self.gate_scores += _histogram(table["gate_score"])
+        self.product_scores += _histogram(table["product_score"])
+        for row in table.to_pylist():
+            self._keep_example(row)
+
+    def _keep_example(self, row: dict[str, Any]) -> None:
+        if row["status"] != OK:
+            if len(self.bad_files) < LISTED_BAD_FILES:
+                self.bad_files.append(row)
+        elif not row["is_meteo"]:
+            self.turned_away.add(-row["gate_score"], row)  # those that came closest to being let in
+        else:
+            confidence = row["gate_score"] if row["product_score"] is None else row["product_score"]
+            self.unsure.add(confidence, row)
+            if row["product"] is not None:
+                self.examples.setdefault(row["product"], Lowest()).add(-confidence, row)
+
+
+def add_up(predictions: Path) -> Totals:
+    """Totals over every committed part in a folder."""
+    totals = Totals()
+    ids = []
+    for table, seconds in read_parts(predictions, _COLUMNS):
+        totals.add(table)
+        totals.seconds.update(seconds)
+        ids.append(id_numbers(table["image_id"]))
+    totals.distinct = len(np.unique(np.concatenate(ids))) if ids else 0
+    return totals
+
+
+def summary_document(
+    totals: Totals,
+    config: ArchiveConfig,
+    versions: dict[str, str],
+    models: dict[str, str],
+    timing: Timing,
+) -> dict[str, Any]:
+    """What summary.json holds. `seconds` are summed over parallel workers and over all calls that made the run."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "rows": totals.rows,
+        "status": {status: totals.status[status] for status in STATUSES},
+        "reasons": dict(totals.reason.most_common()),
+        "charts": totals.charts,
+        "turned_away": totals.status[OK] - totals.charts,
+        "products": dict(totals.products.most_common()),
+        "elements": dict(totals.elements.most_common()),
+        "seconds": {name.removesuffix("_s"): round(value, 3) for name, value in totals.seconds.items()},
+        "seconds_total": round(timing.listing_s + timing.judging_s, 3),
+        "images_per_second": round(timing.rows / timing.judging_s, 2) if timing.rows else None,
+        "this_call": {name: round(value, 3) for name, value in asdict(timing).items()},
+        "models": models,
+        "versions": versions,
+        "arguments": config.model_dump(mode="json"),
+    }
+
+
+def _value_counts(column: pa.ChunkedArray) -> dict[str, int]:
+    counted = pc.value_counts(pc.drop_null(column))
+    return {entry["values"]: entry["counts"] for entry in counted.to_pylist()}
+
+
+def _histogram(column: pa.ChunkedArray) -> np.ndarray:
+    scores = pc.drop_null(column).to_numpy()
+    counts, _ = np.histogram(scores, bins=HISTOGRAM_BINS, range=(0.0, 1.0))
+    return counts

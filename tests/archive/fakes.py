@@ -1,0 +1,127 @@
+"""Predictors that judge by colour, obeying meteo_ray.predictor.Predictor, and archives painted for them.
+
+Run as a program it is the archive job with these predictors: `python -m tests.archive.fakes --archive .. --out ..`.
+"""
+
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from PIL import Image
+
+from meteo_ray.archive.run import COLUMNS, Models, classify
+from meteo_ray.archive.stages import Stage
+from meteo_ray.cli import run_job
+from meteo_ray.config.archive import STAGES, ArchiveConfig
+from meteo_ray.labels import load_vocabulary
+from meteo_ray.predictor import Predictor
+from meteo_ray.schema import Batch
+
+BLUE, RED, DARK_BLUE = (40, 120, 220), (220, 120, 40), (20, 30, 120)
+
+
+class Fake:
+    """Counts its calls' rows; `slow_s` is slept for each."""
+
+    version = "0123456789ab"
+
+    def __init__(self, slow_s: float = 0.0) -> None:
+        self.slow_s = slow_s
+        self.batches: list[int] = []
+
+    @classmethod
+    def load(cls, bundle: Path, **options: Any) -> Self:
+        return cls(**options)
+
+    def means(self, batch: Batch) -> np.ndarray:
+        """Mean red, green and blue, float32 `(rows, 3)` in [0, 1]."""
+        self.batches.append(len(batch["image"]))
+        time.sleep(self.slow_s * len(batch["image"]))
+        assert batch["image"].dtype == np.uint8
+        return (batch["image"].mean(axis=(1, 2)) / 255).astype(np.float32)
+
+
+class FakeGate(Fake):
+    """A chart is bluer than it is red."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        means = self.means(batch)
+        scores = (0.5 + (means[:, 2] - means[:, 0]) / 2).astype(np.float32)
+        return {"is_meteo": scores > 0.5, "gate_score": scores}
+
+
+class FakeElements(Fake):
+    """Green means wind; every chart shows temperature."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        means = self.means(batch)
+        elements, sequences = np.empty(len(means), dtype=object), np.empty(len(means), dtype=object)
+        for row, (_, green, blue) in enumerate(means):
+            found = [{"id": "temperature", "score": float(blue)}]
+            found += [{"id": "wind", "score": float(green)}] if green > 0.3 else []
+            elements[row], sequences[row] = found, [element["id"] for element in found]
+        scores = means[:, 1:].copy()
+        return {"elements": elements, "element_sequence": sequences, "element_scores": scores}
+
+
+class FakeProducts(Fake):
+    """As many elements, such a product."""
+
+    image_size = (224, 168)
+
+    def __call__(self, batch: Batch) -> Batch:
+        width, height = self.image_size
+        assert batch["image"].shape[1:] == (height, width, 3)
+        scores = self.means(batch)[:, 2]
+        products = np.array([f"product_{len(found)}" for found in batch["elements"]], dtype=object)
+        top = np.empty(len(scores), dtype=object)
+        top[:] = [[{"id": name, "score": float(score)}] for name, score in zip(products, scores, strict=True)]
+        return {"product": products, "product_score": scores, "product_top": top}
+
+
+class NanGate(FakeGate):
+    def __call__(self, batch: Batch) -> Batch:
+        return {**super().__call__(batch), "gate_score": np.full(len(batch["image"]), np.nan, dtype=np.float32)}
+
+
+FAKES: dict[str, type[Predictor]] = {"gate": FakeGate, "elements": FakeElements, "products": FakeProducts}
+
+
+def fake_models(stages: tuple[str, ...] = STAGES, **options: Any) -> Models:
+    """Models for `classify`; `options` go to every predictor."""
+    loaded = [Stage(n, Fake.version, COLUMNS[n], partial(FAKES[n].load, Path(n), **options)) for n in stages]
+    return Models(loaded, load_vocabulary())
+
+
+def paint(path: Path, colour: tuple[int, int, int], seed: int = 0, size: tuple[int, int] = (200, 150)) -> Path:
+    """A noisy picture of one colour, so that nothing of it is taken for a margin."""
+    noise = np.random.default_rng(seed).integers(-20, 20, (size[1], size[0], 3))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray((np.array(colour) + noise).clip(0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+def paint_archive(folder: Path, charts: int, others: int) -> Path:
+    """`charts` blue and `others` red pictures, all different."""
+    for number in range(charts):
+        paint(folder / f"charts/{number:04d}.png", BLUE if number % 2 else DARK_BLUE, number)
+    for number in range(others):
+        paint(folder / f"others/{number:04d}.png", RED, charts + number)
+    return folder
+
+
+def main() -> int:
+    models = fake_models(slow_s=float(os.environ.get("FAKE_SLOW_S", "0")))
+
+    def run(config: ArchiveConfig) -> None:
+        classify(config, models)
+
+    return run_job(ArchiveConfig, run, "The archive job with fake predictors.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""Every file becomes one entry, whatever its name and kind (faults 20-24, 27)."""
+
+import hashlib
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from pyarrow import fs
+
+from meteo_ray.archive.listing import Entry, image_id, list_local, list_remote
+
+ODD_NAMES = ["图 1.png", "a b.png", "a#b.png", "a%20b.png", "a\nb.png", "a?b.png", ".hidden.png", "_under.png", "=1.png"]
+
+
+def listed(root: Path) -> dict[str, Entry]:
+    entries = list(list_local(root))
+    found = {entry.path: entry for entry in entries}
+    assert len(found) == len(entries), "a file was listed twice"
+    return found
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_odd_names_are_found(tmp_path: Path, name: str) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / name).write_bytes(b"12345")
+    entry = listed(tmp_path)[f"sub/{name}"]
+    assert (entry.status, entry.size) == ("", 5)
+    assert entry.image_id == hashlib.sha256(f"sub/{name}".encode()).hexdigest()[:16]
+
+
+def test_files_that_are_no_images_are_listed_too(tmp_path: Path) -> None:
+    for name in ("readme.txt", "Thumbs.db", "empty"):
+        (tmp_path / name).write_bytes(b"")
+    assert set(listed(tmp_path)) == {"readme.txt", "Thumbs.db", "empty"}
+
+
+def test_name_that_is_not_utf8_is_one_printable_error(tmp_path: Path) -> None:
+    raw = b"caf\xe9.png"
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + raw)).write_bytes(b"x")
+    (entry,) = list_local(tmp_path)
+    assert (entry.status, entry.reason, entry.path) == ("error", "name", "caf\\xe9.png")
+    assert entry.image_id == image_id(raw)
+
+
+def test_link_inside_is_a_row_and_link_outside_is_rejected(tmp_path: Path) -> None:
+    root, outside = tmp_path / "archive", tmp_path / "secret.png"
+    root.mkdir()
+    outside.write_bytes(b"secret")
+    (root / "a.png").write_bytes(b"x")
+    (root / "inside.png").symlink_to("a.png")
+    (root / "outside.png").symlink_to(outside)
+    (root / "relative.png").symlink_to("../secret.png")
+    (root / "folder").symlink_to(tmp_path)
+    found = listed(root)
+    assert found["inside.png"].status == ""
+    for name in ("outside.png", "relative.png", "folder"):
+        assert (found[name].status, found[name].reason) == ("rejected", "path")
+    assert len(found) == 5
+
+
+def test_a_sibling_with_the_same_prefix_is_outside(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive2").mkdir()
+    (tmp_path / "archive2" / "a.png").write_bytes(b"x")
+    (tmp_path / "archive" / "a.png").symlink_to(tmp_path / "archive2" / "a.png")
+    assert listed(tmp_path / "archive")["a.png"].reason == "path"
+
+
+def test_loops_of_links_end_and_repeat_nothing(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.png").write_bytes(b"x")
+        (tmp_path / folder / "up").symlink_to(tmp_path)
+    (tmp_path / "a" / "across").symlink_to(tmp_path / "b")
+    (tmp_path / "self").symlink_to("self")
+    found = listed(tmp_path)
+    assert set(found) == {"a/x.png", "b/x.png", "self"}
+    assert (found["self"].status, found["self"].reason) == ("error", "io")
+
+
+def test_dangling_link_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "gone.png").symlink_to("nowhere.png")
+    assert (listed(tmp_path)["gone.png"].status, listed(tmp_path)["gone.png"].reason) == ("error", "io")
+
+
+def test_pipes_and_sockets_are_rejected_without_being_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        found = listed(tmp_path)
+    assert {entry.reason for entry in found.values()} == {"special"}
+    assert {entry.status for entry in found.values()} == {"rejected"}
+
+
+def test_folder_that_cannot_be_read_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "a.png").write_bytes(b"x")
+    scandir = os.scandir
+
+    def refuse(path: bytes) -> "os.ScandirIterator[bytes]":
+        if path.endswith(b"closed"):
+            raise PermissionError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # chmod does not stop a test that runs as root
+    found = listed(tmp_path)
+    assert (found["closed/"].status, found["closed/"].reason) == ("error", "io")
+    assert found["a.png"].status == ""
+
+
+def test_root_that_is_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.png").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("real")
+    assert listed(tmp_path / "link")["a.png"].status == ""
+
+
+def test_listing_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for one entry of a large folder reads no more than that from the file system."""
+    for number in range(100):
+        (tmp_path / f"{number}.png").write_bytes(b"x")
+    looked_at = []
+    real = os.path.relpath
+    monkeypatch.setattr(os.path, "relpath", lambda *args: looked_at.append(args) or real(*args))
+    next(list_local(tmp_path))
+    assert len(looked_at) < 5
+
+
+def test_remote_listing_gives_the_same_ids_as_the_local_one(tmp_path: Path) -> None:
+    for name in ("a.png", "sub/图 1.png", "sub/deep/b#.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"xyz")
+    remote = {entry.path: entry for entry in list_remote(fs.LocalFileSystem(), f"{tmp_path}/")}
+    assert remote == listed(tmp_path)
