@@ -48,5 +48,5 @@ class PrepareData(JobConfig):
     """Seeds the split."""
     workers: int | None = Field(None, gt=0)
     """CPU workers that read the images; default: 70 % of the cores."""
-    image_timeout_s: float = Field(30.0, gt=0)
+    image_timeout_s: float = Field(20.0, gt=0)
     """An image that takes longer to decode is left out."""

@@ -23,7 +23,7 @@ def contact_sheet(data: Path, paths: Sequence[str]) -> str:
     lines = max(1, -(-len(paths) // COLUMNS))
     columns = min(max(len(paths), 1), COLUMNS)
     width, height = THUMBNAIL[0] + _GAP, THUMBNAIL[1] + _GAP
-    sheet = Image.new("RGB", (columns * width - _GAP, lines * height - _GAP), "white")
+    sheet = Image.new("RGB", (columns * width - _GAP, lines * height - _GAP), "#e8ecf0")  # a faint frame round white charts
     for number, path in enumerate(paths):
         line, column = divmod(number, COLUMNS)
         sheet.paste(_thumbnail(data / path), (column * width, line * height))

@@ -17,7 +17,7 @@ HASH_SIZE = 16
 HASH_BITS = HASH_SIZE * HASH_SIZE
 
 # Two pictures are near-duplicates when at most this many of the 256 bits differ.
-MAX_DISTANCE = 8
+MAX_DISTANCE = 24
 
 # Rows compared at once inside one bucket: 256 x 10,000 rows x 32 bytes = 80 MB at the worst.
 _BLOCK_ROWS = 256

@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from meteo_ray.cluster import connect
 from meteo_ray.dataset.duplicates import perceptual_hash
-from meteo_ray.dataset.streaming import concatenate, stream
+from meteo_ray.dataset.streaming import stream
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.imaging.guard import GuardedLoader
 from meteo_ray.progress import ProgressLine
-from meteo_ray.schema import Batch
+from meteo_ray.schema import Batch, concatenate
 
 BATCH_ROWS = 64
 

@@ -20,6 +20,8 @@ from meteo_ray.schema import SPLITS, TRAIN
 # A label of fewer units than splits cannot reach them all; its units then follow the fractions alone.
 _LEAST_UNITS = len(SPLITS)
 
+_LEADING_COLUMNS = 3  # of `label_matrix`: rows, charts, others
+
 
 def assign_splits(rows: pa.Table, split_by: str, fractions: Fractions, seed: int) -> np.ndarray:
     """The split of every index row, object `(rows,)` of the names in `schema.SPLITS`.
@@ -42,6 +44,7 @@ def assign_splits(rows: pa.Table, split_by: str, fractions: Fractions, seed: int
 def label_matrix(rows: pa.Table) -> csr_array:
     """What has to be spread evenly: rows, charts, others, then each element and product; 0/1 `(rows, columns)`."""
     columns: dict[tuple[str, object], list[int]] = {("rows", None): list(range(rows.num_rows))}
+    columns |= {("is_meteo", True): [], ("is_meteo", False): []}
     names = zip(*(rows[name].to_pylist() for name in ("is_meteo", "elements", "product")), strict=True)
     for number, (is_meteo, elements, product) in enumerate(names):
         labels = [("is_meteo", is_meteo), *(("element", e) for e in elements or ()), ("product", product)]
@@ -58,25 +61,28 @@ def spread_units(units: np.ndarray, labels: csr_array, shares: np.ndarray, rng: 
 
     Greedy iterative stratification (after Sechidis et al. 2011, here over units that may hold many rows): units
     holding the largest share of any label go first, each to the split where it lowers the chi-square distance between
-    wanted and given counts most, every label weighing the same. Equal units come in seeded random order.
+    wanted and given counts most. Equal units come in seeded random order.
     """
     _, unit_of_row = np.unique(units, return_inverse=True)
     count = int(unit_of_row.max()) + 1
     gather = csr_array((np.ones(len(units)), (unit_of_row, np.arange(len(units)))), shape=(count, len(units)))
     held = csr_array(gather @ labels)
-    totals = held.sum(axis=0)
+    totals = np.maximum(held.sum(axis=0), 1.0)  # no row of a kind: nothing to divide, nor to divide by
     wanted = _wanted(totals, (held > 0).sum(axis=0), shares)
     shuffled = rng.permutation(count)
     largest_share = (held / totals[None, :]).max(axis=1)
     largest_share = np.asarray(largest_share.todense()).ravel()
     order = shuffled[np.argsort(-largest_share[shuffled], kind="stable")]
+    # Size, charts and others weigh one each, elements and products one together: large sources hold many labels, and
+    # thirty small wishes must not outvote the size of the split.
+    weights = np.where(np.arange(len(totals)) < _LEADING_COLUMNS, 1.0, 1.0 / max(1, len(totals) - _LEADING_COLUMNS))
     given = np.zeros_like(wanted)
     chosen = np.empty(count, dtype=np.int64)
     for unit in order:
         span = slice(held.indptr[unit], held.indptr[unit + 1])
         columns, amount = held.indices[span], held.data[span]
         want, have = wanted[:, columns], given[:, columns]
-        change = ((amount * (2 * (have - want) + amount)) / want / totals[columns]).sum(axis=1)
+        change = (weights[columns] * amount * (2 * (have - want) + amount) / want / totals[columns]).sum(axis=1)
         chosen[unit] = np.argmin(change)
         given[chosen[unit], columns] += amount
     return chosen[unit_of_row]
