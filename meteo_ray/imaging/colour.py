@@ -5,6 +5,7 @@ from PIL import Image
 
 _DEEP_GREY = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 _WITH_ALPHA = ("RGBA", "LA", "PA")
+_SIXTEEN_TO_EIGHT = np.rint(np.arange(65536) / 257).astype(np.uint8)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -34,20 +35,24 @@ def _to_eight_bits(values: np.ndarray) -> np.ndarray:
     floats have no fixed white: values within 0-1 (floats), 0-255 or 0-65535 are taken as such, others are stretched
     from their least to their greatest finite value. NaN becomes black.
     """
-    numbers = values.astype(np.float32)  # float64 would double the peak memory of a large sheet
-    finite = numbers[np.isfinite(numbers)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-    low, span = _range(values.dtype, low, high)
-    scaled = (np.nan_to_num(numbers, nan=low, posinf=high, neginf=low) - low) * (255.0 / span)
-    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+    if values.dtype.itemsize == 2:
+        return _SIXTEEN_TO_EIGHT[values]
+    numbers = values.astype(np.float32)  # in place from here on: a large sheet takes 256 MB as it is
+    finite = np.isfinite(numbers)
+    low = float(np.min(numbers, where=finite, initial=np.inf)) if finite.any() else 0.0
+    high = float(np.max(numbers, where=finite, initial=-np.inf)) if finite.any() else 0.0
+    black, white = _range(values.dtype.kind == "f", low, high)
+    np.nan_to_num(numbers, copy=False, nan=black, posinf=high, neginf=black)
+    np.clip(numbers, black, white, out=numbers)
+    numbers -= np.float32(black)
+    numbers *= np.float32(255.0 / max(white - black, np.finfo(np.float32).tiny))
+    return np.rint(numbers, out=numbers).astype(np.uint8)
 
 
-def _range(dtype: np.dtype, low: float, high: float) -> tuple[float, float]:
-    """The value of black, and the distance from it to white."""
-    if dtype.itemsize == 2:
-        return 0.0, 65535.0
-    if low >= 0 and high <= 65535:
-        if dtype.kind == "f" and high <= 1:
-            return 0.0, 1.0
-        return 0.0, 255.0 if high <= 255 else 65535.0
-    return low, max(high - low, np.finfo(np.float32).tiny)
+def _range(is_float: bool, low: float, high: float) -> tuple[float, float]:
+    """The values of black and white for 32-bit grey between `low` and `high`."""
+    if low < 0 or high > 65535:
+        return low, high
+    if is_float and high <= 1:
+        return 0.0, 1.0
+    return 0.0, 255.0 if high <= 255 else 65535.0

@@ -14,7 +14,7 @@ from meteo_ray.imaging.augment.logo import LogoWatermark
 from meteo_ray.imaging.augment.noise import BackgroundNoise
 from meteo_ray.imaging.augment.title import ChineseTitle
 from meteo_ray.imaging.augment.transform import Sample
-from meteo_ray.imaging.fit import INPUT_SIZE
+from meteo_ray.imaging.fit import INPUT_SIZE, resize
 
 WORKING_SIZE = (INPUT_SIZE[0] * 2, INPUT_SIZE[1] * 2)
 """Width x height, at most. Twice the network's input, so that stamped letters and block artefacts are scaled down with
@@ -60,4 +60,4 @@ def shrink(image: Image.Image, most: tuple[int, int] = WORKING_SIZE) -> Image.Im
     if scale >= 1:
         return image
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return resize(image, size)
