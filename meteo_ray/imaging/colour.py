@@ -7,6 +7,8 @@ _DEEP_GREY = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 _WITH_ALPHA = ("RGBA", "LA", "PA")
 _SIXTEEN_TO_EIGHT = np.rint(np.arange(65536) / 257).astype(np.uint8)
 
+_LEAST_SPAN = 1e-35  # 255 / 1e-35 is the largest factor that still is a float32
+
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """A loaded image of any mode as RGB: transparency over white, deep grey rescaled to 8 bits.
@@ -44,8 +46,10 @@ def _to_eight_bits(values: np.ndarray) -> np.ndarray:
     black, white = _range(values.dtype.kind == "f", low, high)
     np.nan_to_num(numbers, copy=False, nan=black, posinf=high, neginf=black)
     np.clip(numbers, black, white, out=numbers)
-    numbers -= np.float32(black)
-    numbers *= np.float32(255.0 / max(white - black, np.finfo(np.float32).tiny))
+    half_span = white / 2 - black / 2  # halves, because the whole span of floats may exceed what float32 holds
+    numbers /= 2
+    numbers -= np.float32(black / 2)
+    numbers *= np.float32(255.0 / max(half_span, _LEAST_SPAN))
     return np.rint(numbers, out=numbers).astype(np.uint8)
 
 
