@@ -1,11 +1,13 @@
-"""Settings of the product stage: the base model, how it is adapted, what it is asked, and the small stand-in base."""
+"""Settings of the product stage: the base model, how it is adapted, what it is asked; and the small stand-in base."""
 
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.config.base import JobConfig, Section
+from meteo_ray.config.training import LoopSettings, TrainingJob
 
 
 class ProductsTraining(Section):
@@ -41,16 +43,23 @@ class ProductsTraining(Section):
     """Training rows whose element list gets one element too many or too few, as a detector errs."""
     beam_width: int = Field(3, gt=0)
     """Beams of the constrained decoding (R35)."""
-    seed: int = 0
-    """Seeds the order, the candidate lists and the adapter's initial weights."""
+    augmentation: AugmentConfig = AugmentConfig()
+    """What is done to the images (R5)."""
 
     @model_validator(mode="after")
     def _full_training_needs_whole_weights(self) -> Self:
         if self.adaptation == "full" and self.quantize != "none":
-            raise ValueError(
-                "adaptation 'full' trains every weight, which 4-bit weights do not allow: set quantize 'none'"
-            )
+            raise ValueError("adaptation 'full' cannot train 4-bit weights: set quantize to 'none'")
         return self
+
+
+class TrainProductsJob(TrainingJob):
+    """Train the product stage: which product is a weather chart?"""
+
+    training: LoopSettings = LoopSettings(batch_size=32, micro_batch=2)
+    """The training loop; 2 rows at once x 16 steps of accumulation (R34)."""
+    products: ProductsTraining = ProductsTraining()
+    """The product stage."""
 
 
 class SmallBase(Section):

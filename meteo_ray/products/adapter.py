@@ -17,16 +17,16 @@ TARGETS = r".*language_model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up
 TIED = "lm_head.weight"
 
 
-def training_model(base: GemmaBase, config: ProductsTraining, device: str) -> nn.Module:
+def training_model(base: GemmaBase, config: ProductsTraining, device: str, seed: int = 0) -> nn.Module:
     """The base model, ready to train as the config says; only what is trained requires a gradient."""
     full = config.adaptation == "full"
     model = base.load_model(config.quantize, device, train_all=full)
     if not full:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
+            torch.manual_seed(seed)
             add_adapter(model, config.lora_rank, config.lora_alpha, config.lora_dropout)
     if config.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.activation_checkpointing_enable({"use_reentrant": False})
     return model
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+import logging
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Literal, Self
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError
 from transformers import (
     AutoProcessor,
     BitsAndBytesConfig,
@@ -24,8 +26,13 @@ from meteo_ray.errors import UsageError
 
 Quantize = Literal["nf4", "none"]
 
+DEFAULT_NAME = "google/gemma-3-4b-pt"
+HUB_NAME = r"[\w.-]+/[\w.-]+"  # owner/model; anything else can only be a folder
+
 # Bars of a loader that takes seconds drown the job's own progress lines.
 transformers_logging.disable_progress_bar()
+# On some CPUs bitsandbytes looks for a faster kernel that it would fetch, and warns although the built-in one works.
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 INDEX_FILE, SINGLE_FILE = "model.safetensors.index.json", "model.safetensors"
 FILES = (
@@ -45,14 +52,18 @@ class GemmaBase:
     processor: Gemma3Processor
 
     @classmethod
-    def open(cls, name: str | Path) -> Self:
+    def open(cls, name: str | Path, with_weights: bool = True) -> Self:
         """Open a folder, or a model that the local hub cache holds; the network is never asked.
+
+        Args:
+            name: folder or model name.
+            with_weights: whether the folder must hold weights; a fully trained bundle keeps them elsewhere.
 
         Raises:
             UsageError: when nothing is there, a file is missing, or it is not a Gemma 3 with vision.
         """
         folder = find(str(name))
-        _require_gemma3(folder)
+        _require_gemma3(folder, with_weights)
         try:
             config = Gemma3Config.from_pretrained(folder, local_files_only=True)
             processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
@@ -104,9 +115,18 @@ class GemmaBase:
                 quantization_config=_nf4() if quantize == "nf4" else None,
                 device_map={"": device},
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise UsageError(f"{self.folder}: cannot load the base model's weights: {error}") from None
+        _keep_4bit_layout(model)
         return model.eval()
+
+    def empty_model(self, device: str = "cpu") -> torch.nn.Module:
+        """The model with random weights, in evaluation mode, for weights that come from a bundle."""
+        half = device.startswith("cuda")
+        model = Gemma3ForConditionalGeneration._from_config(
+            self.config, dtype=torch.bfloat16 if half else torch.float32, attn_implementation="sdpa"
+        )
+        return model.to(device).eval()
 
     def fingerprint(self) -> dict[str, str]:
         """sha256 of config.json and of what names the weights: the index of a split checkpoint, or the one file."""
@@ -119,18 +139,18 @@ def find(name: str) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder.resolve()
-    if not folder.is_absolute() and len(folder.parts) <= 2:
+    if re.fullmatch(HUB_NAME, name):
         try:
             return Path(snapshot_download(name, local_files_only=True))
         except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError, OSError):
             pass
     raise UsageError(
         f"base model {name!r}: neither a folder here nor in the local hub cache, and nothing is fetched at run time. "
-        f"{_advice(name if '/' in name else 'google/gemma-3-4b-pt')}"
+        f"{_advice(name if re.fullmatch(HUB_NAME, name) else DEFAULT_NAME)}"
     )
 
 
-def _require_gemma3(folder: Path) -> None:
+def _require_gemma3(folder: Path, with_weights: bool) -> None:
     config = folder / "config.json"
     if not config.is_file():
         raise UsageError(f"{folder}: no config.json, so no base model. {_advice()}")
@@ -140,16 +160,15 @@ def _require_gemma3(folder: Path) -> None:
         raise UsageError(f"{config}: cannot read: {error}") from None
     if kind != "gemma3":
         raise UsageError(f"{folder}: model_type is {kind!r}, wanted 'gemma3' (Gemma 3 with vision, 4B or larger)")
-    if not list(folder.glob("model*.safetensors")):
+    if with_weights and not list(folder.glob("model*.safetensors")):
         raise UsageError(f"{folder}: no model*.safetensors. {_advice()}")
 
 
-def _advice(name: str = "google/gemma-3-4b-pt") -> str:
-    files: Iterable[str] = (f"  {file}" for file in FILES)
-    listed = "\n".join(files)
+def _advice(name: str = DEFAULT_NAME) -> str:
+    listed = "\n".join(f"  {file}" for file in FILES)
     return (
-        f"Put the files of {name} into one folder:\n{listed}\nand name it with --base-model FOLDER "
-        "(base_model in a config file). A small random stand-in: python jobs/make_small_base.py --out FOLDER"
+        f"Put the files of {name} into one folder:\n{listed}\nand name it with "
+        "--products.base-model FOLDER. A small random stand-in: python jobs/make_small_base.py --out FOLDER"
     )
 
 
@@ -160,6 +179,17 @@ def _nf4() -> BitsAndBytesConfig:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
+
+
+def _keep_4bit_layout(model: torch.nn.Module) -> None:
+    """Stop bitsandbytes from repacking weights in a CPU's evaluation mode.
+
+    It gains speed on CPUs with AVX512-BF16, but refuses layers whose width is no multiple of 64 (SigLIP's 4304 is not)
+    and does not pack back for training, which follows every validation.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _sha256(path: Path) -> str:

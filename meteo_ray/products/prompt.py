@@ -3,7 +3,7 @@
 Gemma knows two turns, user and model; what other models call the system message opens the user turn.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from transformers import Gemma3Processor
@@ -22,11 +22,6 @@ def question(elements: Iterable[str], candidates: Iterable[str], vocabulary: Voc
     known = [vocabulary.element_by_id[name].zh for name in elements if name in vocabulary.element_by_id]
     listed = [vocabulary.product_by_id[name].zh for name in candidates]
     return QUESTION.format(elements=SEPARATOR.join(known) or NONE_FOUND, candidates=SEPARATOR.join(listed))
-
-
-def element_ids(detected: Collection[object] | None) -> list[str]:
-    """Ids out of what stage 2 or the index hands over: plain ids, or `{"id", "score"}`; None reads as none found."""
-    return [entry["id"] if isinstance(entry, dict) else str(entry) for entry in ([] if detected is None else detected)]
 
 
 @dataclass(frozen=True)

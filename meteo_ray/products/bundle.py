@@ -1,0 +1,143 @@
+"""The product stage's files in a model bundle.
+
+LoRA: weights.safetensors holds the adapter, config.json names the base model and the sums of its files, and loading
+refuses another base. Full training: weights.safetensors holds everything and `base/` the config and the tokenizer.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import save_file
+from torch import nn
+
+from meteo_ray import bundle
+from meteo_ray.config.products import ProductsTraining
+from meteo_ray.errors import UsageError
+from meteo_ray.evaluation.calibration import fit_temperature
+from meteo_ray.imaging.load import PREPROCESSING_VERSION
+from meteo_ray.labels import Vocabulary
+from meteo_ray.products.adapter import add_adapter, load_trained_state, trained_state
+from meteo_ray.products.base_model import GemmaBase, Quantize
+from meteo_ray.versions import versions
+
+STAGE = "products"
+BASE_FOLDER = "base"
+
+# Stands for the log-likelihood of a product that is no candidate where arithmetic needs a number: at the highest
+# temperature that calibration tries, 20, its probability is still exp(-500).
+NOT_A_CANDIDATE = -1e4
+
+
+@dataclass(frozen=True)
+class ProductsCalibration:
+    """Softmax temperature of the candidates' log-likelihoods, and the number of validation rows it was fitted on."""
+
+    temperature: float
+    validation_rows: int
+
+    @classmethod
+    def fit(cls, log_likelihood: np.ndarray, targets: np.ndarray) -> "ProductsCalibration":
+        """Fit on `(rows, products)`, -inf where no candidate, and target positions `(rows,)` (R40).
+
+        Rows whose right product was no candidate say nothing about sharpness and are left out.
+        """
+        judged = np.isfinite(log_likelihood[np.arange(len(targets)), targets])
+        logits = np.maximum(log_likelihood[judged], NOT_A_CANDIDATE)
+        return cls(float(fit_temperature(logits, targets[judged])), int(judged.sum()))
+
+
+@dataclass(frozen=True)
+class LoadedProducts:
+    """What a bundle gives a predictor."""
+
+    model: nn.Module
+    base: GemmaBase
+    vocabulary: Vocabulary
+    training: ProductsTraining
+    temperature: float
+    version: str
+
+
+def write_bundle(
+    folder: Path,
+    model: nn.Module,
+    base: GemmaBase,
+    config: ProductsTraining,
+    vocabulary: Vocabulary,
+    calibration: ProductsCalibration,
+) -> None:
+    """Write everything but SHA256SUMS and metrics.json into an existing folder."""
+    state = trained_state(model, config.adaptation)
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, folder / bundle.WEIGHTS)
+    if config.adaptation == "full":
+        base.config.save_pretrained(folder / BASE_FOLDER)
+        base.processor.save_pretrained(folder / BASE_FOLDER)
+    document = {
+        "stage": STAGE,
+        "bundle_version": bundle.BUNDLE_VERSION,
+        "image_size": list(base.image_size),
+        "preprocessing_version": PREPROCESSING_VERSION,
+        "base": {"name": config.base_model, "folder": str(base.folder), "sha256": base.fingerprint()},
+        "training": config.model_dump(mode="json"),
+        "versions": versions(),
+    }
+    bundle.write_json(folder / bundle.CONFIG, document)
+    (folder / bundle.LABELS).write_text(vocabulary.to_yaml(), "utf-8")
+    bundle.write_json(folder / bundle.CALIBRATION, asdict(calibration))
+
+
+def read_bundle(
+    folder: Path,
+    device: str,
+    vocabulary: Vocabulary | None = None,
+    base_model: str | Path | None = None,
+    quantize: Quantize | None = None,
+) -> LoadedProducts:
+    """The model on `device`, in evaluation mode, and what belongs to it.
+
+    Args:
+        folder: the bundle.
+        device: torch's name of it.
+        vocabulary: the caller's; its products may go beyond the trained ones, its elements may not differ.
+        base_model: where an adapter's base lies now, if not where it was trained from.
+        quantize: how to load an adapter's base, if not as in training.
+
+    Raises:
+        UsageError: naming what is missing, damaged or made for something else.
+    """
+    version = bundle.check(folder, STAGE)
+    document = bundle.read_config(folder, STAGE)
+    trained = bundle.read_labels(folder, vocabulary)
+    if document.get("preprocessing_version") != PREPROCESSING_VERSION:
+        raise UsageError(
+            f"{folder}: made for images prepared by version {document.get('preprocessing_version')}, this meteo_ray "
+            f"prepares them by version {PREPROCESSING_VERSION}; train it again with jobs/train_products.py"
+        )
+    training = ProductsTraining.model_validate(document["training"])
+    if training.adaptation == "full":
+        base = GemmaBase.open(folder / BASE_FOLDER, with_weights=False)
+        model = base.empty_model(device)
+    else:
+        base = _adapters_base(folder, document, base_model)
+        model = base.load_model(quantize or training.quantize, device)
+        add_adapter(model, training.lora_rank, training.lora_alpha)
+    load_trained_state(model, bundle.read_weights(folder), training.adaptation)
+    temperature = float(bundle.read_json(folder / bundle.CALIBRATION)["temperature"])
+    return LoadedProducts(model.eval(), base, vocabulary or trained, training, temperature, version)
+
+
+def _adapters_base(folder: Path, document: dict[str, Any], base_model: str | Path | None) -> GemmaBase:
+    """The base that the adapter was trained on: where the caller says, where it lay, or by its name."""
+    made_from = document["base"]
+    recorded = Path(made_from["folder"])
+    base = GemmaBase.open(base_model or (recorded if recorded.is_dir() else made_from["name"]))
+    actual = base.fingerprint()
+    changed = [name for name, expected in made_from["sha256"].items() if actual.get(name) != expected]
+    if changed:
+        raise UsageError(
+            f"{base.folder}: not the base model that the adapter in {folder} was trained on "
+            f"({', '.join(changed)} differs); give {made_from['name']} as it was then, or train again"
+        )
+    return base

@@ -1,0 +1,176 @@
+"""What the training loop needs to know about the product stage (R30-R34)."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import nn
+
+from meteo_ray.config.products import ProductsTraining
+from meteo_ray.dataset.pixels import PreparePixels
+from meteo_ray.errors import UsageError
+from meteo_ray.evaluation.metrics import ranking_metrics
+from meteo_ray.labels import Vocabulary
+from meteo_ray.products.adapter import adapter_parameters, load_trained_state, trained_state, training_model
+from meteo_ray.products.base_model import GemmaBase
+from meteo_ray.products.bundle import ProductsCalibration, write_bundle
+from meteo_ray.products.prompt import PromptEncoder
+from meteo_ray.products.questions import CandidateQuestions, PrepareQuestions, Question, TrainingQuestions
+from meteo_ray.products.scoring import IMPOSSIBLE, confidences, log_likelihoods, pack
+from meteo_ray.schema import TRAIN, Batch
+from meteo_ray.training.device import pick_device
+from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
+
+COLUMNS = ("image_id", "path", "sha256", "product", "elements")
+
+
+class ProductsTask(Task):
+    """Gemma 3, asked to choose among candidates; trained on the charts whose product is known.
+
+    Args:
+        config: the product stage's settings.
+        data: the prepared data folder.
+        vocabulary: names in the prompt; travels into the bundle.
+        seed: of order, candidate lists, augmentation and the adapter's first weights.
+        cache: where fixed pixels are kept, see `PreparePixels`.
+
+    Raises:
+        UsageError: when the base model is not on this machine.
+    """
+
+    name: ClassVar[str] = "products"
+    watch: ClassVar[str] = "top1"
+
+    def __init__(
+        self, config: ProductsTraining, data: Path, vocabulary: Vocabulary, seed: int = 0, cache: Path | None = None
+    ) -> None:
+        self.config, self.data, self.vocabulary, self.seed, self.cache = config, data, vocabulary, seed, cache
+        self.base = GemmaBase.open(config.base_model)
+
+    @cached_property
+    def _encoder(self) -> PromptEncoder:
+        return PromptEncoder(self.base.processor, self.vocabulary)
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {product_id: position for position, product_id in enumerate(self.vocabulary.product_ids)}
+
+    # -- data --------------------------------------------------------------------------------------------------------
+
+    def rows(self, index: pa.Table, split: str) -> pa.Table:
+        found = index.filter(pc.and_(pc.equal(index["split"], split), pc.is_valid(index["product"]))).select(COLUMNS)
+        if not found.num_rows:
+            raise UsageError(
+                f"the {split} split has no row with a product; add products to labels.jsonl or split otherwise "
+                "(jobs/prepare_data.py --split-by)"
+            )
+        unknown = sorted(set(found["product"].to_pylist()) - set(self.vocabulary.product_ids))
+        if unknown:
+            raise UsageError(
+                f"the index holds products that the vocabulary lacks: {', '.join(unknown)}; run jobs/prepare_data.py "
+                "again with this vocabulary"
+            )
+        return found
+
+    def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> np.ndarray:
+        return np.random.default_rng([self.seed, epoch]).permutation(rows.num_rows).astype(np.int64)
+
+    def prepare(self, split: str, epoch: int) -> Prepare:
+        training, config = split == TRAIN, self.config
+        pixels = PreparePixels(
+            self.data,
+            seed=self.seed,
+            epoch=epoch if training else None,
+            augmentation=config.augmentation,
+            cache=None if training else self.cache,
+            size=self.base.image_size,
+            vocabulary=self.vocabulary,
+        )
+        if not training:
+            return PrepareQuestions(pixels, CandidateQuestions(self.vocabulary, config.minimum_match))
+        ask = TrainingQuestions(
+            self.vocabulary, self.seed, epoch, config.minimum_match, config.maximum_candidates, config.perturbed_share
+        )
+        return PrepareQuestions(pixels, ask)
+
+    def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """`scoring.pack`'s tensors, and as positions in the vocabulary: answer `(rows, answers)`, target `(rows,)`."""
+        questions = [Question.from_json(str(text)) for text in batch["question"]]
+        prompts = [self._encoder.encode_prompt(asked.elements, asked.candidates) for asked in questions]
+        answers = [self._encoder.encode_answers(asked.answers) for asked in questions]
+        position = np.full((len(questions), max(map(len, answers))), -1, dtype=np.int64)
+        for row, asked in enumerate(questions):
+            position[row, : len(asked.answers)] = [self._positions[answer] for answer in asked.answers]
+        target = np.array([self._positions[str(product)] for product in batch["product"]], dtype=np.int64)
+        return {
+            **pack(prompts, answers, self.base),
+            "image": torch.from_numpy(np.array(batch["image"])),  # a copy: Ray's arrays are read-only
+            "answer": torch.from_numpy(position),
+            "target": torch.from_numpy(target),
+        }
+
+    # -- model -------------------------------------------------------------------------------------------------------
+
+    def build(self) -> nn.Module:
+        """On the GPU at once when there is one: quantising four billion weights on a CPU takes minutes."""
+        return training_model(self.base, self.config, str(pick_device()), self.seed)
+
+    def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
+        return {"adapter": adapter_parameters(model)} if self.config.adaptation == "lora" else {"model": model}
+
+    def phases(self) -> list[Phase]:
+        """One phase: cosine from the peak to the minimum (R34)."""
+        group = "adapter" if self.config.adaptation == "lora" else "model"
+        rates = {group: self.config.learning_rate}
+        settings = self.config
+        return [Phase("answers", settings.epochs, rates, settings.warmup_epochs, settings.minimum_learning_rate)]
+
+    def loss(self, model: nn.Module, batch: dict[str, torch.Tensor], progress: Progress) -> Loss:
+        """Mean over rows of the answer's mean negative log-likelihood per token; prompt tokens are not learned."""
+        total = log_likelihoods(model, batch, self.base)[:, 0]
+        rows = -total / batch["step_real"][:, 0].sum(dim=-1)
+        return Loss(rows.mean(), rows=rows.detach())
+
+    # -- validation and result ---------------------------------------------------------------------------------------
+
+    def outputs(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> Batch:
+        """log_likelihood float32 `(rows, products)`, -inf where no candidate; target int64 `(rows,)`."""
+        scores = log_likelihoods(model, batch, self.base).float().cpu().numpy()
+        answer = batch["answer"].cpu().numpy()
+        every = np.full((len(answer), len(self.vocabulary.products)), IMPOSSIBLE, dtype=np.float32)
+        row, column = np.nonzero(answer >= 0)
+        every[row, answer[row, column]] = scores[row, column]
+        return {"log_likelihood": every, "target": batch["target"].cpu().numpy()}
+
+    def metrics(self, outputs: Batch) -> dict[str, float]:
+        return {name: value for name, value in self._ranking(outputs, 1.0).items() if value is not None}
+
+    def _ranking(self, outputs: Batch, temperature: float) -> dict[str, Any]:
+        """R36's metrics, and how often the right product was a candidate at all: no ranking can do better."""
+        scores, targets = outputs["log_likelihood"], outputs["target"]
+        names = np.array(self.vocabulary.product_ids, dtype=object)
+        ranked = [
+            [name for name, score in zip(names[best], row[best], strict=True) if score > IMPOSSIBLE]
+            for row, best in zip(scores, np.argsort(-scores, axis=1, kind="stable"), strict=True)
+        ]
+        found = ranking_metrics(list(names[targets]), ranked, confidences(scores, temperature).max(axis=1))
+        reachable = np.isfinite(scores[np.arange(len(targets)), targets])
+        return {**found, "candidate_recall": float(reachable.mean())}
+
+    def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
+        calibration = ProductsCalibration.fit(outputs["log_likelihood"], outputs["target"])
+        write_bundle(folder, model, self.base, self.config, self.vocabulary, calibration)
+        return self._ranking(outputs, calibration.temperature)
+
+    # -- checkpoints -------------------------------------------------------------------------------------------------
+
+    def state(self, model: nn.Module) -> dict[str, torch.Tensor]:
+        return trained_state(model, self.config.adaptation)
+
+    def load_state(self, model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+        load_trained_state(model, state, self.config.adaptation)

@@ -1,0 +1,228 @@
+"""The product stage in training: rows, questions, loss, a short run, and the bundle that comes out."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from PIL import Image
+
+from meteo_ray import bundle
+from meteo_ray.config.augment import AugmentConfig
+from meteo_ray.config.products import ProductsTraining
+from meteo_ray.errors import UsageError
+from meteo_ray.labels import Vocabulary
+from meteo_ray.products.predictor import ProductsPredictor
+from meteo_ray.products.questions import Question
+from meteo_ray.products.task import ProductsTask
+from meteo_ray.schema import INDEX, TRAIN, VALIDATION, Batch
+from meteo_ray.training.task import Progress
+
+PRODUCTS = ("snow_depth", "lightning_density", "24h_cn_temperature_change", "24h_cn_max_temperature")
+START = Progress(epoch=0, step=0, fraction=0.0)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen flat images; each product has a colour of its own."""
+    folder = tmp_path_factory.mktemp("data")
+    for number in range(16):
+        colour = tuple((60 * (number % 4) + 20 * channel) % 256 for channel in range(3))
+        image = Image.new("RGB", (64, 48), colour)
+        image.paste((255, 255, 255), (8, 8, 30, 30))
+        image.save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def index(data: Path, vocabulary: Vocabulary) -> pa.Table:
+    rows = []
+    for number in range(16):
+        product = PRODUCTS[number % 4]
+        content = (data / f"{number}.png").read_bytes()
+        rows.append(
+            {
+                "image_id": hashlib.sha256(str(number).encode()).hexdigest()[:16],
+                "path": f"{number}.png",
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "is_meteo": True,
+                "elements": list(vocabulary.product_by_id[product].elements) if number % 5 else None,
+                "product": product if number < 14 else None,
+                "split": TRAIN if number < 8 else VALIDATION,
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=INDEX)
+
+
+def task_of(base_folder: Path, data: Path, vocabulary: Vocabulary, adaptation: str, quantize: str) -> ProductsTask:
+    config = ProductsTraining(
+        base_model=str(base_folder),
+        adaptation=adaptation,
+        quantize=quantize,
+        augmentation=AugmentConfig(enabled=False),
+        lora_dropout=0.0,
+        learning_rate=1e-2,
+    )
+    return ProductsTask(config, data, vocabulary)
+
+
+def object_array(values: list) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def prepared(task: ProductsTask, index: pa.Table, split: str, epoch: int = 0) -> Batch:
+    rows = task.rows(index, split)
+    columns = {name: object_array(rows[name].to_pylist()) for name in rows.column_names}
+    return task.prepare(split, epoch)(columns)
+
+
+def questions_of(batch: Batch) -> list[Question]:
+    return [Question.from_json(text) for text in batch["question"]]
+
+
+def train(task: ProductsTask, model: torch.nn.Module, batch: dict[str, torch.Tensor], steps: int) -> list[float]:
+    groups = task.parameter_groups(model)
+    parameters = [p for g in groups.values() for p in (g.parameters() if isinstance(g, torch.nn.Module) else g)]
+    optimizer = torch.optim.AdamW(parameters, lr=task.config.learning_rate)
+    model.train()
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = task.loss(model, batch, START).total
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    model.eval()
+    return losses
+
+
+def validation_outputs(task: ProductsTask, model: torch.nn.Module, batch: Batch) -> Batch:
+    with torch.inference_mode():
+        return task.outputs(model, task.collate(batch))
+
+
+def test_only_rows_with_a_product_are_used(base_folder, data, vocabulary, index) -> None:
+    task = task_of(base_folder, data, vocabulary, "full", "none")
+    assert task.rows(index, TRAIN).num_rows == 8
+    assert task.rows(index, VALIDATION).num_rows == 6
+    with pytest.raises(UsageError, match="test split has no row with a product"):
+        task.rows(index, "test")
+
+
+def test_an_index_with_foreign_products_is_refused(base_folder, data, vocabulary, index) -> None:
+    fewer = Vocabulary(vocabulary.elements, tuple(p for p in vocabulary.products if p.id != "snow_depth"))
+    with pytest.raises(UsageError, match="lacks: snow_depth"):
+        task_of(base_folder, data, fewer, "full", "none").rows(index, TRAIN)
+
+
+def test_every_epoch_draws_every_row_once_in_another_order(base_folder, data, vocabulary, index) -> None:
+    task = task_of(base_folder, data, vocabulary, "full", "none")
+    rows = task.rows(index, TRAIN)
+    first, second = task.order(rows, 0, None), task.order(rows, 1, None)
+    assert sorted(first) == sorted(second) == list(range(8))
+    assert first.tolist() != second.tolist()
+    assert first.tolist() == task.order(rows, 0, None).tolist()
+
+
+def test_training_asks_for_the_right_product_among_others_anew_in_every_epoch(
+    base_folder, data, vocabulary, index
+) -> None:
+    task = task_of(base_folder, data, vocabulary, "full", "none")
+    batch = prepared(task, index, TRAIN)
+    assert batch["ok"].all()
+    assert batch["image"].shape == (8, 32, 32, 3)
+    for product, asked in zip(batch["product"], questions_of(batch), strict=True):
+        assert asked.answers == [product]
+        assert product in asked.candidates
+        assert len(asked.candidates) <= task.config.maximum_candidates
+    assert max(len(asked.candidates) for asked in questions_of(batch)) > 2
+    assert questions_of(prepared(task, index, TRAIN)) == questions_of(batch)
+    assert questions_of(prepared(task, index, TRAIN, epoch=1)) != questions_of(batch)
+
+
+def test_validation_asks_as_the_cascade_does(base_folder, data, vocabulary, index) -> None:
+    task = task_of(base_folder, data, vocabulary, "full", "none")
+    batch = prepared(task, index, VALIDATION)
+    for elements, asked in zip(batch["elements"], questions_of(batch), strict=True):
+        assert asked.elements == (elements or [])
+        assert asked.answers == asked.candidates
+        assert len(asked.answers) == len(vocabulary.products) or elements
+    assert questions_of(prepared(task, index, VALIDATION, epoch=3)) == questions_of(batch)
+
+
+def test_the_loss_is_the_mean_over_answer_tokens(base_folder, data, vocabulary, index) -> None:
+    """Against cross-entropy over the answer's tokens alone, from the library's own forward pass."""
+    task = task_of(base_folder, data, vocabulary, "full", "none")
+    batch = prepared(task, index, TRAIN)
+    model = task.build().eval()
+    with torch.no_grad():
+        loss = task.loss(model, task.collate(batch), START)
+    assert float(loss.total) == pytest.approx(float(loss.rows.mean()))
+    for row, asked in enumerate(questions_of(batch)):
+        prompt = task._encoder.encode_prompt(asked.elements, asked.candidates)
+        answer = task._encoder.encode_answer(asked.answers[0])
+        ids = torch.tensor([prompt + answer])
+        pixels = task.base.pixel_values(torch.from_numpy(batch["image"][row : row + 1]))
+        inputs = {"attention_mask": torch.ones_like(ids), "token_type_ids": (ids == task.base.image_token).long()}
+        with torch.no_grad():
+            logits = model(input_ids=ids, pixel_values=pixels, **inputs).logits[0, len(prompt) - 1 : -1]
+        expected = torch.nn.functional.cross_entropy(logits, torch.tensor(answer))
+        assert float(loss.rows[row]) == pytest.approx(float(expected), abs=1e-4)
+
+
+@pytest.mark.parametrize(("adaptation", "quantize"), [("full", "none"), ("lora", "nf4"), ("lora", "none")])
+def test_training_bundle_and_predictor_agree(
+    adaptation: str, quantize: str, base_folder, data, vocabulary, index, tmp_path
+) -> None:
+    task = task_of(base_folder, data, vocabulary, adaptation, quantize)
+    model = task.build()
+    losses = train(task, model, task.collate(prepared(task, index, TRAIN)), steps=12)
+    assert losses[-1] < 0.8 * losses[0]
+    trained = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+    assert trained
+    assert trained <= set(task.state(model))
+    assert adaptation == "full" or all(".lora_" in name and "language_model" in name for name in trained)
+
+    validation = prepared(task, index, VALIDATION)
+    outputs = validation_outputs(task, model, validation)
+    folder = tmp_path / "products"
+    with bundle.writing(folder) as scratch:
+        metrics = task.export(model, outputs, scratch)
+        bundle.write_json(scratch / bundle.METRICS, metrics)
+    assert {"top1", "top3", "top5", "ece", "candidate_recall"} <= set(metrics)
+
+    predictor = ProductsPredictor.load(folder, device="cpu", precision="fp32", micro_batch=4)
+    assert predictor.image_size == (32, 32)
+    for row, scores in enumerate(predictor.log_likelihoods(validation)):
+        for product, score in scores.items():
+            expected = outputs["log_likelihood"][row, vocabulary.product_ids.index(product)]
+            assert score == pytest.approx(float(expected), abs=1e-3 if quantize == "none" else 0.1)
+
+
+def test_a_checkpoint_restores_the_model(base_folder, data, vocabulary, index) -> None:
+    task = task_of(base_folder, data, vocabulary, "lora", "none")
+    model = task.build()
+    batch = task.collate(prepared(task, index, TRAIN))
+    train(task, model, batch, steps=3)
+    state = {name: tensor.clone() for name, tensor in task.state(model).items()}
+    other = task.build().eval()
+    assert float(task.loss(other, batch, START).total) != pytest.approx(float(task.loss(model, batch, START).total))
+    task.load_state(other, state)
+    assert float(task.loss(other, batch, START).total) == pytest.approx(float(task.loss(model, batch, START).total))
+    with pytest.raises(UsageError, match="do not fit the base model"):
+        task.load_state(other, dict(list(state.items())[1:]))
+
+
+def test_metrics_count_a_product_that_was_no_candidate_as_a_miss(base_folder, data, vocabulary) -> None:
+    task = task_of(base_folder, data, vocabulary, "full", "none")
+    scores = np.full((4, len(vocabulary.products)), -np.inf, dtype=np.float32)
+    scores[:, :3] = [[-1, -2, -3], [-2, -1, -3], [-3, -2, -1], [-1, -1.5, -9]]
+    metrics = task.metrics({"log_likelihood": scores, "target": np.array([0, 0, 0, 7])})
+    assert metrics["top1"] == 0.25
+    assert metrics["top3"] == 0.75
+    assert metrics["top5"] == 0.75
+    assert metrics["candidate_recall"] == 0.75
