@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -119,17 +120,20 @@ def load_vocabulary(path: Path | str = DEFAULT_PATH) -> Vocabulary:
     """
     path = Path(path)
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-        file = _File.model_validate(document)
+        text = path.read_text(encoding="utf-8-sig")
+        file = _File.model_validate(yaml.safe_load(text))
+        problems = _consistency_problems(file)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot read the vocabulary: {error}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise UsageError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
-        raise UsageError.of_problems(f"{path}: not a usable vocabulary:", _schema_problems(error)) from None
-    problems = _consistency_problems(file)
+        problems = [
+            (entry["loc"], f"{'.'.join(map(str, entry['loc'])) or 'file'}: {entry['msg']}") for entry in error.errors()
+        ]
     if problems:
-        raise UsageError.of_problems(f"{path}: not a usable vocabulary:", problems)
+        located = [f"{path}:{_line(text, place)}: {problem}" for place, problem in problems]
+        raise UsageError.of_problems("not a usable vocabulary:", located)
     return Vocabulary(tuple(file.elements), tuple(file.products))
 
 
@@ -157,24 +161,47 @@ def _resolve(name: str, names: dict[str, str], kind: str) -> str:
     raise KeyError(f"unknown {kind} {name!r}{hint}")
 
 
-def _schema_problems(error: ValidationError) -> list[str]:
-    return [f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
+Place = tuple[int | str, ...]
+"""Keys and list positions that lead to a node of the YAML file."""
 
 
-def _consistency_problems(file: _File) -> list[str]:
-    problems = []
-    owners: dict[str, str] = {}
-    for element in file.elements:
-        for name in {normalise(n) for n in (element.id, element.zh, element.en, *element.aliases)}:
-            if name in owners:
-                problems.append(f"element {element.id}: the name {name!r} already means {owners[name]}")
-            owners.setdefault(name, element.id)
+def _consistency_problems(file: _File) -> list[tuple[Place, str]]:
+    """Names with two meanings and products of unknown elements, each with its place in the file."""
     element_ids = {element.id for element in file.elements}
-    seen: dict[str, str] = {}
-    for product in file.products:
-        for name in {normalise(product.id), normalise(product.zh)}:
-            if name in seen:
-                problems.append(f"product {product.id}: the name {name!r} already means {seen[name]}")
-            seen.setdefault(name, product.id)
-        problems += [f"product {product.id}: unknown element {e!r}" for e in product.elements if e not in element_ids]
+    element_names = [(e.id, [e.id, e.zh, e.en, *e.aliases]) for e in file.elements]
+    product_names = [(p.id, [p.id, p.zh]) for p in file.products]
+    problems = _ambiguous_names("elements", element_names) + _ambiguous_names("products", product_names)
+    for position, product in enumerate(file.products):
+        unknown = [element for element in product.elements if element not in element_ids]
+        place = ("products", position, "elements")
+        problems += [(place, f"product {product.id}: unknown element {element!r}") for element in unknown]
     return problems
+
+
+def _ambiguous_names(section: str, entries: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[Place, str]]:
+    problems: list[tuple[Place, str]] = []
+    owners: dict[str, str] = {}
+    for position, (identifier, names) in enumerate(entries):
+        for name in dict.fromkeys(map(normalise, names)):
+            if name in owners:
+                message = f"{section.removesuffix('s')} {identifier}: the name {name!r} already means {owners[name]}"
+                problems.append(((section, position), message))
+            owners.setdefault(name, identifier)
+    return problems
+
+
+def _line(text: str, place: Place) -> int:
+    """The line (from 1) of the innermost node on the way to `place` that the file has."""
+    node = yaml.compose(text, yaml.SafeLoader)
+    line = 0
+    for step in place:
+        children: dict[Any, yaml.Node] = {}
+        if isinstance(node, yaml.MappingNode):
+            children = {key.value: value for key, value in node.value}
+        elif isinstance(node, yaml.SequenceNode):
+            children = dict(enumerate(node.value))
+        if step not in children:
+            break
+        node = children[step]
+        line = node.start_mark.line
+    return line + 1

@@ -15,6 +15,7 @@ from meteo_ray.imaging.load import load_image
 THUMBNAIL = (120, 90)  # width x height: 4:3 like the network's input, eight to a line of 960 pixels
 COLUMNS = 8
 _GAP = 2
+_FRAME = "#e8ecf0"  # a faint line between white charts
 _JPEG_QUALITY = 70
 
 
@@ -23,7 +24,7 @@ def contact_sheet(data: Path, paths: Sequence[str]) -> str:
     lines = max(1, -(-len(paths) // COLUMNS))
     columns = min(max(len(paths), 1), COLUMNS)
     width, height = THUMBNAIL[0] + _GAP, THUMBNAIL[1] + _GAP
-    sheet = Image.new("RGB", (columns * width - _GAP, lines * height - _GAP), "#e8ecf0")  # a faint frame round white charts
+    sheet = Image.new("RGB", (columns * width - _GAP, lines * height - _GAP), _FRAME)
     for number, path in enumerate(paths):
         line, column = divmod(number, COLUMNS)
         sheet.paste(_thumbnail(data / path), (column * width, line * height))

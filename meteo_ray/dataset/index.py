@@ -84,15 +84,7 @@ def build_index(config: PrepareData) -> PreparedData:
     """
     data = _data_folder(config)
     vocabulary, rows, warnings = read_checked_labels(data, config.labels)
-    missing = missing_images(data, rows)
-    rejected = [(row.path, MISSING) for row in rows if row.path in missing]
-    _check_usable(data, len(rows), rejected, config.strict)
-    rows = [row for row in rows if row.path not in missing]
-    probes = probe_images(data, [row.path for row in rows], config.image_timeout_s, config.workers)
-    rejected += [(row.path, reason) for row, reason in zip(rows, probes["reason"], strict=True) if reason]
-    _check_usable(data, len(rows) + len(missing), rejected, config.strict)
-    rows = [row for row, ok in zip(rows, probes["ok"], strict=True) if ok]
-    probes = {name: column[probes["ok"]] for name, column in probes.items()}
+    rows, probes, rejected = _read_images(data, rows, config)
     equal = compare_equal_images(rows, probes["sha256"])
     if equal.errors:
         raise UsageError.of_problems(f"{data / FILE_NAME}: equal images with contradictory labels:", equal.errors)
@@ -100,7 +92,7 @@ def build_index(config: PrepareData) -> PreparedData:
     prepared = PreparedData(
         folder=config.index or data / "index",
         index=table,
-        rejected=pa.table(list(zip(*sorted(rejected), strict=True)) or [[], []], schema=INDEX_REJECTED),
+        rejected=rejected,
         warnings=warnings + equal.warnings + product_warnings(rows, vocabulary),
         gaps=gaps(table, vocabulary),
     )
@@ -143,12 +135,26 @@ def _data_folder(config: PrepareData) -> Path:
     return config.data
 
 
-def _check_usable(data: Path, count: int, rejected: list[tuple[str, str]], strict: bool) -> None:
-    listed = [f"{path}: {reason}" for path, reason in rejected]
-    if strict and rejected:
-        raise UsageError.of_problems(f"{data}: --strict, and {len(rejected)} of {count} images are unusable:", listed)
-    if len(rejected) == count:
-        raise UsageError.of_problems(f"{data}: none of the {count} labelled images can be used:", listed, limit=5)
+def _read_images(data: Path, rows: list[LabelRow], config: PrepareData) -> tuple[list[LabelRow], Batch, pa.Table]:
+    """The rows whose image is sound, what was found about those images, and the rejected ones with their reasons."""
+    missing = missing_images(data, rows)
+    reasons = dict.fromkeys(missing, MISSING)
+    _check_usable(data, rows, reasons, config.strict)
+    present = [row for row in rows if row.path not in missing]
+    probes = probe_images(data, [row.path for row in present], config.image_timeout_s, config.workers)
+    reasons |= {row.path: reason for row, reason in zip(present, probes["reason"], strict=True) if reason}
+    _check_usable(data, rows, reasons, config.strict)
+    rejected = pa.table({"path": sorted(reasons), "reason": [reasons[p] for p in sorted(reasons)]}, INDEX_REJECTED)
+    good = [row for row in present if row.path not in reasons]
+    return good, {name: column[probes["ok"]] for name, column in probes.items()}, rejected
+
+
+def _check_usable(data: Path, rows: list[LabelRow], reasons: dict[str, str], strict: bool) -> None:
+    bad = [f"{row.path}: {reasons[row.path]}" for row in rows if row.path in reasons]
+    if strict and bad:
+        raise UsageError.of_problems(f"{data}: --strict, and {len(bad)} of {len(rows)} images cannot be used:", bad)
+    if len(bad) == len(rows):
+        raise UsageError.of_problems(f"{data}: none of the {len(rows)} labelled images can be used:", bad, limit=5)
 
 
 def _table(rows: list[LabelRow], probes: Batch) -> pa.Table:
