@@ -1,6 +1,7 @@
 """The trainable stages by name: the config a job reads, and the task made from it.
 
-A stage added later adds one line here, a folder with its task and predictor, and a job.
+A stage added later adds one line here, a folder with its task and predictor, and a job. Tasks are imported when they
+are made: training the gate should not wait for transformers to load.
 """
 
 from collections.abc import Callable
@@ -11,9 +12,6 @@ from meteo_ray.config.elements import TrainElementsJob
 from meteo_ray.config.gate import TrainGateJob
 from meteo_ray.config.products import TrainProductsJob
 from meteo_ray.config.training import TrainingJob
-from meteo_ray.elements.task import ElementsTask
-from meteo_ray.gate.task import GateTask
-from meteo_ray.products.task import ProductsTask
 from meteo_ray.training.launch import TaskInputs, check_inputs, summary_line, train
 from meteo_ray.training.task import Task
 
@@ -28,14 +26,23 @@ class Stage:
 
 
 def _gate(job: TrainGateJob, inputs: TaskInputs) -> Task:
+    from meteo_ray.gate.task import GateTask
+
     return GateTask(job.gate, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache)
 
 
 def _elements(job: TrainElementsJob, inputs: TaskInputs) -> Task:
-    return ElementsTask(job.elements, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache)
+    from meteo_ray.elements.task import ElementsTask
+
+    training = job.training
+    return ElementsTask(
+        job.elements, inputs.data, inputs.vocabulary, training.seed, inputs.cache, training.batch_size
+    )
 
 
 def _products(job: TrainProductsJob, inputs: TaskInputs) -> Task:
+    from meteo_ray.products.task import ProductsTask
+
     return ProductsTask(job.products, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache)
 
 

@@ -29,7 +29,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.labels import Vocabulary, load_vocabulary
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training.device import pick_device
-from meteo_ray.training.loop import TrainingRun
+from meteo_ray.training.loop import Finished, TrainingRun
 from meteo_ray.training.task import Task
 from meteo_ray.versions import versions
 
@@ -117,10 +117,9 @@ def _fit(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path) -
             failure_config=FailureConfig(max_failures=2),
         ),
     )
-    try:
-        trainer.fit()
-    except ray.train.TrainingFailedError as error:
-        raise _for_people(error) from error
+    mistake = trainer.fit().return_value
+    if mistake:
+        raise UsageError(mistake)
 
 
 def _check_resources(settings: LoopSettings, use_gpu: bool) -> None:
@@ -135,26 +134,28 @@ def _check_resources(settings: LoopSettings, use_gpu: bool) -> None:
         )
 
 
-def _for_people(error: Exception) -> Exception:
-    """The user's mistake inside a worker's failure, if that is what ended the run; else the failure itself."""
-    failures = getattr(error, "worker_failures", {}).values()
-    for failure in failures:
-        for candidate in (failure, getattr(failure, "cause", None), failure.__cause__):
-            if isinstance(candidate, UsageError):
-                return UsageError(str(candidate))
-    return error
+def _worker(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path) -> str | None:
+    """Runs in every training worker; rank 0 also writes the bundle.
 
-
-def _worker(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path) -> None:
-    """Runs in every training worker; rank 0 also writes the bundle."""
+    What only the user can mend comes back as a message: raised, it would be taken for a crash and tried again.
+    """
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+    cluster.quiet_logs()
     host = RayHost()
-    batches = partial(stream, workers=settings.data_workers)
-    device = pick_device()
-    finished = TrainingRun(task, inputs.index, settings, folder, host, batches, device).fit()
-    if host.rank != 0:
-        return
-    with bundle.writing(inputs.models / task.name) as scratch:
+    try:
+        batches = partial(stream, workers=settings.data_workers)
+        finished = TrainingRun(task, inputs.index, settings, folder, host, batches, pick_device()).fit()
+    except UsageError as mistake:
+        if host.world_size > 1:
+            raise
+        return str(mistake)
+    if host.rank == 0:
+        _write_bundle(task, finished, inputs.models / task.name, folder)
+    return None
+
+
+def _write_bundle(task: Task, finished: Finished, target: Path, folder: Path) -> None:
+    with bundle.writing(target) as scratch:
         metrics = task.export(finished.model, finished.outputs, scratch)
         record = {**metrics, "run": folder.name, "best_epoch": finished.best_epoch, "epochs": len(finished.history)}
         bundle.write_json(scratch / bundle.METRICS, record)
