@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from meteo_ray.config.data import PrepareData
-from meteo_ray.dataset.contact_sheet import COLUMNS, contact_sheet, evenly
+from meteo_ray.dataset.thumbnails import COLUMNS, evenly, inline_sheet
 from meteo_ray.labels import Vocabulary
 from meteo_ray.schema import SPLITS
 from meteo_ray.versions import versions
@@ -126,9 +126,8 @@ def _co_occurrence(rows: Rows, names: list[str]) -> list[list[tuple[int, float]]
 def _sheets(rows: Rows, data: Path, elements: list[Count], products: list[Count]) -> Iterable[Sheet]:
     for value, title in ((True, "charts"), (False, "others")):
         yield _sheet(data, title, [row["path"] for row in rows if row["is_meteo"] is value], LARGE_SHEET)
-    unlabelled = [row["path"] for row in rows if row["is_meteo"] and row["elements"] is None]
-    if unlabelled:
-        yield _sheet(data, "charts whose elements are not known", unlabelled, SMALL_SHEET)
+    unknown = [row["path"] for row in rows if row["is_meteo"] and row["elements"] is None]
+    yield _sheet(data, "charts whose elements are not known", unknown, SMALL_SHEET)
     for count in elements:
         shown = [row["path"] for row in rows if count.name in (row["elements"] or ())]
         yield _sheet(data, f"{count.name} {count.title}", shown, SMALL_SHEET)
@@ -138,7 +137,7 @@ def _sheets(rows: Rows, data: Path, elements: list[Count], products: list[Count]
 
 
 def _sheet(data: Path, title: str, paths: list[str], most: int) -> Sheet:
-    return Sheet(title, len(paths), contact_sheet(data, evenly(paths, most)))
+    return Sheet(title, len(paths), inline_sheet(data, evenly(paths, most)) if paths else "")
 
 
 def _duplicates(rows: Rows, data: Path) -> dict[str, Any]:
@@ -158,7 +157,7 @@ def _duplicates(rows: Rows, data: Path) -> dict[str, Any]:
     ]
     described.sort(key=lambda group: (not group["differ"], -len(group["paths"]), group["paths"][0]))
     for group in described[:MOST_GROUPS]:
-        group["image"] = contact_sheet(data, evenly(group["paths"], SMALL_SHEET))
+        group["image"] = inline_sheet(data, evenly(group["paths"], SMALL_SHEET))
     return {"duplicate_groups": described[:MOST_GROUPS], "duplicate_count": len(described)}
 
 

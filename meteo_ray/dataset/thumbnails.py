@@ -1,4 +1,4 @@
-"""Thumbnails of many images in one picture, inline in a page: a person sees wrong labels faster than any check."""
+"""Images of a data folder as small pictures inside a page: a person sees wrong labels faster than any check."""
 
 import base64
 import io
@@ -9,25 +9,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from meteo_ray.imaging.contact_sheet import contact_sheet
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.load import load_image
 
-THUMBNAIL = (120, 90)  # width x height: 4:3 like the network's input, eight to a line of 960 pixels
-COLUMNS = 8
-_GAP = 2
-_FRAME = "#e8ecf0"  # a faint line between white charts
+THUMBNAIL = (120, 90)  # width x height: 4:3 like the network's input
+COLUMNS = 8  # with gaps 1014 pixels, the width of the report's page
 _JPEG_QUALITY = 70
 
 
-def contact_sheet(data: Path, paths: Sequence[str]) -> str:
-    """A `data:` URI of a JPEG showing the images under `data` in order, eight a line; an unreadable one stays grey."""
-    lines = max(1, -(-len(paths) // COLUMNS))
-    columns = min(max(len(paths), 1), COLUMNS)
-    width, height = THUMBNAIL[0] + _GAP, THUMBNAIL[1] + _GAP
-    sheet = Image.new("RGB", (columns * width - _GAP, lines * height - _GAP), _FRAME)
-    for number, path in enumerate(paths):
-        line, column = divmod(number, COLUMNS)
-        sheet.paste(_thumbnail(data / path), (column * width, line * height))
+def inline_sheet(data: Path, paths: Sequence[str]) -> str:
+    """A `data:` URI of a JPEG showing the images under `data` in order, eight a line; an unreadable one is grey."""
+    sheet = contact_sheet([_thumbnail(data / path) for path in paths], columns=COLUMNS, tile_size=THUMBNAIL)
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=_JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
@@ -44,6 +37,6 @@ def evenly(paths: Sequence[str], count: int) -> list[str]:
 def _thumbnail(path: Path) -> Image.Image:
     """The fitted picture at thumbnail size; one image stands on several sheets, hence the cache (130 MB at most)."""
     try:
-        return Image.fromarray(load_image(path).pixels).resize(THUMBNAIL, Image.Resampling.BOX, reducing_gap=2)
+        return Image.fromarray(load_image(path).pixels).resize(THUMBNAIL, Image.Resampling.BOX)
     except DecodeFailure:
         return Image.new("RGB", THUMBNAIL, "lightgrey")
