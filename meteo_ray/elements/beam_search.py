@@ -24,8 +24,7 @@ class BeamResult:
     `sequences` int64 `(batch, width, max_labels)`, likeliest path first, PADDING after a path's end; `log_probs`
     `(batch, width)`, -inf where fewer paths ended; `emitted` `(batch, labels)`: for every label the summed probability
     of all visited paths that emit it. As the events "l comes after prefix p" exclude each other, it is a lower bound of
-    the label's marginal probability, and exact when
-    no path was dropped and no image settled early.
+    the label's marginal probability, and exact when no path was dropped and no image settled early.
     """
 
     sequences: Tensor

@@ -20,7 +20,8 @@ def parallel_loss(logits: Tensor, targets: Tensor, class_weights: Tensor, gamma:
         class_weights: `(labels,)`, w: how much more a label's presence counts than its absence.
         gamma: focusing exponent; 0 gives plain cross-entropy.
     """
-    logits, targets = _wide(logits), _wide(targets)
+    logits = _wide(logits)
+    targets = targets.to(logits.dtype)
     # alpha=-1 switches off torchvision's single class weight; ours differ by label.
     focal = sigmoid_focal_loss(logits, targets, alpha=-1, gamma=gamma, reduction="none")
     return (focal * torch.where(targets > 0, class_weights, 1.0)).mean(dim=1)
