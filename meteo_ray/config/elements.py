@@ -34,26 +34,26 @@ class ElementsTraining(Section):
     gradient_checkpointing: bool = False
     """Compute the encoder's activations again in the backward pass: half the memory for a fifth more time (R28)."""
 
-    parallel_weight: float = Field(1.0, ge=0)
+    parallel_weight: float = Field(default=1.0, ge=0)
     """alpha of the loss alpha * BCE + beta * sequence (R21)."""
-    sequence_weight: float = Field(0.5, ge=0)
+    sequence_weight: float = Field(default=0.5, ge=0)
     """beta (R21)."""
-    focal_gamma: float = Field(2.0, ge=0)
+    focal_gamma: float = Field(default=2.0, ge=0)
     """How strongly the parallel head's loss turns away from easy labels (R21)."""
-    class_weight_limit: float = Field(10.0, ge=1)
+    class_weight_limit: float = Field(default=10.0, ge=1)
     """Inverse-frequency class weights stay between 1/limit and limit; 1 switches them off (R21)."""
 
-    frozen_epochs: int = Field(5, ge=0)
+    frozen_epochs: int = Field(default=5, ge=0)
     """Phase 1: the encoder is frozen (R22). Left out when the encoder starts from random weights."""
     frozen_rate: Rate = 2e-3
     """Peak learning rate of everything but the encoder in phase 1."""
-    full_epochs: int = Field(25, gt=0)
+    full_epochs: int = Field(default=25, gt=0)
     """Phase 2: everything is trained (R22); early stopping usually ends it before."""
     encoder_rate: Rate = 1e-4
     """Peak learning rate of the encoder in phase 2."""
     decoder_rate: Rate = 5e-4
     """Peak learning rate of the rest in phase 2; of the encoder too when it starts from random weights."""
-    warmup_epochs: float = Field(5.0, ge=0)
+    warmup_epochs: float = Field(default=5.0, ge=0)
     """The learning rate rises linearly over the first epochs of the training (R22)."""
     minimum_rate: Rate = 1e-6
     """Where the cosine ends."""

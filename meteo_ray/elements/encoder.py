@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +22,7 @@ class ImageEncoder(nn.Module):
     def __init__(self, backbone: str, init: str, input_size: tuple[int, int], checkpointing: bool = False) -> None:
         super().__init__()
         self.input_size, self.checkpointing = input_size, checkpointing
-        self.backbone = resnet(backbone, init)
+        self.backbone: Any = resnet(backbone, init)
         self.output_features = int(self.backbone.output_features)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -34,8 +36,9 @@ class ImageEncoder(nn.Module):
         net = self.backbone
         x = net.maxpool(net.relu(net.bn1(net.conv1(pixels))))
         for stage in (net.layer1, net.layer2, net.layer3, net.layer4):
-            x = checkpoint(stage, x, use_reentrant=False, context_fn=lambda stage=stage: _contexts(stage))
-        return net.avgpool(x).flatten(1)
+            x = checkpoint(stage, x, use_reentrant=False, context_fn=partial(_contexts, stage))
+        pooled: Tensor = net.avgpool(x)
+        return pooled.flatten(1)
 
 
 def _contexts(stage: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:

@@ -61,8 +61,7 @@ class LSTM(nn.Module):
 
     def initial_state(self, batch: int) -> LSTMState:
         """All zeros, in the weights' dtype and on their device."""
-        weight = self.layers[0].gates.weight
-        zeros = weight.new_zeros(len(self.layers), batch, self.hidden_size)
+        zeros = next(self.parameters()).new_zeros(len(self.layers), batch, self.hidden_size)
         return LSTMState(zeros, zeros)
 
     def step(self, inputs: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:

@@ -1,7 +1,7 @@
 """The trained element stage at work: pixels in, elements and their sequence out."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from meteo_ray.elements.beam_search import beam_search
 from meteo_ray.elements.bundle import ElementsBundle, read_bundle
+from meteo_ray.elements.model import Encoded
+from meteo_ray.elements.quantize import quantize_encoder
+from meteo_ray.errors import UsageError
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.labels import Vocabulary
 from meteo_ray.schema import Batch
@@ -38,14 +41,31 @@ class ElementsPredictor:
 
     @classmethod
     def load(
-        cls, bundle: Path, device: str | None = None, vocabulary: Vocabulary | None = None, **options: Any
+        cls,
+        bundle: Path,
+        device: str | None = None,
+        vocabulary: Vocabulary | None = None,
+        *,
+        quantize: Literal["none", "int8"] = "none",
+        sample_images: np.ndarray | None = None,
+        **options: Any,
     ) -> Self:
         """Read a bundle; `options` are beam_width, precision ("auto", "bf16", "fp32") and micro_batch.
 
+        With quantize "int8" (CPU only) the encoder computes in 8 bits, its ranges learnt from `sample_images`, uint8
+        `(rows, 240, 320, 3)`: some of the images to be judged (R27); the rest computes in float32.
+
         Raises:
-            UsageError: bundle missing, damaged, or trained for other labels or images.
+            UsageError: bundle missing, damaged, or trained for other labels or images; int8 where it cannot be.
         """
-        return cls(read_bundle(Path(bundle), vocabulary), torch.device(device) if device else pick_device(), **options)
+        place = torch.device(device) if device else pick_device()
+        loaded = read_bundle(Path(bundle), vocabulary)
+        if quantize == "int8":
+            if place.type != "cpu":
+                raise UsageError(f"quantize int8 runs on a CPU, not on {place.type}; leave it out, or use device cpu")
+            quantize_encoder(loaded.model, np.zeros((0,)) if sample_images is None else sample_images)
+            options["precision"] = "fp32"
+        return cls(loaded, place, **options)
 
     def __call__(self, batch: Batch) -> Batch:
         """Judge `batch["image"]`, uint8 `(rows, 240, 320, 3)`.
@@ -84,7 +104,7 @@ class ElementsPredictor:
             paths += found.best()
         return np.concatenate(parallel), np.concatenate(emitted), paths
 
-    def _encode(self, images: np.ndarray) -> Any:
+    def _encode(self, images: np.ndarray) -> Encoded:
         pixels = torch.from_numpy(np.array(images))  # a copy: Ray's arrays are read-only
         if self.device.type == "cuda":
             pixels = pixels.pin_memory().to(self.device, non_blocking=True)
