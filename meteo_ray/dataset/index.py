@@ -69,9 +69,10 @@ def read_index(data: Path, index: Path | None = None) -> pa.Table:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise UsageError(f"{path}: cannot read the index ({error}); run jobs/prepare_data.py again") from None
-    if not table.schema.equals(INDEX):
-        raise UsageError(f"{path}: written by another version of meteo_ray; run jobs/prepare_data.py again")
-    return table
+    try:
+        return table.cast(INDEX)  # Parquet knows no whole seconds: times come back in milliseconds
+    except (ValueError, pa.ArrowException):
+        raise UsageError(f"{path}: written by another version of meteo_ray; run jobs/prepare_data.py again") from None
 
 
 def build_index(config: PrepareData) -> PreparedData:
