@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ class ImageEncoder(nn.Module):
         super().__init__()
         self.input_size, self.checkpointing = input_size, checkpointing
         self.backbone: Any = resnet(backbone, init)
-        self.output_features = int(self.backbone.output_features)
+        self.output_features = cast(int, self.backbone.output_features)
 
     def forward(self, images: Tensor) -> Tensor:
         pixels = to_float(images, self.input_size)
