@@ -1,23 +1,27 @@
 """The evaluation for people: a few lines for the terminal, and one self-contained HTML page with plots and mistakes."""
 
-import os
-from collections.abc import Mapping
+import base64
+import io
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from meteo_ray.archive.report import visible
-from meteo_ray.dataset.contact_sheet import COLUMNS, contact_sheet
-from meteo_ray.errors import UsageError
 from meteo_ray.evaluation import plots
-from meteo_ray.evaluation.judging import Judged
-from meteo_ray.evaluation.run import Outcome
+from meteo_ray.evaluation.judging import PIXEL_COLUMNS, Judged
+from meteo_ray.evaluation.run import Outcome, write_file
+from meteo_ray.imaging.contact_sheet import contact_sheet
+from meteo_ray.schema import Batch
 
-# Two lines of thumbnails for each kind of mistake.
-WORST = 2 * COLUMNS
+# Three lines of six pictures for each kind of mistake: 6 * (156 + 6) + 6 = 978 pixels, about the width of the page.
+COLUMNS, WORST = 6, 18
+TILE_SIZE = (156, 117)
+JPEG_QUALITY = 80
 
 # What each stage is known by, first the metric that its target names.
 HEADLINES: dict[str, tuple[str, ...]] = {
@@ -65,8 +69,10 @@ def summary(document: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write_report(path: Path, data: Path, outcome: Outcome) -> None:
-    """Write the page beside its place and rename it; everything is inline, names are escaped, nothing is fetched.
+def write_report(path: Path, outcome: Outcome, pixels: Callable[[Batch], Batch]) -> None:
+    """Write the page whole or not at all; everything is inline, names are escaped, nothing is fetched.
+
+    `pixels` prepares rows as the stages saw them (`Judge.pixels`), so that the page shows what was judged.
 
     Raises:
         UsageError: when it cannot be written.
@@ -79,17 +85,9 @@ def write_report(path: Path, data: Path, outcome: Outcome) -> None:
         document=outcome.document,
         headlines=HEADLINES,
         plots=stage_plots(outcome),
-        mistakes=gate_mistakes(outcome.judged["gate"], data) if "gate" in outcome.judged else [],
+        mistakes=gate_mistakes(outcome.judged["gate"], pixels) if "gate" in outcome.judged else [],
     )
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(page, "utf-8", errors="replace")
-        os.replace(scratch, path)
-    except OSError as error:
-        raise UsageError(f"--report {path}: cannot write: {error}") from None
-    finally:
-        scratch.unlink(missing_ok=True)
+    write_file(path, page, "--report")
 
 
 def stage_plots(outcome: Outcome) -> dict[str, list[str]]:
@@ -98,19 +96,32 @@ def stage_plots(outcome: Outcome) -> dict[str, list[str]]:
     return {stage: draw[stage](outcome.document[stage], judged) for stage, judged in outcome.judged.items()}
 
 
-def gate_mistakes(judged: Judged, data: Path) -> list[Mistakes]:
+def gate_mistakes(judged: Judged, pixels: Callable[[Batch], Batch]) -> list[Mistakes]:
     """False alarms of the highest score and misses of the lowest."""
     truth = np.array(judged.rows["is_meteo"].to_pylist(), dtype=bool)
     called = np.asarray(judged.columns["is_meteo"], dtype=bool)
-    scores, paths = judged.columns["gate_score"], judged.rows["path"].to_pylist()
+    scores = judged.columns["gate_score"]
     found = []
     for title, wrong, sign in (("False alarms", called & ~truth, -1), ("Missed charts", truth & ~called, 1)):
         members = np.flatnonzero(wrong)
         worst = members[np.argsort(sign * scores[members], kind="stable")][:WORST]
-        listed = [(paths[row], float(scores[row])) for row in worst]
-        sheet = contact_sheet(data, [path for path, _ in listed]) if listed else ""
-        found.append(Mistakes(title, len(members), sheet, listed))
+        listed = [(judged.rows["path"][int(row)].as_py(), float(scores[row])) for row in worst]
+        found.append(Mistakes(title, len(members), _sheet(judged, worst, listed, pixels), listed))
     return found
+
+
+def _sheet(
+    judged: Judged, members: np.ndarray, listed: list[tuple[str, float]], pixels: Callable[[Batch], Batch]
+) -> str:
+    """The pictures of some rows with score and file name below, as a `data:` URI; empty without rows."""
+    if not len(members):
+        return ""
+    rows = judged.rows.take(pa.array(members, pa.int64()))
+    images = pixels({name: np.array(rows[name].to_pylist(), dtype=object) for name in PIXEL_COLUMNS})["image"]
+    captions = [f"{score:.3f} {visible(Path(path).name)}" for path, score in listed]
+    buffer = io.BytesIO()
+    contact_sheet(list(images), captions, COLUMNS, TILE_SIZE).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def number(value: Any) -> str:

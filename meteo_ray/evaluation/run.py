@@ -1,7 +1,7 @@
 """One evaluation from config to metrics file: what is there to score is found and checked first, then judged."""
 
+import json
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from meteo_ray import bundle
+from meteo_ray.archive.output import write_atomically
 from meteo_ray.config.evaluate import STAGES, EvaluateJob
 from meteo_ray.dataset.index import read_index
 from meteo_ray.elements.predictor import ElementsPredictor
@@ -180,16 +181,17 @@ class Evaluation:
 
 
 def write_document(path: Path, document: dict[str, Any]) -> None:
-    """Write the metrics beside their place and rename them there. Raises UsageError when that cannot be done."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.new")
+    """Write the metrics file whole or not at all. Raises UsageError when that cannot be done."""
+    write_file(path, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n", "--out")
+
+
+def write_file(path: Path, text: str, flag: str) -> None:
+    """Write beside the place and rename; folders are made. Raises UsageError naming the flag that gave the path."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        bundle.write_json(scratch, document)
-        os.replace(scratch, path)
+        write_atomically(path, text)
     except OSError as error:
-        raise UsageError(f"--out {path}: cannot write: {error}") from None
-    finally:
-        scratch.unlink(missing_ok=True)
+        raise UsageError(f"{flag} {path}: cannot write: {error}") from None
 
 
 def _models_of(stage: str) -> tuple[str, ...]:

@@ -1,0 +1,108 @@
+"""A prepared data folder with a trained gate, and stand-ins for the two stages behind it."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from meteo_ray import bundle
+from meteo_ray.config.augment import AugmentConfig
+from meteo_ray.config.gate import GateTraining
+from meteo_ray.gate.task import GateTask
+from meteo_ray.labels import load_vocabulary
+from meteo_ray.schema import TRAIN, VALIDATION, Batch
+from meteo_ray.training.task import Progress
+from tests.pictures import picture_index
+
+PRODUCT = "24h_cn_2m_max_wind"
+
+
+class FakeElements:
+    """Sees wind everywhere, and pressure with a score below its threshold."""
+
+    version = "fake-elements"
+    calibration = SimpleNamespace(thresholds=np.full(len(load_vocabulary().elements), 0.5))
+
+    @classmethod
+    def load(cls, bundle: Path, **options) -> "FakeElements":
+        return cls()
+
+    def __call__(self, batch: Batch) -> Batch:
+        rows = len(batch["image"])
+        scores = np.zeros((rows, len(self.calibration.thresholds)), dtype=np.float32)
+        scores[:, :2] = (0.9, 0.4)
+        elements, sequence = np.empty(rows, dtype=object), np.empty(rows, dtype=object)
+        for row in range(rows):
+            elements[row], sequence[row] = [{"id": "wind", "score": 0.9}], ["wind"]
+        return {"elements": elements, "element_sequence": sequence, "element_scores": scores}
+
+
+class FakeProducts:
+    """Right on every chart whose elements it is told; takes images of a size of its own."""
+
+    version = "fake-products"
+    image_size = (64, 64)
+    minimum_match = 0.5
+
+    @classmethod
+    def load(cls, bundle: Path, **options) -> "FakeProducts":
+        return cls()
+
+    def __call__(self, batch: Batch) -> Batch:
+        assert batch["image"].shape[1:] == (64, 64, 3)
+        names = [PRODUCT if "wind" in list(row) else "surface_analysis" for row in batch["elements"]]
+        top = np.empty(len(names), dtype=object)
+        top[:] = [[{"id": name, "score": 0.7}, {"id": "radar_mosaic", "score": 0.1}] for name in names]
+        return {
+            "product": np.array(names, dtype=object),
+            "product_score": np.full(len(names), 0.7, dtype=np.float32),
+            "product_top": top,
+        }
+
+
+def write_index(data: Path, index) -> None:
+    (data / "index").mkdir(exist_ok=True)
+    pq.write_table(index, data / "index" / "index.parquet")
+
+
+def train_gate(data: Path, index, folder: Path) -> None:
+    """A gate that has seen the training pictures a few times, exported with its validation outputs."""
+    torch.manual_seed(0)
+    config = GateTraining(init="none", input_size=(80, 60), augmentation=AugmentConfig(enabled=False))
+    task = GateTask(config, data, load_vocabulary())
+    batches = {}
+    for split in (TRAIN, VALIDATION):
+        rows = task.rows(index, split)
+        columns = {
+            name: np.array(rows[name].to_pylist(), dtype=object) for name in ("image_id", "path", "sha256", "product")
+        }
+        columns["is_meteo"] = rows["is_meteo"].to_numpy(zero_copy_only=False)
+        batches[split] = task.collate(task.prepare(split, 0)(columns))
+    model = task.build()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for step in range(8):
+        optimizer.zero_grad()
+        task.loss(model, batches[TRAIN], Progress(0, step, step / 8)).total.backward()
+        optimizer.step()
+    model.eval()
+    with torch.inference_mode():
+        outputs = task.outputs(model, batches[VALIDATION])
+    with bundle.writing(folder) as scratch:
+        task.export(model, outputs, scratch)
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory) -> SimpleNamespace:
+    """`data` with an index and a logo, `models` with a trained gate, and the `index`."""
+    root = tmp_path_factory.mktemp("evaluation")
+    data, models = root / "data", root / "models"
+    index = picture_index(data, per_split=10)
+    write_index(data, index)
+    (data / "logos").mkdir()
+    Image.new("RGBA", (40, 40), (200, 0, 0, 255)).save(data / "logos" / "logo.png")
+    train_gate(data, index, models / "gate")
+    return SimpleNamespace(data=data, models=models, index=index)

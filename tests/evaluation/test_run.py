@@ -1,0 +1,161 @@
+"""jobs/evaluate.py on a small folder: what it writes, what it refuses, and what it says about absent stages."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from meteo_ray import bundle
+from meteo_ray.config.evaluate import EvaluateJob
+from meteo_ray.errors import UsageError
+from meteo_ray.evaluation import run
+from meteo_ray.evaluation.report import summary, write_report
+from meteo_ray.evaluation.run import Evaluation, write_document
+from tests.evaluation.conftest import FakeElements, FakeProducts, write_index
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def evaluate_main(argv: list[str]) -> int:
+    """The job's `main`, from its file: jobs/ is no package."""
+    spec = importlib.util.spec_from_file_location("evaluate_job", ROOT / "jobs" / "evaluate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main(argv)
+
+
+def make_job(prepared, out: Path, **values) -> EvaluateJob:
+    common = {"data": prepared.data, "models": prepared.models, "data_workers": 1, "bootstrap_rounds": 20}
+    return EvaluateJob(out=out, **{**common, "augmentation": {"enabled": False}, **values})
+
+
+@pytest.fixture
+def all_stages(prepared, tmp_path, monkeypatch):
+    """The models folder with stand-ins for elements and products."""
+    models = shutil.copytree(prepared.models, tmp_path / "models")
+    for stage in ("elements", "products"):
+        (models / stage).mkdir()
+        (models / stage / bundle.SUMS).touch()
+    monkeypatch.setattr(run, "ElementsPredictor", FakeElements)
+    monkeypatch.setattr(run, "ProductsPredictor", FakeProducts)
+    return models
+
+
+def test_every_stage_and_the_cascade(prepared, all_stages, tmp_path, ray_session):
+    job = make_job(prepared, tmp_path / "metrics.json", models=all_stages)
+    evaluation = Evaluation(job)
+    outcome = evaluation.run()
+    write_document(job.out, outcome.document)
+    found = json.loads(job.out.read_text("utf-8"))
+
+    assert (found["split"], found["counts"]) == ("test", {"gate": 19, "elements": 10, "products": 10, "cascade": 19})
+    gate = found["gate"]
+    assert (gate["positives"], gate["negatives"], gate["unreadable"]) == (10, 9, 0)
+    assert gate["auc"] > 0.9
+    assert gate["interval"]["auc"][0] <= gate["auc"] <= gate["interval"]["auc"][1]
+    assert {name: part["rows"] for name, part in gate["slices"]["source"].items()} == {"source 0": 10, "source 1": 9}
+    assert gate["slices"]["kind"]["easy"]["positives"] == 0
+    assert gate["slices"]["language"]["zh"]["false_alarm_rate"] is None
+
+    assert (found["elements"]["map"], found["elements"]["micro_f1"]) == (1.0, 1.0)
+    assert found["products"]["top1"] == 1.0
+    assert 0 < found["products"]["chance"] < 1
+    cascade = found["cascade"]
+    passed_charts = cascade["passed"] - cascade["false_alarms"]
+    assert cascade["product_accuracy"] == pytest.approx(passed_charts / 10)
+    assert cascade["gate_f1"] == pytest.approx(gate["f1"])
+    assert set(cascade["seconds_per_image"]) == {"gate", "elements", "products", "total"}
+
+    page = tmp_path / "evaluation.html"
+    write_report(page, outcome, evaluation.judge.pixels())
+    text = page.read_text("utf-8")
+    assert "http://" not in text
+    assert "https://" not in text
+    assert text.count("data:image/png") == 6  # three of the gate, one of the elements, two of the products
+
+
+def test_the_job_scores_the_gate_with_baseline_and_robustness(prepared, tmp_path, ray_session, capsys):
+    out, page = tmp_path / "new" / "metrics.json", tmp_path / "page.html"
+    arguments = ["--data", str(prepared.data), "--models", str(prepared.models), "--out", str(out)]
+    arguments += ["--report", str(page), "--baseline", "--robustness", "--degradations.images", "8"]
+    arguments += ["--bootstrap-rounds", "0", "--data-workers", "1", "--no-augmentation.enabled"]
+    assert evaluate_main(arguments) == 0
+    found = json.loads(out.read_text("utf-8"))
+    assert "absent" in found["elements"]
+    assert "absent" in found["cascade"]
+    assert found["gate"]["interval"]["auc"] is None
+
+    table = {entry["name"]: entry for entry in found["gate"]["robustness"]}
+    assert list(table)[:5] == ["none", "scale 0.5", "scale 0.25", "scale 0.125", "jpeg 95"]
+    assert "logo" in table
+    assert {entry["rows"] for entry in table.values()} == {8}
+    assert table["none"]["auc"] >= 0.75
+    assert (found["gate"]["baseline"]["positives"], found["gate"]["baseline"]["train_rows"]) == (10, 20)
+    assert "Gradient boosting" in page.read_text("utf-8")
+    printed = capsys.readouterr().out
+    assert "gate: auc" in printed
+    assert "elements: not evaluated: no elements model" in printed
+
+
+def test_unreadable_and_ambiguous_rows(prepared, tmp_path, ray_session):
+    data = shutil.copytree(prepared.data, tmp_path / "data")
+    (data / "images" / "test_0.png").write_bytes(b"changed since it was indexed")
+    job = make_job(
+        prepared, tmp_path / "m.json", data=data, cache=tmp_path / "cache", stage="gate", include_ambiguous=True
+    )
+    found = Evaluation(job).run().document["gate"]
+    assert (found["rows"], found["unreadable"], found["positives"], found["negatives"]) == (19, 1, 9, 10)
+
+
+def test_the_same_evaluation_gives_the_same_numbers(prepared, tmp_path, ray_session):
+    job = make_job(prepared, tmp_path / "m.json", stage="gate", augmentation={"enabled": True})
+    first, second = (Evaluation(job).run().document["gate"] for _ in range(2))
+    timed = {"seconds_per_image"}
+    assert {name: first[name] for name in first if name not in timed} == {
+        name: second[name] for name in second if name not in timed
+    }
+
+
+def test_a_stage_asked_for_by_name_must_be_there(prepared, tmp_path, capsys):
+    arguments = ["--data", str(prepared.data), "--models", str(prepared.models), "--out", str(tmp_path / "m.json")]
+    assert evaluate_main([*arguments, "--stage", "elements"]) == 2
+    assert "jobs/train_elements.py" in capsys.readouterr().err
+    assert evaluate_main([*arguments, "--stage", "cascade"]) == 2
+    assert "no elements and no products model" in capsys.readouterr().err
+    assert not (tmp_path / "m.json").exists()
+
+
+def test_nothing_to_score_is_a_users_mistake(prepared, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    with pytest.raises(UsageError, match=r"jobs/prepare_data\.py"):
+        Evaluation(make_job(prepared, tmp_path / "m.json", data=data))
+    write_index(data, prepared.index.filter(pa.compute.equal(prepared.index["split"], "train")))
+    with pytest.raises(UsageError, match="no row of the test split carries its label"):
+        Evaluation(make_job(prepared, tmp_path / "m.json", data=data))
+
+
+def test_an_index_of_another_vocabulary_is_refused(prepared, tmp_path):
+    labels = tmp_path / "labels.yaml"
+    labels.write_text("elements:\n- {id: rain, zh: 雨, en: rain}\nproducts: []\n", "utf-8")
+    with pytest.raises(UsageError, match="wind"):
+        Evaluation(make_job(prepared, tmp_path / "m.json", labels=labels))
+
+
+def test_a_metrics_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "metrics.json"
+    write_document(path, {"split": "test"})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_document(path, {"split": float("nan")})
+    assert json.loads(path.read_text()) == {"split": "test"}
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(UsageError, match="--out"):
+        write_document(path / "below" / "m.json", {})
+
+
+def test_the_summary_names_what_is_missing():
+    text = summary({"split": "test", "gate": {"auc": 0.91234, "f1": None}, "elements": {"absent": "no model"}})
+    assert text == "test split\n  gate: auc 0.9123\n  elements: not evaluated: no model"
