@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,8 +30,6 @@ HUB_NAME = r"[\w.-]+/[\w.-]+"  # owner/model; anything else can only be a folder
 
 # Bars of a loader that takes seconds drown the job's own progress lines.
 transformers_logging.disable_progress_bar()
-# On some CPUs bitsandbytes looks for a faster kernel that it would fetch, and warns although the built-in one works.
-logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 INDEX_FILE, SINGLE_FILE = "model.safetensors.index.json", "model.safetensors"
 FILES = (
