@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy
 
 from meteo_ray.archive.judge import JudgeCharts, NameProducts
-from meteo_ray.archive.manifest import shard_files
+from meteo_ray.archive.manifest import Chunk
 from meteo_ray.archive.read import Limits, ReadImages
 from meteo_ray.archive.source import Source
 from meteo_ray.archive.stages import Stage
@@ -55,21 +54,22 @@ def cluster_plan(readers: int | None, products: bool) -> Plan:
 
 
 def judge_files(
-    pending: Path, source: Source, stages: list[Stage], limits: Limits, batches: Batches, plan: Plan
+    chunks: list[Chunk], source: Source, stages: list[Stage], limits: Limits, batches: Batches, plan: Plan
 ) -> Iterator[pa.Table]:
-    """Judge every row of the manifest folder `pending`; tables with the schema judge.JUDGED come back, in any order.
+    """Judge every row of some chunks of the manifest; tables with the schema judge.JUDGED come back, in any order.
 
     `stages` are gate, then elements, then products, as many of them as are to run.
     """
     gate, elements, products = (*stages, None, None)[:3]
     model_version = " ".join(f"{stage.name}={stage.version}" for stage in stages)
-    files = [str(path) for path in shard_files(pending)]
-    rows = ray.data.read_parquet(files, ray_remote_args={"num_cpus": ACTOR_CPUS})
-    rows = rows.repartition(target_num_rows_per_block=batches.rows)
+    # One block a chunk: a small archive still keeps every reader busy, and what is judged is committed early.
+    rows = ray.data.from_items(
+        [{"shard": str(chunk.shard), "group": chunk.group} for chunk in chunks], override_num_blocks=len(chunks)
+    )
     rows = rows.map_batches(
         ReadImages,
         fn_constructor_args=(source, limits),
-        batch_size=batches.rows,
+        batch_size=1,
         compute=_pool(plan.readers),
         num_cpus=plan.reader_cpus,
     )

@@ -7,6 +7,7 @@ and the seconds that it took.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from itertools import islice
 from time import perf_counter
 from typing import Any, TypeVar
@@ -23,7 +24,8 @@ from meteo_ray.schema import ERROR, OK, PREDICTIONS, SCHEMA_VERSION, Batch
 
 SECONDS = ("read_s", "gate_s", "elements_s", "products_s")
 LISTED = [pa.field("size", pa.int64()), pa.field("modified_ns", pa.int64())]
-JUDGED = pa.schema([*PREDICTIONS, *LISTED, *(pa.field(name, pa.float64()) for name in SECONDS)])
+MISTAKE = pa.field("mistake", pa.string())  # see LoadedStage
+JUDGED = pa.schema([*PREDICTIONS, *LISTED, *(pa.field(name, pa.float64()) for name in SECONDS), MISTAKE])
 
 _JUDGEMENT = ("is_meteo", "gate_score", "elements", "element_sequence", "product", "product_score", "product_top")
 
@@ -44,6 +46,9 @@ class JudgeCharts:
     def __call__(self, batch: Batch) -> pa.Table:
         rows = len(batch["path"])
         judged: list[dict[str, Any]] = [{} for _ in range(rows)]
+        mistake = self._gate.mistake or (self._elements.mistake if self._elements else None)
+        if mistake:
+            return self._table(batch, judged, mistake)
         readable = np.flatnonzero(batch["status"] == OK)
         self._judge(self._gate, batch, readable, judged)
         if self._elements:
@@ -58,7 +63,7 @@ class JudgeCharts:
         for row, columns in zip(rows, stage(batch["sha256"][rows], {"image": batch["image"][rows]}), strict=True):
             judged[row].update(columns)
 
-    def _table(self, batch: Batch, judged: list[dict[str, Any]]) -> pa.Table:
+    def _table(self, batch: Batch, judged: list[dict[str, Any]], mistake: str | None = None) -> pa.Table:
         rows = len(judged)
         seconds = {"gate_s": self._gate.take_seconds(), "products_s": 0.0}
         seconds["elements_s"] = self._elements.take_seconds() if self._elements else 0.0
@@ -66,6 +71,7 @@ class JudgeCharts:
         columns |= {name: _or_null(batch[name]) for name in ("sha256", "width", "height", "reason")}
         columns |= {name: batch[name] for name in ("image_id", "path", "status", "size", "modified_ns", "read_s")}
         columns |= {name: [total / rows] * rows for name, total in seconds.items()}
+        columns["mistake"] = [mistake] * rows
         columns["model_version"] = [self._model_version] * rows
         columns["schema_version"] = [SCHEMA_VERSION] * rows
         return pa.table({field.name: pa.array(columns[field.name], field.type) for field in JUDGED}, schema=JUDGED)
@@ -78,11 +84,13 @@ class NameProducts:
     def __init__(self, stage: Stage, source: Source, limits: Limits, images: int, threads: int) -> None:
         torch.set_num_threads(threads)
         self._stage = LoadedStage(stage)
-        self._reader = Reader(source, limits, self._stage.predictor.image_size)
-        self._images = images
+        self._source, self._limits, self._images = source, limits, images
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="decode")
 
     def __call__(self, table: pa.Table) -> pa.Table:
+        if self._stage.mistake:
+            mistake = pa.array([self._stage.mistake] * table.num_rows, pa.string())
+            return table.set_column(table.schema.get_field_index(MISTAKE.name), MISTAKE, mistake)
         started = perf_counter()
         charts = table.filter(pc.fill_null(table["is_meteo"], False)).to_pylist()
         failed: dict[str, dict[str, Any]] = {}
@@ -93,6 +101,10 @@ class NameProducts:
         named = _replace_rows(table, answers)
         predicting = self._stage.take_seconds()
         return _add_seconds(named, products_s=predicting, read_s=perf_counter() - started - predicting)
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self._source, self._limits, self._stage.predictor.image_size)
 
     def _unseen(self, charts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """One row of each image that has no judgement yet."""

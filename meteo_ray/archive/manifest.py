@@ -5,9 +5,11 @@ listing that was interrupted is started again.
 """
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -53,13 +55,34 @@ def manifest_rows(folder: Path) -> int | None:
         return None
 
 
-def write_pending(manifest: Path, committed: np.ndarray, folder: Path) -> int:
-    """Write the manifest's rows whose id is not in `committed` (`id_numbers`, sorted) to `folder`; count them."""
+@dataclass(frozen=True)
+class Chunk:
+    """Rows that are read, judged and moved together: one row group of a shard."""
+
+    shard: Path
+    group: int
+
+    def read(self) -> pa.Table:
+        with pq.ParquetFile(self.shard) as file:
+            return file.read_row_group(self.group)
+
+
+def write_pending(manifest: Path, committed: np.ndarray, folder: Path, chunk_rows: int) -> tuple[int, list[Chunk]]:
+    """Write the manifest's rows whose id is not in `committed` (`id_numbers`, sorted) to `folder`.
+
+    Their number comes back, and where to read them in chunks of `chunk_rows`.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     shards = (pq.read_table(path, schema=MANIFEST) for path in shard_files(manifest))
     pending = (shard.filter(pa.array(~contains(committed, id_numbers(shard["image_id"])))) for shard in shards)
-    return sum(_write_shards((table for table in pending if table.num_rows), folder))
+    rows = list(_write_shards((table for table in pending if table.num_rows), folder, chunk_rows))
+    chunks = [
+        Chunk(shard, group)
+        for shard, shard_rows in zip(shard_files(folder), rows, strict=True)
+        for group in range(math.ceil(shard_rows / chunk_rows))
+    ]
+    return sum(rows), chunks
 
 
 def shard_files(folder: Path) -> list[Path]:
@@ -80,9 +103,9 @@ def contains(sorted_numbers: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return found
 
 
-def _write_shards(tables: Iterable[pa.Table], folder: Path) -> Iterator[int]:
+def _write_shards(tables: Iterable[pa.Table], folder: Path, group_rows: int = SHARD_ROWS) -> Iterator[int]:
     for number, table in enumerate(tables):
-        pq.write_table(table, folder / f"files-{number:05d}.parquet")
+        pq.write_table(table, folder / f"files-{number:05d}.parquet", row_group_size=group_rows)
         yield table.num_rows
 
 

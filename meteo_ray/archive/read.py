@@ -1,13 +1,15 @@
 """First operator of the cascade: listed files in, pixels out; what cannot be read is marked, never raised."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
+from meteo_ray.archive.manifest import Chunk
 from meteo_ray.archive.source import Changed, Listed, Source
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.fit import INPUT_SIZE
@@ -73,7 +75,8 @@ class Reader:
 
 
 class ReadImages:
-    """Ray Data operator: adds sha256, width, height, status, reason, image `(rows, 240, 320, 3)` and read_s.
+    """Ray Data operator: a chunk of the manifest in; its rows with sha256, width, height, image `(rows, 240, 320, 3)`
+    and read_s out.
 
     Rows that the listing has already judged, and rows that cannot be read, carry a black image that nobody looks at.
     Text is "" and numbers are 0 where there is nothing, because Arrow cannot type a column of None.
@@ -82,17 +85,22 @@ class ReadImages:
     def __init__(self, source: Source, limits: Limits) -> None:
         self._reader = Reader(source, limits, INPUT_SIZE)
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, chunks: Batch) -> Iterator[Batch]:
+        for shard, group in zip(chunks["shard"], chunks["group"], strict=True):
+            yield self._read_rows(Chunk(Path(shard), int(group)).read().to_pylist())
+
+    def _read_rows(self, listed: list[dict[str, Any]]) -> Batch:
         started = perf_counter()
-        rows = len(batch["path"])
+        rows = len(listed)
         width, height = INPUT_SIZE
         images = np.zeros((rows, height, width, 3), dtype=np.uint8)
-        read = [self._read(batch, row) for row in range(rows)]
+        read = [self._read(row) for row in listed]
         for row, result in enumerate(read):
             if result.image is not None:
                 images[row] = result.image.pixels
         return {
-            **{name: batch[name] for name in ("image_id", "path", "size", "modified_ns")},
+            **{name: np.array([row[name] for row in listed]) for name in ("size", "modified_ns")},
+            **{name: np.array([row[name] for row in listed], dtype=object) for name in ("image_id", "path")},
             "sha256": np.array([result.sha256 for result in read], dtype=object),
             "width": np.array([result.image.width if result.image else 0 for result in read], dtype=np.int32),
             "height": np.array([result.image.height if result.image else 0 for result in read], dtype=np.int32),
@@ -102,11 +110,10 @@ class ReadImages:
             "read_s": np.full(rows, (perf_counter() - started) / rows),
         }
 
-    def _read(self, batch: Batch, row: int) -> Read:
-        if batch["status"][row]:
-            return Read(batch["status"][row], batch["reason"][row])
-        listed = Listed(int(batch["size"][row]), int(batch["modified_ns"][row]))
-        return self._reader.read(batch["path"][row], listed)
+    def _read(self, row: dict[str, Any]) -> Read:
+        if row["status"]:
+            return Read(row["status"], row["reason"])
+        return self._reader.read(row["path"], Listed(row["size"], row["modified_ns"]))
 
 
 def _sha256(file: Path) -> str:

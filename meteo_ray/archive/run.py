@@ -11,13 +11,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
-import ray.exceptions
 
 from meteo_ray import bundle, cluster
 from meteo_ray.archive import output
 from meteo_ray.archive.cascade import cluster_plan, judge_files
-from meteo_ray.archive.manifest import manifest_rows, write_manifest, write_pending
+from meteo_ray.archive.manifest import Chunk, manifest_rows, write_manifest, write_pending
 from meteo_ray.archive.read import Limits
 from meteo_ray.archive.report import write_report
 from meteo_ray.archive.source import Source, open_source
@@ -124,44 +124,44 @@ def _judge(config: ArchiveConfig, source: Source, stages: list[Stage]) -> Timing
         shutil.rmtree(out / output.MANIFEST)
         raise UsageError(f"--archive {config.archive}: holds no file at all")
     writer = PartWriter(out / output.PREDICTIONS, config.batches.part_rows, config.batches.part_seconds)
-    pending = write_pending(out / output.MANIFEST, committed_ids(writer.folder), out / output.PENDING)
+    committed = committed_ids(writer.folder)
+    pending, chunks = write_pending(out / output.MANIFEST, committed, out / output.PENDING, config.batches.rows)
     listed = monotonic()
     if pending:
         logger.info("%d files, %d to be judged", total, pending)
-        _judge_pending(config, source, stages, writer, total, pending)
+        progress = ProgressLine("archive", total, interval_s=PROGRESS_INTERVAL_S)
+        progress.count = total - pending
+        _judge_chunks(config, source, stages, chunks, writer, progress)
     shutil.rmtree(out / output.PENDING)
     return Timing(listed - started, monotonic() - listed, pending)
 
 
-def _judge_pending(
-    config: ArchiveConfig, source: Source, stages: list[Stage], writer: PartWriter, total: int, pending: int
+def _judge_chunks(
+    config: ArchiveConfig,
+    source: Source,
+    stages: list[Stage],
+    chunks: list[Chunk],
+    writer: PartWriter,
+    progress: ProgressLine,
 ) -> None:
     cluster.connect()
     plan = cluster_plan(config.reading.workers, products=len(stages) == len(STAGES))
-    pending_folder = config.out.resolve() / output.PENDING
-    progress = ProgressLine("archive", total, interval_s=PROGRESS_INTERVAL_S)
-    progress.count = total - pending
     charts = bad = 0
     try:
-        for table in judge_files(pending_folder, source, stages, _limits(config), config.batches, plan):
+        for table in judge_files(chunks, source, stages, _limits(config), config.batches, plan):
+            _require_no_mistake(table)
             writer.add(table)
             charts += pc.sum(table["is_meteo"]).as_py() or 0
             bad += pc.sum(pc.not_equal(table["status"], OK)).as_py() or 0
             progress.update(table.num_rows, charts=charts, bad=bad)
-    except ray.exceptions.RayError as error:
-        raise _user_error(error) or error from None
     finally:
         writer.commit()
     progress.close(charts=charts, bad=bad)
 
 
-def _user_error(error: BaseException | None) -> MeteoRayError | None:
-    """The message for the user that an actor raised, from inside Ray's wrapping of it."""
-    while error is not None:
-        if isinstance(error, MeteoRayError):
-            return error
-        error = getattr(error, "cause", None) or error.__cause__
-    return None
+def _require_no_mistake(table: pa.Table) -> None:
+    for mistake in pc.unique(pc.drop_null(table["mistake"])).to_pylist():
+        raise UsageError(mistake)
 
 
 def _limits(config: ArchiveConfig) -> Limits:

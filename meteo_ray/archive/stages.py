@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from meteo_ray.errors import MeteoRayError
+from meteo_ray.errors import MeteoRayError, UsageError
 from meteo_ray.predictor import Predictor
 from meteo_ray.schema import Batch
 
@@ -58,13 +58,21 @@ class Judgements:
 
 
 class LoadedStage:
-    """A stage's predictor at work. `seconds` is what its calls have taken since `take_seconds` was last called."""
+    """A stage's predictor at work, with the seconds that its calls take.
+
+    `mistake` is what only the user can mend about the model, or None. It travels to the driver as a column, because
+    Ray takes an exception for a defect: it tries again and brings no more than a text of it.
+    """
 
     def __init__(self, stage: Stage) -> None:
         self.name = stage.name
-        self.predictor = stage.load()
         self.judgements = Judgements(stage.columns)
+        self.mistake: str | None = None
         self._seconds = 0.0
+        try:
+            self.predictor: Any = stage.load()
+        except UsageError as error:
+            self.mistake = str(error)
 
     def __call__(self, sha256: np.ndarray, batch: Batch) -> list[dict[str, Any]]:
         """Judge a batch; one dict of the stage's columns for each row."""
@@ -90,6 +98,7 @@ class LoadedStage:
         self.judgements.add(sha256, answer)
 
     def take_seconds(self) -> float:
+        """Seconds that the predictor has worked since this was last asked."""
         seconds, self._seconds = self._seconds, 0.0
         return seconds
 

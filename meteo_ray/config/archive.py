@@ -17,8 +17,8 @@ class Reading(Section):
     """Decoding processes; by default 70 % of the cluster's cores (R7 asks for 60-80 %), at least one."""
     timeout_s: PositiveFloat = 20.0
     """Seconds after which one image's decoding is given up."""
-    memory_limit_mb: PositiveInt = 2048
-    """Memory that one decoding process may use."""
+    memory_limit_mb: PositiveInt = 1536
+    """Memory that one decoding process may take beyond what it starts with; the largest image needs about 1200."""
 
 
 class Batches(Section):

@@ -17,6 +17,8 @@ from meteo_ray.archive.run import COLUMNS, Models, classify
 from meteo_ray.archive.stages import Stage
 from meteo_ray.cli import run_job
 from meteo_ray.config.archive import STAGES, ArchiveConfig
+from meteo_ray.errors import UsageError
+from meteo_ray.imaging.load import LoadedImage, load_image
 from meteo_ray.labels import load_vocabulary
 from meteo_ray.predictor import Predictor
 from meteo_ray.schema import Batch
@@ -35,6 +37,8 @@ class Fake:
 
     @classmethod
     def load(cls, bundle: Path, **options: Any) -> Self:
+        if refusal := options.pop("refuse", None):
+            raise UsageError(refusal)
         return cls(**options)
 
     def means(self, batch: Batch) -> np.ndarray:
@@ -112,6 +116,15 @@ def paint_archive(folder: Path, charts: int, others: int) -> Path:
     for number in range(others):
         paint(folder / f"others/{number:04d}.png", RED, charts + number)
     return folder
+
+
+def dangerous_load_image(path: str, size: tuple[int, int]) -> LoadedImage:
+    """`load_image` by a decoder with two defects."""
+    if path.endswith("crash.png"):
+        os.abort()
+    if path.endswith("hang.png"):
+        time.sleep(60)
+    return load_image(path, size)
 
 
 def main() -> int:

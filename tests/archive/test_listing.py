@@ -10,7 +10,17 @@ from pyarrow import fs
 
 from meteo_ray.archive.listing import Entry, image_id, list_local, list_remote
 
-ODD_NAMES = ["图 1.png", "a b.png", "a#b.png", "a%20b.png", "a\nb.png", "a?b.png", ".hidden.png", "_under.png", "=1.png"]
+ODD_NAMES = [
+    "图 1.png",
+    "a b.png",
+    "a#b.png",
+    "a%20b.png",
+    "a\nb.png",
+    "a?b.png",
+    ".hidden.png",
+    "_under.png",
+    "=1.png",
+]
 
 
 def listed(root: Path) -> dict[str, Entry]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meteo_ray.archive.listing import Entry, image_id
-from meteo_ray.archive.manifest import contains, id_numbers, manifest_rows, shard_files, write_manifest, write_pending
+from meteo_ray.archive.manifest import contains, manifest_rows, shard_files, write_manifest, write_pending
 
 
 def entries(count: int) -> Iterator[Entry]:
@@ -46,12 +46,15 @@ def test_interrupted_listing_does_not_count_and_is_replaced(tmp_path: Path) -> N
 def test_pending_is_what_no_part_holds(tmp_path: Path) -> None:
     write_manifest(entries(30), tmp_path / "m", shard_rows=10)
     done = [entry.image_id for entry in entries(30)][5:22]
-    count = write_pending(tmp_path / "m", np.sort(id_numbers(pq.read_table(shard_files(tmp_path / "m")[0])["image_id"])[:0]), tmp_path / "p")
+    count, _ = write_pending(tmp_path / "m", np.empty(0, dtype=np.uint64), tmp_path / "p", 4)
     assert count == 30
     numbers = np.sort(np.array([int(digits, 16) for digits in done], dtype=np.uint64))
-    assert write_pending(tmp_path / "m", numbers, tmp_path / "p") == 13
+    count, chunks = write_pending(tmp_path / "m", numbers, tmp_path / "p", 4)
+    assert count == 13
     everything = [entry.path for entry in entries(30)]
     assert paths(tmp_path / "p") == everything[:5] + everything[22:]
+    assert [path for chunk in chunks for path in chunk.read()["path"].to_pylist()] == paths(tmp_path / "p")
+    assert max(chunk.read().num_rows for chunk in chunks) == 4
 
 
 @given(st.lists(st.integers(0, 2**64 - 1)), st.lists(st.integers(0, 2**64 - 1)))

@@ -1,0 +1,115 @@
+"""The output folder: one run, one job; parts are whole or absent; what stands there is never lost by mistake."""
+
+import errno
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from meteo_ray.archive import output
+from meteo_ray.archive.judge import JUDGED
+from meteo_ray.archive.listing import image_id
+from meteo_ray.archive.manifest import contains, id_numbers
+from meteo_ray.archive.writer import PartWriter, committed_ids, part_files, read_parts
+from meteo_ray.errors import MeteoRayError, UsageError
+from meteo_ray.schema import PREDICTIONS
+
+
+def rows(start: int, stop: int) -> pa.Table:
+    paths = [f"{number}.png" for number in range(start, stop)]
+    row = dict.fromkeys(JUDGED.names) | {"status": "ok", "schema_version": 1}
+    row |= {"read_s": 0.5, "gate_s": 0.25, "elements_s": 0.0, "products_s": 0.0}
+    listed = [row | {"image_id": image_id(path.encode()), "path": path} for path in paths]
+    return pa.Table.from_pylist(listed, schema=JUDGED)
+
+
+def test_parts_are_committed_by_rows_and_hold_the_public_columns(tmp_path: Path) -> None:
+    writer = PartWriter(tmp_path / "p", rows=10, seconds=1e9)
+    for start in range(0, 25, 5):
+        writer.add(rows(start, start + 5))
+    assert [pq.read_metadata(part).num_rows for part in part_files(tmp_path / "p")] == [10, 10]
+    writer.commit()
+    writer.commit()
+    tables = [table for table, _ in read_parts(tmp_path / "p")]
+    assert [table.num_rows for table in tables] == [10, 10, 5]
+    assert all(table.schema.equals(PREDICTIONS) for table in tables)
+    assert [seconds["read_s"] for _, seconds in read_parts(tmp_path / "p")] == [5.0, 5.0, 2.5]
+
+
+def test_parts_are_committed_by_time(tmp_path: Path) -> None:
+    writer = PartWriter(tmp_path / "p", rows=1000, seconds=0.0)
+    writer.add(rows(0, 3))
+    assert len(part_files(tmp_path / "p")) == 1
+
+
+def test_abandoned_halves_are_neither_read_nor_kept(tmp_path: Path) -> None:
+    writer = PartWriter(tmp_path / "p", rows=1, seconds=1e9)
+    writer.add(rows(0, 2))
+    (tmp_path / "p" / ".part-00001.parquet").write_bytes(b"PAR1 half of a fi")
+    assert pq.read_table(tmp_path / "p").num_rows == 2  # as any Parquet reader sees the folder
+    again = PartWriter(tmp_path / "p", rows=1, seconds=1e9)
+    again.add(rows(2, 3))
+    assert [path.name for path in part_files(tmp_path / "p")] == ["part-00000.parquet", "part-00001.parquet"]
+    assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["part-00000.parquet", "part-00001.parquet"]
+
+
+def test_committed_ids_are_those_of_the_parts(tmp_path: Path) -> None:
+    assert len(committed_ids(tmp_path / "none")) == 0
+    writer = PartWriter(tmp_path / "p", rows=4, seconds=1e9)
+    writer.add(rows(0, 4))
+    writer.add(rows(4, 8))
+    asked = id_numbers(rows(3, 10)["image_id"])
+    assert contains(committed_ids(tmp_path / "p"), asked).tolist() == [True] * 5 + [False] * 2
+
+
+def test_damaged_part_is_named(tmp_path: Path) -> None:
+    (tmp_path / "part-00000.parquet").write_bytes(b"not parquet")
+    with pytest.raises(UsageError, match=r"part-00000\.parquet: damaged"):
+        committed_ids(tmp_path)
+
+
+def test_second_job_is_refused_while_the_first_holds_the_folder(tmp_path: Path) -> None:
+    second = output.locked(tmp_path / "out")
+    with output.locked(tmp_path / "out"), pytest.raises(UsageError, match="another job"):
+        second.__enter__()
+    with output.locked(tmp_path / "out"):
+        pass
+
+
+def test_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError, match="cannot be written to"), output.locked(tmp_path / "file" / "out"):
+        pass
+
+
+def test_standing_run_needs_resume_or_overwrite(tmp_path: Path) -> None:
+    output.begin(tmp_path, {"archive": "a"}, resume=False, overwrite=False)
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions" / "part-00000.parquet").write_bytes(b"x")
+    (tmp_path / "mine.txt").write_text("not the job's")
+    with pytest.raises(UsageError, match="--resume or --overwrite"):
+        output.begin(tmp_path, {"archive": "a"}, resume=False, overwrite=False)
+    output.begin(tmp_path, {"archive": "a"}, resume=True, overwrite=False)
+    assert (tmp_path / "predictions" / "part-00000.parquet").exists()
+    output.begin(tmp_path, {"archive": "b"}, resume=False, overwrite=True)
+    assert not (tmp_path / "predictions").exists()
+    assert (tmp_path / "mine.txt").exists()
+
+
+def test_resume_of_another_run_is_refused_with_the_difference(tmp_path: Path) -> None:
+    output.begin(tmp_path, {"archive": "a", "models": {"gate": "1"}}, resume=False, overwrite=False)
+    with pytest.raises(UsageError, match=r"models: \{'gate': '1'\} then, \{'gate': '2'\} now"):
+        output.begin(tmp_path, {"archive": "a", "models": {"gate": "2"}}, resume=True, overwrite=False)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+def test_full_or_read_only_disk_says_how_to_go_on(tmp_path: Path, code: int) -> None:
+    with pytest.raises(MeteoRayError, match="--resume") as caught, output.explained_write_errors(tmp_path):
+        raise OSError(code, "disk")
+    assert caught.value.exit_status == 1
+
+
+def test_other_defects_keep_their_traceback(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError), output.explained_write_errors(tmp_path):
+        tmp_path.open()

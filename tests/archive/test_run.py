@@ -1,0 +1,218 @@
+"""Whole runs on a local Ray with fake predictors, and the job's exit statuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from jobs import classify_archive
+from meteo_ray.archive import run
+from meteo_ray.archive.manifest import manifest_rows
+from meteo_ray.archive.writer import PartWriter
+from meteo_ray.config.archive import ArchiveConfig, Batches
+from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
+from meteo_ray.schema import PREDICTIONS
+from tests.archive.fakes import BLUE, fake_models, paint, paint_archive
+
+SMALL = Batches(rows=4, product_rows=8, product_images=2, part_rows=8)
+CHARTS, OTHERS, BAD = 9, 7, 4
+
+
+def config(archive: Path, out: Path, **values: Any) -> ArchiveConfig:
+    return ArchiveConfig(archive=archive, models=out, out=out, **{"batches": SMALL, **values})
+
+
+def rows(out: Path) -> list[dict[str, Any]]:
+    return pq.read_table(out / "predictions").to_pylist()
+
+
+def without_run(out: Path) -> list[dict[str, Any]]:
+    return sorted(rows(out), key=lambda row: row["path"])
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = paint_archive(tmp_path_factory.mktemp("archive"), CHARTS, OTHERS)
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "<script>alert(1)<").write_text("no image")
+    (folder / "invoice\u202egnp.exe").write_text("no image")
+    (folder / "out.png").symlink_to("/etc/hostname")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(ray_session: None, archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "out"
+    run.classify(config(archive, out), fake_models())
+    return out
+
+
+def test_every_file_has_one_row(finished: Path, archive: Path) -> None:
+    listed = sorted(path.relative_to(archive).as_posix() for path in archive.rglob("*") if not path.is_dir())
+    assert sorted(row["path"] for row in rows(finished)) == listed
+    assert len({row["image_id"] for row in rows(finished)}) == len(listed)
+    for part in (finished / "predictions").iterdir():
+        assert pq.read_schema(part).equals(PREDICTIONS)
+
+
+def test_stages_see_only_what_the_one_before_let_through(finished: Path) -> None:
+    for row in rows(finished):
+        chart = row["path"].startswith("charts/")
+        assert bool(row["is_meteo"]) == chart
+        assert (row["elements"] is not None) == chart
+        assert (row["product"] is not None) == chart
+        assert row["model_version"] == "gate=0123456789ab elements=0123456789ab products=0123456789ab"
+
+
+def test_summary_counts_what_the_rows_say(finished: Path) -> None:
+    summary = json.loads((finished / "summary.json").read_text("utf-8"))
+    written = rows(finished)
+    assert summary["rows"] == sum(summary["status"].values()) == len(written) == CHARTS + OTHERS + BAD
+    assert summary["status"] == {"ok": CHARTS + OTHERS, "rejected": 1, "error": 3}
+    assert summary["reasons"] == Counter(row["reason"] for row in written if row["reason"])
+    assert (summary["charts"], summary["turned_away"]) == (CHARTS, OTHERS)
+    assert summary["products"] == Counter(row["product"] for row in written if row["product"])
+    assert summary["elements"]["temperature"] == CHARTS
+    assert summary["seconds"]["read"] > 0
+    assert summary["arguments"]["batches"]["rows"] == SMALL.rows
+
+
+def test_report_stands_alone_and_escapes_names(finished: Path) -> None:
+    page = (finished / "report.html").read_text("utf-8")
+    assert "&lt;script&gt;alert(1)&lt;" in page
+    assert "<script" not in page
+    assert "\u202e" not in page
+    assert "invoice\\u202egnp.exe" in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert page.count("data:image/jpeg;base64,") >= CHARTS + OTHERS
+
+
+def test_nothing_but_the_run_is_left_in_the_folder(finished: Path) -> None:
+    names = {path.name for path in finished.iterdir()}
+    assert names == {".lock", "run.json", "manifest", "predictions", "summary.json", "report.html"}
+
+
+def test_finished_run_resumes_to_nothing_new(finished: Path, archive: Path) -> None:
+    before = {path.name: path.read_bytes() for path in (finished / "predictions").iterdir()}
+    summary = run.classify(config(archive, finished, resume=True), fake_models())
+    assert summary["this_call"]["rows"] == 0
+    assert summary["rows"] == CHARTS + OTHERS + BAD
+    assert {path.name: path.read_bytes() for path in (finished / "predictions").iterdir()} == before
+
+
+def test_resume_after_a_full_disk_gives_the_same_rows(
+    finished: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = PartWriter._write
+
+    def fill_up(writer: PartWriter, table: Any) -> None:
+        if writer._next == 1:
+            raise OSError(28, "No space left on device")
+        write(writer, table)
+
+    monkeypatch.setattr(PartWriter, "_write", fill_up)
+    with pytest.raises(MeteoRayError, match="No space left on device"):
+        run.classify(config(archive, tmp_path / "out"), fake_models())
+    assert not (tmp_path / "out" / "summary.json").exists()
+    committed = len(rows(tmp_path / "out"))
+    assert 0 < committed < CHARTS + OTHERS + BAD
+    monkeypatch.undo()
+    summary = run.classify(config(archive, tmp_path / "out", resume=True), fake_models())
+    assert summary["this_call"]["rows"] == CHARTS + OTHERS + BAD - committed
+    assert without_run(tmp_path / "out") == without_run(finished)
+
+
+def test_gate_alone_and_too_many_bad_rows(ray_session: None, archive: Path, tmp_path: Path) -> None:
+    """Both in one run: what --stages leaves out stays null; --max-bad speaks after everything is written."""
+    settings = config(archive, tmp_path / "out", stages=("gate",), max_bad=0.1)
+    with pytest.raises(TooManyBadRows, match="4 of 20 files") as caught:
+        run.classify(settings, fake_models(("gate",)))
+    assert caught.value.exit_status == 3
+    assert (tmp_path / "out" / "summary.json").exists()
+    assert (tmp_path / "out" / "report.html").exists()
+    assert {row["product"] for row in rows(tmp_path / "out")} == {None}
+    assert sum(row["is_meteo"] or False for row in rows(tmp_path / "out")) == CHARTS
+
+
+def test_what_a_model_objects_to_while_loading_reaches_the_user(
+    ray_session: None, archive: Path, tmp_path: Path
+) -> None:
+    models = fake_models(("gate",), refuse="min_recall 0.7 was not fitted")
+    with pytest.raises(UsageError, match=r"min_recall 0\.7 was not fitted"):
+        run.classify(config(archive, tmp_path / "out", stages=("gate",)), models)
+
+
+def test_lost_rows_are_a_failure(archive: Path, finished: Path, tmp_path: Path) -> None:
+    """Fault 63: a committed part that disappears before the end is noticed."""
+    totals = run.add_up(finished / "predictions")
+    assert manifest_rows(finished / "manifest") == totals.rows
+    totals.rows -= 1
+    with pytest.raises(MeteoRayError, match="20 files were listed, but 19 rows"):
+        run._require_complete(config(archive, finished), totals)
+
+
+def status_of(capsys: pytest.CaptureFixture[str], **flags: Any) -> tuple[int, str]:
+    arguments = [part for name, value in flags.items() for part in (f"--{name}", str(value))]
+    return classify_archive.main(arguments), capsys.readouterr().err
+
+
+def test_unusable_arguments_end_with_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    folder = paint(tmp_path / "a" / "x.png", BLUE).parent
+    good = {"archive": folder, "models": tmp_path / "models", "out": tmp_path / "out"}
+    for changes, message in [
+        ({"archive": tmp_path / "typo"}, f"{tmp_path}/typo: no such folder"),
+        ({"archive": folder / "x.png"}, "is a file"),
+        ({"archive": "s3x://bucket/x"}, "s3x://bucket/x: cannot be opened"),
+        ({"models": tmp_path / "nowhere"}, f"{tmp_path}/nowhere: no such folder"),
+        ({"models": tmp_path / "empty"}, "no gate model here"),
+        ({"out": folder / "out"}, "lies inside the archive"),
+        ({"stages": "elements"}, "stages must be one of"),
+        ({"max-bad": 1.5}, "max_bad"),
+    ]:
+        status, error = status_of(capsys, **{**good, **changes})
+        assert (status, message in error) == (2, True), error
+    assert not (tmp_path / "out").exists()
+
+
+def test_empty_archive_ends_with_its_path_before_ray_starts(tmp_path: Path) -> None:
+    (tmp_path / "a" / "sub").mkdir(parents=True)
+    with pytest.raises(UsageError, match=f"{tmp_path}/a: holds no file"):
+        run.classify(config(tmp_path / "a", tmp_path / "out"), fake_models())
+
+
+@pytest.mark.slow
+def test_kill_9_then_resume_gives_every_row_once(tmp_path: Path) -> None:
+    archive = paint_archive(tmp_path / "archive", 60, 60)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "tests.archive.fakes", "--archive", archive, "--models", out, "--out", out]
+    command += ["--batches.rows", "4", "--batches.product-rows", "8", "--batches.part-rows", "16", "--resume"]
+    slow = {**os.environ, "FAKE_SLOW_S": "0.1"}
+    for kills in range(2):
+        job = subprocess.Popen([str(part) for part in command], env=slow, start_new_session=True)
+        wait_for_parts(out / "predictions", 2 * kills + 2, job)
+        os.kill(job.pid, signal.SIGKILL)
+        job.wait()
+        assert 0 < len(rows(out)) < 120
+        assert not (out / "summary.json").exists()
+    subprocess.run([str(part) for part in command], check=True)
+    written = rows(out)
+    assert len(written) == len({row["path"] for row in written}) == 120
+    assert sum(row["is_meteo"] for row in written) == 60
+    assert json.loads((out / "summary.json").read_text("utf-8"))["this_call"]["rows"] < 120
+
+
+def wait_for_parts(folder: Path, count: int, job: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 300
+    while len(list(folder.glob("part-*"))) < count:
+        assert job.poll() is None, "the job ended before it was killed"
+        assert time.monotonic() < deadline, "no part was committed"
+        time.sleep(0.05)
