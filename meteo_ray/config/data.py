@@ -40,6 +40,9 @@ class PrepareData(JobConfig):
     splits. given: each row's own `split` key. Duplicates stay together in all but `given`, where that is checked."""
     fractions: Fractions = Fractions()
     """Shares of the three splits."""
+    duplicate_distance: int = Field(32, ge=0, le=64)
+    """Images whose 256-bit perceptual hashes differ in at most so many bits are near-duplicates. Lower it when the
+    report shows different charts as duplicates; 0 leaves copies that look exactly the same."""
     strict: bool = False
     """Fail when an image is missing or broken, instead of leaving it out and listing it."""
     allow_leakage: bool = False

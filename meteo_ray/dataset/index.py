@@ -89,7 +89,7 @@ def build_index(config: PrepareData) -> PreparedData:
     equal = compare_equal_images(rows, probes["sha256"])
     if equal.errors:
         raise UsageError.of_problems(f"{data / FILE_NAME}: equal images with contradictory labels:", equal.errors)
-    table = _with_splits(_table(rows, probes), config)
+    table = _with_splits(_table(rows, probes, config.duplicate_distance), config)
     prepared = PreparedData(
         folder=config.index or data / "index",
         index=table,
@@ -158,7 +158,7 @@ def _check_usable(data: Path, rows: list[LabelRow], reasons: dict[str, str], str
         raise UsageError.of_problems(f"{data}: none of the {len(rows)} labelled images can be used:", bad, limit=5)
 
 
-def _table(rows: list[LabelRow], probes: Batch) -> pa.Table:
+def _table(rows: list[LabelRow], probes: Batch, duplicate_distance: int) -> pa.Table:
     columns = {
         "image_id": [image_id(row.path) for row in rows],
         "path": [row.path for row in rows],
@@ -168,7 +168,7 @@ def _table(rows: list[LabelRow], probes: Batch) -> pa.Table:
         "split": [None] * len(rows),
         "source": [row.source for row in rows],
         "time": [row.time for row in rows],
-        "duplicate_group": duplicate_groups(list(probes["sha256"]), list(probes["perceptual_hash"])),
+        "duplicate_group": duplicate_groups(probes["sha256"], probes["perceptual_hash"], duplicate_distance),
         "extra": [json.dumps(row.extra, ensure_ascii=False, sort_keys=True) for row in rows],
     }
     columns.update({name: probes[name] for name in ("sha256", "width", "height", "format", "perceptual_hash")})

@@ -10,10 +10,10 @@ import json
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import csr_array
 
 from meteo_ray.config.data import Fractions
+from meteo_ray.dataset.duplicates import join_partitions
 from meteo_ray.errors import UsageError
 from meteo_ray.schema import SPLITS, TRAIN
 
@@ -106,12 +106,7 @@ def _source_units(rows: pa.Table, groups: np.ndarray) -> np.ndarray:
             f"--split-by source needs rows of at least {len(SPLITS)} sources, labels.jsonl names {named}; "
             "add `source` to its rows, or use --split-by random"
         )
-    _, source_number = np.unique([s or f"\0{i}" for i, s in enumerate(sources)], return_inverse=True)
-    _, group_number = np.unique(groups, return_inverse=True)
-    offset = int(source_number.max()) + 1
-    size = offset + int(group_number.max()) + 1
-    graph = coo_array((np.ones(len(groups), dtype=bool), (source_number, group_number + offset)), shape=(size, size))
-    return np.asarray(connected_components(graph, directed=False)[1][source_number])
+    return join_partitions(np.array([source or f"\0{row}" for row, source in enumerate(sources)]), groups)
 
 
 def group_days(rows: pa.Table, groups: np.ndarray) -> np.ndarray:
