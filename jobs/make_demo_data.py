@@ -1,0 +1,28 @@
+"""python jobs/make_demo_data.py --out DIR [--charts N --others N --seed S] [--archive DIR --archive-count N]
+
+Draws a labelled data set of weather charts and look-alikes, so that everything else can be tried without real data.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from meteo_ray.cli import run_job
+from meteo_ray.config.demo import DemoJob
+from meteo_ray.demo.build import build_archive, build_data
+
+
+def body(config: DemoJob) -> None:
+    """Draw the data set, and the archive where one is wanted."""
+    count = build_data(config.out, config.charts, config.others, config.seed, config.overwrite)
+    print(f"{count} images and their labels in {config.out}")
+    if config.archive is not None:
+        files = build_archive(config.archive, config.archive_count, config.seed)
+        print(f"{files} files in {config.archive}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_job(DemoJob, body, __doc__ or "", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+"""Weather charts: one module a family, each drawing function registered under its product and elements."""
+
+from meteo_ray.demo.charts import (
+    air,
+    marine,
+    precipitation,
+    profiles,
+    radar,
+    satellite,
+    series,
+    stations,
+    surface,
+    typhoon,
+    upper_air,
+    warnings,
+)
+from meteo_ray.demo.charts.registry import CHARTS, Chart, product_charts
+
+__all__ = [
+    "CHARTS", "Chart", "air", "marine", "precipitation", "product_charts", "profiles", "radar", "satellite", "series",
+    "stations", "surface", "typhoon", "upper_air", "warnings",
+]  # fmt: skip
