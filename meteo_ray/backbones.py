@@ -6,6 +6,7 @@ Weights come from this machine only (design, decision 8): nothing is fetched at 
 import logging
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import cast
 
 import torch
 from safetensors import SafetensorError
@@ -42,9 +43,9 @@ def resnet(name: str, init: str = "none") -> nn.Module:
     if name not in NAMES:
         raise UsageError(f"unknown backbone {name!r}; known: {', '.join(NAMES)}")
     model: nn.Module = get_model(name, weights=None)
-    features: int = model.fc.in_features
+    features = cast(nn.Linear, model.fc).in_features
     model.fc = nn.Identity()
-    model.output_features = features
+    model.output_features = features  # type: ignore[assignment]
     init = resolve_init(name, init)
     if init == "imagenet":
         _load(model, _imagenet_file(name))

@@ -111,13 +111,14 @@ def _operating_points(truth: NDArray[np.bool_], values: Floats) -> tuple[Floats,
     """All thresholds that differ in a decision, highest first, with the true and all positives called by each."""
     order = np.argsort(-values, kind="stable")
     ordered = values[order]
-    last_of_tie = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
-    hits = np.cumsum(truth[order])[last_of_tie]
+    last_of_tie: NDArray[np.int64] = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    hits: NDArray[np.int64] = np.cumsum(truth[order].astype(np.int64))[last_of_tie]
     distinct = ordered[last_of_tie]
     lower = np.append(distinct[1:], distinct[-1])
     middles = lower + (distinct - lower) / 2
     # Two neighbouring floats have no middle; then the upper one itself is the threshold.
-    return np.where(middles > lower, middles, distinct), hits, last_of_tie + 1
+    thresholds: Floats = np.where(middles > lower, middles, distinct)
+    return thresholds, hits, last_of_tie + 1
 
 
 def _platt_targets(truth: NDArray[np.generic]) -> Floats:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,7 @@ def agreement(answers: Sequence[str], shown: Sequence[Sequence[str]], vocabulary
     )
 
 
-def multi_hot(rows: Sequence[Any], vocabulary: Vocabulary) -> np.ndarray:
+def multi_hot(rows: Iterable[Any], vocabulary: Vocabulary) -> np.ndarray:
     """Element lists (ids, or {"id", "score"}) -> bool `(rows, elements)`."""
     vectors = [vocabulary.multi_hot(element_ids(row)) for row in rows]
     return np.array(vectors, dtype=bool).reshape(len(vectors), len(vocabulary.elements))

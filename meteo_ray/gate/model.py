@@ -1,5 +1,7 @@
 """The gate's network: a ResNet-18 and one logit (plan 3.1)."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -18,9 +20,9 @@ class GateModel(nn.Module):
 
     def __init__(self, init: str = "none", input_size: tuple[int, int] = (320, 240)) -> None:
         super().__init__()
-        self.input_size = tuple(input_size)
+        self.input_size = (input_size[0], input_size[1])
         self.backbone = resnet(ARCHITECTURE, init)
-        self.head = nn.Linear(int(self.backbone.output_features), 1)
+        self.head = nn.Linear(cast(int, self.backbone.output_features), 1)
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.backbone(to_float(images, self.input_size))

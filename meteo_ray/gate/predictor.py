@@ -37,7 +37,7 @@ class GatePredictor:
     ) -> None:
         self.calibration, self.version, self.device, self.threshold = calibration, version, device, threshold
         self.precision, self.micro_batch = precision, micro_batch or MICRO_BATCH[device.type]
-        self.model = model.to(device, memory_format=torch.channels_last).eval()
+        self.model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.padded = compile_model and device.type == "cuda"
         if self.padded:
             self.model.compile(dynamic=False)

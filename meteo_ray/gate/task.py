@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -98,7 +98,8 @@ class GateTask(Task):
         return GateModel(self.init, self.config.input_size)
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
-        return {"backbone": model.backbone, "head": model.head}
+        gate = cast(GateModel, model)
+        return {"backbone": gate.backbone, "head": gate.head}
 
     def phases(self) -> list[Phase]:
         """Head first, then everything (R11); random weights are not worth freezing and learn at the head's rate."""
