@@ -21,7 +21,7 @@ class ProductsTraining(Section):
     """nf4: the frozen base in 4 bits, doubly quantised, computing in bfloat16."""
     lora_rank: int = Field(8, gt=0)
     """r of the adapter."""
-    lora_alpha: float = Field(16.0, gt=0)
+    lora_alpha: int = Field(16, gt=0)
     """The adapter's output is scaled by alpha / r; twice the rank is the usual choice."""
     lora_dropout: float = Field(0.05, ge=0, lt=1)
     """Dropout on the adapter's input."""

@@ -1,6 +1,7 @@
 """What of the base model is trained: a low-rank adapter on the language model (QLoRA, R30), or every weight."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
@@ -20,7 +21,7 @@ TIED = "lm_head.weight"
 def training_model(base: GemmaBase, config: ProductsTraining, device: str, seed: int = 0) -> nn.Module:
     """The base model, ready to train as the config says; only what is trained requires a gradient."""
     full = config.adaptation == "full"
-    model = base.load_model(config.quantize, device, train_all=full)
+    model: Any = base.load_model(config.quantize, device, train_all=full)
     if not full:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -30,7 +31,7 @@ def training_model(base: GemmaBase, config: ProductsTraining, device: str, seed:
     return model
 
 
-def add_adapter(model: nn.Module, rank: int, alpha: float, dropout: float = 0.0) -> None:
+def add_adapter(model: nn.Module, rank: int, alpha: int, dropout: float = 0.0) -> None:
     """Put a float32 adapter, at first without effect (B = 0), beside every target layer and freeze the rest."""
     config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=TARGETS)
     inject_adapter_in_model(config, model)

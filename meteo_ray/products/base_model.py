@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from huggingface_hub import snapshot_download
@@ -71,7 +71,7 @@ class GemmaBase:
     @property
     def image_size(self) -> tuple[int, int]:
         """Width and height that the vision tower takes, in pixels."""
-        side = int(self.config.vision_config.image_size)
+        side = int(self._part("vision_config").image_size)
         return side, side
 
     @property
@@ -81,7 +81,10 @@ class GemmaBase:
     @property
     def sliding_window(self) -> int:
         """How many positions back, itself included, a token of the windowed layers sees."""
-        return int(self.config.text_config.sliding_window)
+        return int(self._part("text_config").sliding_window)
+
+    def _part(self, name: str) -> Any:
+        return getattr(self.config, name)
 
     @cached_property
     def _mean_and_std(self) -> tuple[list[float], list[float]]:
@@ -184,9 +187,9 @@ def _keep_4bit_layout(model: torch.nn.Module) -> None:
     It gains speed on CPUs with AVX512-BF16, but refuses layers whose width is no multiple of 64 (SigLIP's 4304 is not)
     and does not pack back for training, which follows every validation.
     """
-    for module in model.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+    layers: list[Any] = [module for module in model.modules() if hasattr(module, "support_avx512bf16_for_cpu")]
+    for layer in layers:
+        layer.support_avx512bf16_for_cpu = False
 
 
 def _sha256(path: Path) -> str:

@@ -128,11 +128,22 @@ def read_bundle(
     return LoadedProducts(model.eval(), base, vocabulary or trained, training, temperature, version)
 
 
+def read_origin(folder: Path) -> tuple[str, ProductsTraining]:
+    """Where the base model lies that a bundle was trained from (or its name), and the settings of the training."""
+    bundle.check(folder, STAGE)
+    document = bundle.read_config(folder, STAGE)
+    return _origin(document), ProductsTraining.model_validate(document["training"])
+
+
+def _origin(document: dict[str, Any]) -> str:
+    recorded, name = document["base"]["folder"], document["base"]["name"]
+    return str(recorded if Path(recorded).is_dir() else name)
+
+
 def _adapters_base(folder: Path, document: dict[str, Any], base_model: str | Path | None) -> GemmaBase:
     """The base that the adapter was trained on: where the caller says, where it lay, or by its name."""
     made_from = document["base"]
-    recorded = Path(made_from["folder"])
-    base = GemmaBase.open(base_model or (recorded if recorded.is_dir() else made_from["name"]))
+    base = GemmaBase.open(base_model or _origin(document))
     actual = base.fingerprint()
     changed = [name for name, expected in made_from["sha256"].items() if actual.get(name) != expected]
     if changed:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.trie import build_trie
@@ -21,7 +20,7 @@ class Decoded:
 
 @torch.inference_mode()
 def constrained_beam(
-    model: nn.Module,
+    model: Any,
     base: GemmaBase,
     images: torch.Tensor,
     prompts: Sequence[Sequence[int]],
@@ -31,7 +30,7 @@ def constrained_beam(
     """Search each row's answers with `width` beams, ranked by total log-likelihood as `scoring` ranks them.
 
     Args:
-        model: of `base`; in evaluation mode.
+        model: transformers' model of `base`, with or without an adapter; in evaluation mode.
         base: gives tokenizer and pixel scale.
         images: uint8 `(rows, height, width, 3)` on the model's device.
         prompts: token ids of each row's prompt.

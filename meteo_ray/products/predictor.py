@@ -10,7 +10,7 @@ from torch import nn
 
 from meteo_ray.labels import Vocabulary, load_vocabulary
 from meteo_ray.products.base_model import GemmaBase, Quantize
-from meteo_ray.products.bundle import read_bundle
+from meteo_ray.products.bundle import read_bundle, read_origin
 from meteo_ray.products.candidates import MINIMUM_MATCH, candidates, element_ids
 from meteo_ray.products.decoding import constrained_beam
 from meteo_ray.products.prompt import PromptEncoder
@@ -94,6 +94,19 @@ class ProductsPredictor:
         version = f"zero-shot-{base.fingerprint()['config.json'][:12]}"
         model = base.load_model(quantize, str(place))
         return cls(model, base, vocabulary or load_vocabulary(), version, place, **options)
+
+    @classmethod
+    def zero_shot_of(
+        cls, bundle: Path, vocabulary: Vocabulary | None = None, device: str | None = None, **options: Any
+    ) -> Self:
+        """What a bundle's model was before it was trained, loaded alike: the baseline to report beside it.
+
+        Raises:
+            UsageError: when the base model is no longer on this machine.
+        """
+        origin, training = read_origin(Path(bundle))
+        options = {"minimum_match": training.minimum_match, "beam_width": training.beam_width, **options}
+        return cls.from_base(origin, vocabulary, device, training.quantize, **options)
 
     @property
     def image_size(self) -> tuple[int, int]:

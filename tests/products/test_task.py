@@ -202,6 +202,12 @@ def test_training_bundle_and_predictor_agree(
             expected = outputs["log_likelihood"][row, vocabulary.product_ids.index(product)]
             assert score == pytest.approx(float(expected), abs=1e-3 if quantize == "none" else 0.1)
 
+    untrained = ProductsPredictor.zero_shot_of(folder, vocabulary, device="cpu", precision="fp32")
+    start = validation_outputs(task, task.build().eval(), validation)["log_likelihood"]
+    for row, scores in enumerate(untrained.log_likelihoods(validation)):
+        expected = [float(start[row, vocabulary.product_ids.index(product)]) for product in scores]
+        assert list(scores.values()) == pytest.approx(expected, abs=1e-3 if quantize == "none" else 0.1)
+
 
 def test_a_checkpoint_restores_the_model(base_folder, data, vocabulary, index) -> None:
     task = task_of(base_folder, data, vocabulary, "lora", "none")
