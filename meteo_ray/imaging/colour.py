@@ -19,14 +19,17 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in _DEEP_GREY:
         return Image.fromarray(_to_eight_bits(np.asarray(image))).convert("RGB")
     if image.mode in _WITH_ALPHA or "transparency" in image.info:
-        return _over_white(image.convert("RGBA"))
+        return _over_white(image if image.mode == "RGBA" else image.convert("RGBA"))
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _over_white(image: Image.Image) -> Image.Image:
     """Charts are saved with a transparent background and looked at on white pages; plain `convert` gives black."""
+    alpha = image.getchannel("A")
+    if alpha.getextrema() == (255, 255):  # most charts have an alpha channel and do not use it
+        return image.convert("RGB")
     page = Image.new("RGB", image.size, "white")
-    page.paste(image, mask=image.getchannel("A"))
+    page.paste(image, mask=alpha)
     return page
 
 

@@ -199,3 +199,16 @@ def test_a_hanging_child_whose_parent_is_gone_ends_by_itself(folder):
     while alive(child) and time.monotonic() < waited_until:
         time.sleep(0.05)
     assert not alive(child)
+
+
+def test_it_contains_a_crash_inside_a_ray_worker(folder, ray_session):
+    import ray
+
+    @ray.remote(max_retries=0)
+    def load_both(folder):
+        sys.path.insert(0, folder)
+        with GuardedLoader(loader="hostile_loader:load") as loader:
+            reason = failure(loader, f"{folder}/segfaults").reason
+            return reason, loader.load(f"{folder}/good.png").pixels.shape
+
+    assert ray.get(load_both.remote(str(folder))) == ("crashed", (240, 320, 3))
