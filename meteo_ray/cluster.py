@@ -15,6 +15,14 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
+_LEVELS = {
+    "ray.data": logging.WARNING,
+    "ray.data._internal.progress": logging.ERROR,  # says once a stream that bars are off
+    "ray.train": logging.WARNING,
+    "ray.tune": logging.WARNING,
+    "ray._private.authentication": logging.ERROR,  # says that a token is in use
+}
+
 
 def connect() -> None:
     """Join the cluster of `ray job submit` (RAY_ADDRESS is set there), else start a private one on all cores.
@@ -28,18 +36,22 @@ def connect() -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(logging_level=logging.WARNING)
+        ray.init(logging_level=logging.WARNING, log_to_driver=False)
         return
-    # A token that lives as long as this process: without one Ray would write its own into the user's home, and a
-    # head started later would ask everybody for it.
-    os.environ["RAY_AUTH_MODE"] = "token"
+    # Ray guards a new cluster with a token by itself. This one lives as long as the process: without it Ray would write
+    # one into the user's home, and a head started later would ask everybody for it.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     cpus = max(os.cpu_count() or 2, 2)
-    ray.init(address="local", num_cpus=cpus, include_dashboard=False, logging_level=logging.WARNING)
+    ray.init(
+        address="local", num_cpus=cpus, include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False
+    )
 
 
 def quiet_logs() -> None:
-    """Keep Ray's own chatter to warnings; the jobs' progress lines say what a person needs. For workers too."""
+    """Keep Ray's own chatter out of a job's log; its files under the session's folder still have it. For workers too.
+
+    What a person needs is said by the jobs: progress lines, and training's own log (training/run_log.py).
+    """
     ray.data.DataContext.get_current().enable_progress_bars = False
-    for name in ("ray.data", "ray.train", "ray.tune"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in _LEVELS.items():
+        logging.getLogger(name).setLevel(level)

@@ -30,6 +30,7 @@ from meteo_ray.labels import Vocabulary, load_vocabulary
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.loop import Finished, TrainingRun
+from meteo_ray.training.run_log import followed, log_to_run
 from meteo_ray.training.task import Task
 from meteo_ray.versions import versions
 
@@ -117,7 +118,8 @@ def _fit(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path) -
             failure_config=FailureConfig(max_failures=2),
         ),
     )
-    mistake = trainer.fit().return_value
+    with followed(folder):
+        mistake = trainer.fit().return_value
     if mistake:
         raise UsageError(mistake)
 
@@ -139,9 +141,9 @@ def _worker(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path
 
     What only the user can mend comes back as a message: raised, it would be taken for a crash and tried again.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     cluster.quiet_logs()
     host = RayHost()
+    log_to_run(folder, host.rank)
     try:
         batches = partial(stream, workers=settings.data_workers)
         finished = TrainingRun(task, inputs.index, settings, folder, host, batches, pick_device()).fit()

@@ -1,0 +1,29 @@
+"""What a sweep of the product stage varies: learning rates, the adapter, how candidates are shown (R42)."""
+
+from typing import Any
+
+from ray import tune
+
+
+def space() -> dict[str, Any]:
+    """Setting of jobs/train_products.py -> where to look."""
+    return {
+        "products.learning_rate": tune.loguniform(5e-5, 2e-3),
+        "products.lora_alpha": tune.choice([8.0, 16.0, 32.0]),
+        "products.lora_dropout": tune.uniform(0.0, 0.2),
+        "products.perturbed_share": tune.uniform(0.0, 0.5),
+        "products.maximum_candidates": tune.randint(6, 17),
+    }
+
+
+def points_to_evaluate() -> list[dict[str, Any]]:
+    """The plan's own values are tried first, so a sweep never ends worse than the plan."""
+    return [
+        {
+            "products.learning_rate": 2e-4,
+            "products.lora_alpha": 16.0,
+            "products.lora_dropout": 0.05,
+            "products.perturbed_share": 0.2,
+            "products.maximum_candidates": 12,
+        }
+    ]
