@@ -1,7 +1,6 @@
 """What the gate must beat: gradient boosting on hand-made descriptors, trained on the train split in seconds."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -12,20 +11,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from meteo_ray.evaluation.calibration import best_f1_threshold
 from meteo_ray.evaluation.judging import judge
 from meteo_ray.evaluation.metrics import binary_metrics
-from meteo_ray.gate.descriptors import describe
+from meteo_ray.gate.descriptors import PrepareDescriptors
 from meteo_ray.schema import Batch
-
-
-@dataclass(frozen=True)
-class PrepareDescriptors:
-    """Picklable: what `pixels` prepares, with `descriptors` float32 `(rows, FEATURES)` instead of the large `image`."""
-
-    pixels: Callable[[Batch], Batch]
-
-    def __call__(self, batch: Batch) -> Batch:
-        prepared = self.pixels(batch)
-        images = prepared.pop("image")
-        return {**prepared, "descriptors": np.stack([describe(image) for image in images])}
 
 
 def gate_baseline(
@@ -62,6 +49,6 @@ def _descriptors(
     label: str, rows: pa.Table, pixels: Callable[[Batch], Batch], workers: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Descriptors `(rows, FEATURES)` and is_meteo `(rows,)` of the rows that could be read."""
-    prepare = PrepareDescriptors(pixels)
+    prepare = PrepareDescriptors(pixels, keep_image=False)
     judged = judge(label, lambda batch: {"descriptors": batch["descriptors"]}, rows, prepare, (), 64, workers)
     return judged.columns["descriptors"], np.array(judged.rows["is_meteo"].to_pylist(), dtype=bool)

@@ -94,6 +94,7 @@ def write_bundle(
         "architecture": ARCHITECTURE,
         "image_size": list(INPUT_SIZE),
         "input_size": list(config.input_size),
+        "descriptors": config.descriptors,
         "preprocessing_version": PREPROCESSING_VERSION,
         "training": config.model_dump(mode="json"),
         "versions": versions(),
@@ -113,7 +114,7 @@ def read_bundle(folder: Path, vocabulary: Vocabulary | None) -> tuple[GateModel,
     config = bundle.read_config(folder, STAGE)
     _check_fits(folder, config)
     bundle.read_labels(folder, vocabulary)
-    model = GateModel("none", tuple(config["input_size"]))
+    model = GateModel("none", tuple(config["input_size"]), config["descriptors"])
     try:
         model.load_state_dict(bundle.read_weights(folder))
         calibration = GateCalibration(**bundle.read_json(folder / bundle.CALIBRATION))
@@ -133,8 +134,7 @@ def _check_fits(folder: Path, config: dict[str, Any]) -> None:
         for name, value in wanted.items()
         if config.get(name) != value
     ]
-    if "input_size" not in config:
-        problems.append("input_size: missing in the model")
+    problems += [f"{name}: missing in the model" for name in ("input_size", "descriptors") if name not in config]
     if problems:
         raise UsageError.of_problems(f"{folder}: the gate was made for other images; train it again:", problems)
 

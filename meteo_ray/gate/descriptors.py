@@ -1,12 +1,19 @@
 """Hand-made image descriptors: colour histogram, edges, local binary patterns, oriented gradients.
 
-They are what chart recognition used before learned features, cheap to compute and independent of any training.
+They are what chart recognition used before learned features, and independent of any training: about 9 ms an image on
+one core. All are shares or normalised sums, of which the square root is taken, so that a linear model compares them by
+Hellinger's distance (Arandjelovic & Zisserman 2012) and a few dominant bins do not hide the others.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import sobel
+
+from meteo_ray.schema import Batch
 
 Floats = NDArray[np.float32]
 
@@ -35,7 +42,30 @@ def describe(image: NDArray[np.uint8]) -> Floats:
         oriented_gradients(magnitude, angle),
         binary_patterns(grey),
     ]
-    return np.concatenate(parts).astype(np.float32)
+    return np.sqrt(np.concatenate(parts)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class PrepareDescriptors:
+    """Picklable: adds `descriptors` float32 `(rows, FEATURES)` to what `pixels` prepares.
+
+    Without `keep_image` the large `image` column is dropped: then only the descriptors travel.
+    """
+
+    pixels: Callable[[Batch], Batch]
+    keep_image: bool = True
+
+    def __call__(self, batch: Batch) -> Batch:
+        prepared = dict(self.pixels(batch))
+        prepared["descriptors"] = describe_all(prepared["image"])
+        if not self.keep_image:
+            del prepared["image"]
+        return prepared
+
+
+def describe_all(images: NDArray[np.uint8]) -> Floats:
+    """`describe` of every image: `(rows, height, width, 3)` -> `(rows, FEATURES)`."""
+    return np.array([describe(image) for image in images], dtype=np.float32).reshape(len(images), FEATURES)
 
 
 def colour_histogram(image: NDArray[np.uint8]) -> Floats:

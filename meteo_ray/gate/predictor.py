@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from meteo_ray.gate.bundle import GateCalibration, read_bundle
+from meteo_ray.gate.descriptors import describe_all
 from meteo_ray.gate.model import GateModel
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.labels import Vocabulary
@@ -95,6 +96,9 @@ class GatePredictor:
         pixels = torch.from_numpy(np.array(images))  # a copy: Ray's arrays are read-only
         if self.device.type == "cuda":
             pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+        descriptors = None
+        if self.model.descriptors:
+            descriptors = torch.from_numpy(describe_all(images)).to(self.device, non_blocking=True)
         with autocast(self.device, self.precision):
-            logits: torch.Tensor = self.model(pixels)
+            logits: torch.Tensor = self.model(pixels, descriptors)
         return logits[:rows]

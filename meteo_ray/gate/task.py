@@ -20,6 +20,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.calibration import best_f1_threshold
 from meteo_ray.evaluation.metrics import binary_metrics
 from meteo_ray.gate.bundle import GateCalibration, write_bundle
+from meteo_ray.gate.descriptors import PrepareDescriptors
 from meteo_ray.gate.loss import gate_loss
 from meteo_ray.gate.model import ARCHITECTURE, GateModel
 from meteo_ray.labels import Vocabulary
@@ -77,7 +78,7 @@ class GateTask(Task):
 
     def prepare(self, split: str, epoch: int) -> Prepare:
         fixed = split != TRAIN
-        return PreparePixels(
+        pixels = PreparePixels(
             self.data,
             seed=self.seed,
             epoch=None if fixed else epoch,
@@ -85,17 +86,21 @@ class GateTask(Task):
             cache=self.cache if fixed else None,
             vocabulary=self.vocabulary,
         )
+        return PrepareDescriptors(pixels) if self.config.descriptors else pixels
 
     def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
-        return {
+        tensors = {
             "image": torch.from_numpy(np.array(batch["image"])),  # a copy: Ray's arrays are read-only
             "target": torch.from_numpy(batch["is_meteo"].astype(np.float32)),
         }
+        if self.config.descriptors:
+            tensors["descriptors"] = torch.from_numpy(np.array(batch["descriptors"]))
+        return tensors
 
     # -- model -------------------------------------------------------------------------------------------------------
 
     def build(self) -> nn.Module:
-        return GateModel(self.init, self.config.input_size)
+        return GateModel(self.init, self.config.input_size, self.config.descriptors)
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         gate = cast(GateModel, model)
@@ -120,7 +125,7 @@ class GateTask(Task):
         return [head_only, everything] if pretrained and settings.frozen_epochs else [everything]
 
     def loss(self, model: nn.Module, batch: dict[str, torch.Tensor], progress: Progress) -> Loss:
-        rows = self._losses(model(batch["image"]), batch["target"])
+        rows = self._losses(model(batch["image"], batch.get("descriptors")), batch["target"])
         return Loss(rows.mean(), rows=rows.detach())
 
     def _losses(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -129,7 +134,7 @@ class GateTask(Task):
     # -- validation and result ---------------------------------------------------------------------------------------
 
     def outputs(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> Batch:
-        logits = model(batch["image"])
+        logits = model(batch["image"], batch.get("descriptors"))
         return {
             "logit": logits.float().cpu().numpy(),
             "target": batch["target"].cpu().numpy(),

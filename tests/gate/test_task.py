@@ -118,10 +118,11 @@ def test_training_and_validation_pixels(pictures):
     assert not np.array_equal(first["image"], again["image"])
 
 
-def test_a_gate_learns_and_its_bundle_judges_as_it_did(pictures, tmp_path):
+@pytest.mark.parametrize("descriptors", [False, True])
+def test_a_gate_learns_and_its_bundle_judges_as_it_did(pictures, tmp_path, descriptors):
     data, index = pictures
     torch.manual_seed(0)
-    task = make_task(data)
+    task = make_task(data, SMALL.model_copy(update={"descriptors": descriptors}))
     model = task.build()
     batch = task.collate(prepared(task, task.rows(index, TRAIN), TRAIN))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
