@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import ray
-from ray.data import ActorPoolStrategy
+from ray.data import ActorPoolStrategy, Dataset
 
 from meteo_ray.archive.judge import JudgeCharts, NameProducts
 from meteo_ray.archive.manifest import Chunk
@@ -63,7 +63,7 @@ def judge_files(
     gate, elements, products = (*stages, None, None)[:3]
     model_version = " ".join(f"{stage.name}={stage.version}" for stage in stages)
     # One block a chunk: a small archive still keeps every reader busy, and what is judged is committed early.
-    rows = ray.data.from_items(
+    rows: Dataset = ray.data.from_items(
         [{"shard": str(chunk.shard), "group": chunk.group} for chunk in chunks], override_num_blocks=len(chunks)
     )
     rows = rows.map_batches(

@@ -40,15 +40,17 @@ def locked(out: Path) -> Iterator[None]:
 def begin(out: Path, identity: dict[str, Any], resume: bool, overwrite: bool) -> None:
     """Make the folder ready for the run that `identity` describes; a resumed run must be the same one.
 
+    A run that ended before it committed anything leaves nothing worth asking about.
+
     Raises:
         UsageError: when another run stands there and neither flag was given, or when it differs from this one.
     """
-    present = [name for name in (RUN, MANIFEST, PREDICTIONS, SUMMARY, REPORT) if (out / name).exists()]
-    if present and overwrite:
+    committed = len(list((out / PREDICTIONS).glob("part-*.parquet")))
+    if overwrite or not committed:
         _remove(out)
-    elif present and not resume:
-        raise UsageError(f"--out {out}: holds a run already ({', '.join(present)}); give --resume or --overwrite")
-    elif present:
+    elif not resume:
+        raise UsageError(f"--out {out}: holds a run already ({committed} parts); give --resume or --overwrite")
+    else:
         _require_same(out, identity)
         (out / SUMMARY).unlink(missing_ok=True)  # it stands for a finished run
     write_atomically(out / RUN, json.dumps(identity, ensure_ascii=False, indent=2) + "\n")

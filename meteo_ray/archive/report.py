@@ -28,7 +28,8 @@ def write_report(
     """Draw the report of a finished run; pictures come from the archive, and those that have changed are left out."""
     environment = Environment(loader=PackageLoader("meteo_ray.archive", "."), autoescape=True, trim_blocks=True)
     environment.filters["visible"] = visible
-    names = {item.id: item.zh for item in (*vocabulary.elements, *vocabulary.products)}
+    names = {element.id: element.zh for element in vocabulary.elements}
+    names |= {product.id: product.zh for product in vocabulary.products}
     with Reader(source, limits, THUMBNAIL_SIZE) as reader:
         page = environment.get_template("report.html").render(
             summary=summary,

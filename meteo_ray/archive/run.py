@@ -146,6 +146,7 @@ def _judge_chunks(
 ) -> None:
     cluster.connect()
     plan = cluster_plan(config.reading.workers, products=len(stages) == len(STAGES))
+    logger.info("loading %s; %d readers", ", ".join(stage.name for stage in stages), plan.readers)
     charts = bad = 0
     try:
         for table in judge_files(chunks, source, stages, _limits(config), config.batches, plan):

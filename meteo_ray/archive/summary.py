@@ -17,7 +17,7 @@ from meteo_ray.config.archive import ArchiveConfig
 from meteo_ray.schema import OK, SCHEMA_VERSION, STATUSES
 
 HISTOGRAM_BINS = 20
-EXAMPLES_PER_GROUP = 8
+EXAMPLES_PER_GROUP = 6  # a line of the report
 LISTED_BAD_FILES = 200
 
 # What a report needs to know of a row.

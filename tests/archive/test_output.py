@@ -99,8 +99,17 @@ def test_standing_run_needs_resume_or_overwrite(tmp_path: Path) -> None:
 
 def test_resume_of_another_run_is_refused_with_the_difference(tmp_path: Path) -> None:
     output.begin(tmp_path, {"archive": "a", "models": {"gate": "1"}}, resume=False, overwrite=False)
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions" / "part-00000.parquet").write_bytes(b"x")
     with pytest.raises(UsageError, match=r"models: \{'gate': '1'\} then, \{'gate': '2'\} now"):
         output.begin(tmp_path, {"archive": "a", "models": {"gate": "2"}}, resume=True, overwrite=False)
+
+
+def test_run_that_committed_nothing_is_started_anew(tmp_path: Path) -> None:
+    output.begin(tmp_path, {"min_recall": 0.7}, resume=False, overwrite=False)
+    (tmp_path / "manifest").mkdir()
+    output.begin(tmp_path, {"min_recall": 0.9}, resume=False, overwrite=False)
+    assert not (tmp_path / "manifest").exists()
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])

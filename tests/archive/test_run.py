@@ -21,6 +21,7 @@ from meteo_ray.config.archive import ArchiveConfig, Batches
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
 from meteo_ray.schema import PREDICTIONS
 from tests.archive.fakes import BLUE, fake_models, paint, paint_archive
+from tests.archive.untrained import VOCABULARY, write_models
 
 SMALL = Batches(rows=4, product_rows=8, product_images=2, part_rows=8)
 CHARTS, OTHERS, BAD = 9, 7, 4
@@ -216,3 +217,28 @@ def wait_for_parts(folder: Path, count: int, job: "subprocess.Popen[bytes]") -> 
         assert job.poll() is None, "the job ended before it was killed"
         assert time.monotonic() < deadline, "no part was committed"
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_the_job_with_real_models(tmp_path: Path, capsys: pytest.CaptureFixture[str], ray_session: None) -> None:
+    models = write_models(tmp_path / "models")
+    archive = paint_archive(tmp_path / "archive", 4, 4)
+    (archive / "twin.png").write_bytes((archive / "charts" / "0001.png").read_bytes())
+    good = {"archive": archive, "models": models, "out": tmp_path / "out"}
+    status, error = status_of(capsys, **good, stages="gate", **{"min-recall": 0.99})
+    assert (status, "no threshold reached it" in error) == (2, True)
+    assert status_of(capsys, **good)[0] == 0
+    written = {row["path"]: row for row in rows(tmp_path / "out")}
+    assert len(written) == 9
+    products = set(VOCABULARY.product_ids)
+    for row in written.values():
+        assert row["is_meteo"] is True
+        assert row["product"] in products
+        assert 0 <= row["product_score"] <= 1
+        assert row["product_top"][0]["id"] == row["product"]
+    twins = [written[name] for name in ("twin.png", "charts/0001.png")]
+    for name in ("sha256", "gate_score", "elements", "element_sequence", "product_score", "product_top"):
+        assert twins[0][name] == twins[1][name]
+    (models / "elements" / "weights.safetensors").write_bytes(b"damaged")
+    status, error = status_of(capsys, **{**good, "out": tmp_path / "other"})
+    assert (status, "damaged" in error) == (2, True)

@@ -1,0 +1,55 @@
+"""All three bundles as training writes them, of models that know nothing yet: small, real, and made in seconds."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from meteo_ray import bundle
+from meteo_ray.config.elements import ElementsTraining
+from meteo_ray.config.gate import GateTraining
+from meteo_ray.config.products import ProductsTraining, SmallBase
+from meteo_ray.elements.bundle import write_bundle as write_elements
+from meteo_ray.elements.calibration import ElementsCalibration, LabelCalibration
+from meteo_ray.elements.model import ElementsDimensions, ElementsModel
+from meteo_ray.gate.bundle import GateCalibration
+from meteo_ray.gate.bundle import write_bundle as write_gate
+from meteo_ray.gate.model import GateModel
+from meteo_ray.labels import load_vocabulary
+from meteo_ray.products.base_model import GemmaBase
+from meteo_ray.products.bundle import ProductsCalibration
+from meteo_ray.products.bundle import write_bundle as write_products
+from meteo_ray.products.small_base import make_small_base
+
+INPUT_SIZE = (80, 60)
+VOCABULARY = load_vocabulary()
+
+
+def write_models(models: Path, gate_threshold: float = 0.0) -> Path:
+    """MODELS/{gate,elements,products}; a gate threshold of 0 lets every readable image through."""
+    torch.manual_seed(0)
+    with bundle.writing(models / "gate") as folder:
+        calibration = GateCalibration(1.0, gate_threshold, {"0.95": gate_threshold, "0.99": None})
+        model = GateModel("none", INPUT_SIZE)
+        write_gate(folder, model, GateTraining(init="none", input_size=INPUT_SIZE), VOCABULARY, calibration)
+    with bundle.writing(models / "elements") as folder:
+        _write_elements(folder)
+    make_small_base(models / "base", VOCABULARY, SmallBase(hidden_size=32, layers=1, image_size=64))
+    with bundle.writing(models / "products") as folder:
+        _write_products(folder, models / "base")
+    return models
+
+
+def _write_elements(folder: Path) -> None:
+    labels = len(VOCABULARY.elements)
+    config = ElementsTraining(backbone="resnet18", init="none", input_size=INPUT_SIZE)
+    model = ElementsModel(ElementsDimensions(labels, config.backbone, INPUT_SIZE))
+    # An untrained model says about a half for every label: at a threshold of 0.5 it shows some of them.
+    calibration = ElementsCalibration(0.5, tuple(LabelCalibration(1.0, 0.0, 0.5, 5, False) for _ in range(labels)))
+    write_elements(folder, model, config, VOCABULARY, np.arange(labels)[::-1], calibration)
+
+
+def _write_products(folder: Path, base_folder: Path) -> None:
+    config = ProductsTraining(base_model=str(base_folder), adaptation="full", quantize="none")
+    base = GemmaBase.open(base_folder)
+    write_products(folder, base.load_model("none", "cpu"), base, config, VOCABULARY, ProductsCalibration(1.0, 10))
