@@ -9,7 +9,7 @@ def space() -> dict[str, Any]:
     """Setting of jobs/train_elements.py -> where to look."""
     return {
         "elements.decoder_rate": tune.loguniform(1e-4, 3e-3),
-        "elements.backbone_rate": tune.loguniform(2e-5, 1e-3),
+        "elements.encoder_rate": tune.loguniform(2e-5, 1e-3),
         "elements.sequence_weight": tune.uniform(0.1, 1.0),
         "elements.focal_gamma": tune.uniform(0.0, 3.0),
         "training.weight_decay": tune.loguniform(1e-6, 1e-2),
@@ -21,7 +21,7 @@ def points_to_evaluate() -> list[dict[str, Any]]:
     return [
         {
             "elements.decoder_rate": 5e-4,
-            "elements.backbone_rate": 1e-4,
+            "elements.encoder_rate": 1e-4,
             "elements.sequence_weight": 0.5,
             "elements.focal_gamma": 2.0,
             "training.weight_decay": 1e-4,
