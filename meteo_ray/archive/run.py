@@ -95,15 +95,17 @@ def bundled_models(config: ArchiveConfig) -> Models:
 
 def _loaders(config: ArchiveConfig) -> dict[str, Callable[[], Predictor]]:
     """How an actor loads each stage. The classes are imported there: the driver needs neither of the models."""
-    gate_options = {} if config.min_recall is None else {"min_recall": config.min_recall}
     places = {
-        "gate": ("meteo_ray.gate.predictor", "GatePredictor", gate_options),
-        "elements": ("meteo_ray.elements.predictor", "ElementsPredictor", {}),
-        "products": ("meteo_ray.products.predictor", "ProductsPredictor", {}),
+        "gate": ("meteo_ray.gate.predictor", "GatePredictor"),
+        "elements": ("meteo_ray.elements.predictor", "ElementsPredictor"),
+        "products": ("meteo_ray.products.predictor", "ProductsPredictor"),
     }
+    options = {name: config.cascade.options(name) for name in places}
+    if config.min_recall is not None:
+        options["gate"]["min_recall"] = config.min_recall
     return {
-        name: partial(_load, module, class_name, (config.models / name).resolve(), options)
-        for name, (module, class_name, options) in places.items()
+        name: partial(_load, module, class_name, (config.models / name).resolve(), options[name])
+        for name, (module, class_name) in places.items()
     }
 
 

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from meteo_ray.config.base import JobConfig, Section
+from meteo_ray.config.cascade import CascadeSettings
 
 STAGES = ("gate", "elements", "products")
 
@@ -55,6 +56,8 @@ class ArchiveConfig(JobConfig):
     """Largest share of rejected and unreadable files that still counts as success; above it the exit status is 3."""
     min_recall: float | None = Field(default=None, gt=0.0, le=1.0)
     """Let the gate use the highest threshold that keeps this recall on validation, instead of the one of best F1."""
+    cascade: CascadeSettings = CascadeSettings()
+    """Thresholds other than the calibrated ones, such as a sweep's."""
     reading: Reading = Reading()
     batches: Batches = Batches()
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.config.base import JobConfig, Section
+from meteo_ray.config.cascade import CascadeSettings
 
 STAGES = ("gate", "elements", "products")
 
@@ -58,6 +59,8 @@ class EvaluateJob(JobConfig):
     """Folder of decoded images, shared with training; default: DATA/cache."""
     augmentation: AugmentConfig = AugmentConfig()
     """What is done to the images, fixed for each, to imitate what circulates (R5); as in training."""
+    cascade: CascadeSettings = CascadeSettings()
+    """Thresholds other than the calibrated ones, such as a sweep's."""
     min_recall: float | None = Field(None, gt=0, le=1)
     """Let the gate use the threshold that keeps this recall on validation, instead of the one of best F1."""
     include_ambiguous: bool = False

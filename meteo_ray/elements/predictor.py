@@ -32,11 +32,13 @@ class ElementsPredictor:
         beam_width: int | None = None,
         precision: str = "auto",
         micro_batch: int | None = None,
+        threshold_scale: float = 1.0,
     ) -> None:
         self.device, self.precision = device, precision
         self.micro_batch = micro_batch or MICRO_BATCH[device.type]
         self.beam_width, self.max_labels = beam_width or loaded.beam_width, loaded.max_labels
         self.element_ids, self.calibration, self.version = loaded.element_ids, loaded.calibration, loaded.version
+        self.thresholds = np.minimum(self.calibration.thresholds * threshold_scale, 1.0)
         self.model = loaded.model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
     @classmethod
@@ -50,7 +52,7 @@ class ElementsPredictor:
         sample_images: np.ndarray | None = None,
         **options: Any,
     ) -> Self:
-        """Read a bundle; `options` are beam_width, precision ("auto", "bf16", "fp32") and micro_batch.
+        """Read a bundle; `options` are beam_width, threshold_scale, precision ("auto", "bf16", "fp32"), micro_batch.
 
         With quantize "int8" (CPU only) the encoder computes in 8 bits, its ranges learnt from `sample_images`, uint8
         `(rows, 240, 320, 3)`: some of the images to be judged (R27); the rest computes in float32.
@@ -84,7 +86,7 @@ class ElementsPredictor:
         }
 
     def _shown(self, scores: NDArray[np.float32]) -> list[dict[str, Any]]:
-        labels = np.flatnonzero(scores.astype(np.float64) >= self.calibration.thresholds)
+        labels = np.flatnonzero(scores.astype(np.float64) >= self.thresholds)
         best_first = labels[np.argsort(-scores[labels], kind="stable")]
         return [{"id": self.element_ids[label], "score": float(scores[label])} for label in best_first]
 

@@ -107,7 +107,7 @@ class Evaluation:
     def _elements(self, judged: dict[str, Judged]) -> dict[str, Any]:
         predictor = self.predictors["elements"]
         judged["elements"] = self.judge("elements", predictor, self.rows["elements"])
-        thresholds = predictor.calibration.thresholds
+        thresholds = predictor.thresholds
         return elements_metrics(
             judged["elements"], thresholds, self.vocabulary, self.job.bootstrap_rounds, self.job.seed
         )
@@ -117,7 +117,7 @@ class Evaluation:
         judged["products"] = self._name_products(predictor, "products")
         found = self._score_products(judged["products"], predictor)
         if self.job.zero_shot:
-            base = ProductsPredictor.from_base(predictor.base.folder, self.vocabulary)
+            base = ProductsPredictor.zero_shot_of(self.models / "products", self.vocabulary)
             found["zero_shot"] = self._score_products(self._name_products(base, "products, zero-shot"), base)
         return found
 
@@ -173,11 +173,11 @@ class Evaluation:
         return any(stage in _models_of(wanted) for wanted in self.wanted if wanted not in self.absent)
 
     def _load(self, stage: str) -> Any:
-        folder = self.models / stage
+        options = self.job.cascade.options(stage)
         if stage == "gate":
-            return GatePredictor.load(folder, vocabulary=self.vocabulary, min_recall=self.job.min_recall)
-        predictor = ElementsPredictor if stage == "elements" else ProductsPredictor
-        return predictor.load(folder, vocabulary=self.vocabulary)
+            options["min_recall"] = self.job.min_recall
+        predictors = {"gate": GatePredictor, "elements": ElementsPredictor, "products": ProductsPredictor}
+        return predictors[stage].load(self.models / stage, vocabulary=self.vocabulary, **options)
 
 
 def write_document(path: Path, document: dict[str, Any]) -> None:

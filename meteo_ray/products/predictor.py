@@ -60,7 +60,7 @@ class ProductsPredictor:
     ) -> Self:
         """Read a bundle. `vocabulary` may hold products that came up after training: they are scored like the others.
 
-        `options` are precision ("auto", "bf16", "fp32") and micro_batch.
+        `options` are minimum_match, beam_width, precision ("auto", "bf16", "fp32") and micro_batch.
 
         Raises:
             UsageError: bundle missing or damaged, or its base model missing or another one.
@@ -74,9 +74,7 @@ class ProductsPredictor:
             loaded.version,
             place,
             temperature=loaded.temperature,
-            minimum_match=loaded.training.minimum_match,
-            beam_width=loaded.training.beam_width,
-            **options,
+            **{"minimum_match": loaded.training.minimum_match, "beam_width": loaded.training.beam_width, **options},
         )
 
     @classmethod
