@@ -54,7 +54,7 @@ class Atmosphere:
 
     @cached_property
     def terrain(self) -> np.ndarray:
-        return outlines.relief(self.lon, self.lat)
+        return outlines.relief(self.lon, self.lat) * np.clip(0.8 + 0.3 * self._noise(7, 0.1, 1.8), 0.1, 1.6)
 
     def _meridional(self) -> np.ndarray:
         """From 1 in the tropics to -1 near the poles, steepest at the jet's latitude."""

@@ -70,7 +70,9 @@ def chart_for(order: Order) -> Chart:
     shuffled = np.random.default_rng([order.seed, order.stream, 2, turn]).permutation(len(products) + free)
     slot = int(shuffled[place])
     choices = products[slot] if slot < len(products) else others
-    return choices[int(np.random.default_rng([order.seed, order.stream, 3, order.number]).integers(len(choices)))]
+    weights = np.array([chart.weight for chart in choices])
+    rng = np.random.default_rng([order.seed, order.stream, 3, order.number])
+    return choices[int(rng.choice(len(choices), p=weights / weights.sum()))]
 
 
 def _chart(order: Order, style: Style, story: Story, rng: np.random.Generator) -> tuple[Image.Image, dict[str, Any]]:

@@ -28,15 +28,17 @@ def fill(
 ) -> ScalarMappable:
     """Colour `field` by `levels` (chosen from its range when None) in the style's manner.
 
-    Values below `above` are left unpainted; `china_only` cuts everything off at the border.
+    Values below `above` (the lowest level) are left unpainted; `china_only` cuts everything off at the border.
     """
     panel, frame = map_.panel, map_.frame
     if levels is None:
         low, high = np.nanquantile(field, [0.005, 0.995])
         levels = nice_levels(float(low), float(high), panel.style.levels)
+        levels = levels if above is None else np.append(above, levels[levels > above])
     colours, norm = panel.colours(kind, levels)
-    shown = np.ma.masked_invalid(field if above is None else np.where(field < above, np.nan, field))
-    mappable = _paint(map_, shown, colours, norm, np.asarray(levels), cut=above is not None)
+    if above is not None:
+        colours = colours.with_extremes(under=(0, 0, 0, 0))
+    mappable = _paint(map_, np.ma.masked_invalid(field), colours, norm, np.asarray(levels), cut=above is not None)
     if china_only:
         map_.clip_to_china(mappable)
     return mappable
@@ -48,16 +50,18 @@ def _paint(
     frame, mode = map_.frame, map_.panel.style.fill
     if mode == "contourf":
         extend = "max" if cut else "both"
-        plain = np.where(field.mask, levels[0] - 1e-6 * (levels[-1] - levels[0]), field.filled(0)) if cut else field
-        return map_.axes.contourf(frame.x, frame.y, plain, levels, cmap=colours, norm=norm, extend=extend, zorder=2)
-    coarse = field
-    if mode == "blocks":
-        step = max(1, int(map_.panel.rng.integers(1, 4)))
-        coarse = field[::step, ::step]
+        return map_.axes.contourf(frame.x, frame.y, field, levels, cmap=colours, norm=norm, extend=extend, zorder=2)
+    step = int(map_.panel.rng.integers(1, 4)) if mode == "blocks" else 1
     return map_.axes.imshow(
-        coarse, extent=frame.extent, origin="lower", aspect="auto", cmap=colours, norm=norm, zorder=2,
-        interpolation="bilinear" if mode == "smooth" and not cut else "nearest",
-    )  # fmt: skip
+        field[::step, ::step],
+        extent=frame.extent,
+        origin="lower",
+        aspect="auto",
+        cmap=colours,
+        norm=norm,
+        zorder=2,
+        interpolation="bilinear" if mode == "smooth" else "nearest",
+    )
 
 
 def isolines(
@@ -227,10 +231,17 @@ def station_dots(map_: Map, field: np.ndarray, kind: str, levels: np.ndarray, co
     colours, norm = panel.colours(kind, levels)
     values = fields.sample(field, rows, columns)
     return map_.axes.scatter(
-        x, y, c=values, cmap=colours, norm=norm, s=float(panel.rng.uniform(6, 45)) * 100 / panel.style.dpi,
+        x, y, c=values, cmap=colours, norm=norm, s=_dot_area(map_),
         marker=str(panel.pick("o", "o", "s", "^")), linewidths=0.3,
         edgecolors="black" if panel.chance(0.4) else "face", zorder=7,
     )  # fmt: skip
+
+
+def _dot_area(map_: Map) -> float:
+    """Area in square points of a station's dot: between a 180th and a 60th of the picture's width across."""
+    style = map_.panel.style
+    pixels = style.size[0] * float(map_.panel.rng.uniform(1 / 180, 1 / 60))
+    return (pixels * 72 / style.dpi) ** 2
 
 
 def station_numbers(map_: Map, field: np.ndarray, count: int, colour: str | None = None) -> None:

@@ -69,7 +69,7 @@ def open_map(
         region.half_lon * scale,
         region.half_lat * scale,
         columns or int(rng.integers(80, 150)),
-        aspect if aspect < 2.2 else 0,
+        min(aspect, 2.2),
     )
     axes = panel.axes(bar, labels, aspect=frame.aspect)
     axes.grid(False)

@@ -54,8 +54,9 @@ class Panel:
     def room(self, bar: bool, labels: bool) -> Rect:
         """The rectangle left for the axes when title, tick labels and (with `bar`) the colour bar have theirs."""
         em_x, em_y = self._em()
-        left, bottom, right, top = (1.2 * em_x, 1.2 * em_y, 1.2 * em_x, 0.8 * em_y)
-        top += {"none": 0.5, "inside": 0.5, "below": 0.5, "two_lines": 4.2}.get(self.style.title, 2.6) * em_y
+        margin = self.style.margin
+        left, bottom, right, top = (1.2 * margin * em_x, 1.2 * margin * em_y, 1.2 * margin * em_x, 0.8 * margin * em_y)
+        top += {"none": 0.0, "inside": 0.0, "below": 0.0, "two_lines": 4.2}.get(self.style.title, 2.6) * em_y
         bottom += 2.4 * em_y if self.style.title == "below" else 0.0
         if labels:
             left, bottom = left + 3.2 * em_x, bottom + 2.2 * em_y

@@ -64,6 +64,7 @@ class Style:
     frame_width: float
     contour_width: float
     wind: str  # barbs, arrows, streamlines
+    margin: float  # empty paper around the panel, in letters; 0 lets the picture fill the page
     footer: bool
     logo: bool
     stations: bool  # values printed at places
@@ -141,6 +142,7 @@ def _draw(rng: np.random.Generator) -> dict[str, Any]:
         "frame_width": float(pick(0.5, 0.8, 0.8, 1.0, 1.5, 2.2)),
         "contour_width": float(rng.uniform(0.5, 1.8)),
         "wind": pick("barbs", "barbs", "barbs", "arrows", "arrows", "streamlines"),
+        "margin": float(pick(0, 1, 1, 1, 1, 1, 1, 2, 3, 5)),
         "footer": rng.random() < 0.35,
         "logo": rng.random() < 0.25,
         "stations": rng.random() < 0.15,
@@ -160,8 +162,9 @@ def sample_style(rng: np.random.Generator, source: str, habit: float = 0.5) -> S
         values["coast"] = "white" if values["coast"] == "black" else values["coast"]
     elif values["coast"] == "white":
         values["coast"] = "black"
-    # Letters below about 8 pixels would not be read by anyone.
-    values["font_size"] = max(values["font_size"], 8 * 72 / values["dpi"])
+    # Letters below about 8 pixels, or an eightieth of a large picture, would not be read by anyone.
+    smallest = max(8.0, values["size"][0] / 80)
+    values["font_size"] = max(values["font_size"], smallest * 72 / values["dpi"])
     return Style(**values)
 
 

@@ -2,6 +2,7 @@
 
 from meteo_ray.demo.charts import (
     air,
+    general,
     marine,
     precipitation,
     profiles,
@@ -17,6 +18,6 @@ from meteo_ray.demo.charts import (
 from meteo_ray.demo.charts.registry import CHARTS, Chart, product_charts
 
 __all__ = [
-    "CHARTS", "Chart", "air", "marine", "precipitation", "product_charts", "profiles", "radar", "satellite", "series",
+    "CHARTS", "Chart", "air", "general", "marine", "precipitation", "product_charts", "profiles", "radar", "satellite", "series",
     "stations", "surface", "typhoon", "upper_air", "warnings",
 ]  # fmt: skip

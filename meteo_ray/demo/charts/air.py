@@ -96,7 +96,7 @@ def back_trajectory(panel: Panel) -> None:
     map_ = open_map(top, NATION + PROVINCES + ("east_asia", "europe", "usa"), bar=False)
     ground(map_)
     colours = ("#e00000", "#0000e0", "#00a000", "#c07000", "#9000a0")
-    hours = int(panel.pick(24, 48, 72, 96))
+    hours = int(panel.pick(48, 72, 72, 96))
     count = int(panel.pick(1, 3, 3, 3, 5))
     start = np.array([map_.frame.shape[0], map_.frame.shape[1]]) * panel.rng.uniform(0.4, 0.65, 2)
     tracks = [_backwards(map_, start, level, hours) for level in (925, 850, 700, 850, 500)[:count]]
@@ -123,7 +123,7 @@ def _backwards(map_: Map, start: np.ndarray, level: int, hours: int) -> np.ndarr
     for _ in range(hours):
         at = [np.array([axis]) for axis in place]
         move = [fields.sample(part / step, *at)[0] for part, step in ((v, dy), (u, dx))]
-        place = np.clip(place - 3600 * 0.7 * np.array(move), 0, np.array(map_.frame.shape) - 1)
+        place = np.clip(place - 3600 * np.array(move), 0, np.array(map_.frame.shape) - 1)
         track.append(place)
     return np.array(track)
 

@@ -22,6 +22,13 @@ def _amount(map_: Map, most: float) -> np.ndarray:
     return most * map_.atmosphere.rain(float(map_.panel.rng.uniform(0.2, 0.5)))
 
 
+def _cold(map_: Map) -> np.ndarray:
+    """0..1: a winter in which a third of the map, or more, is below freezing."""
+    temperature = map_.atmosphere.surface_temperature()
+    freezing = np.quantile(temperature, map_.panel.rng.uniform(0.35, 0.8))
+    return 1 / (1 + np.exp((temperature - freezing) / 2))
+
+
 @chart(
     ("24小时降水量预报", "24 h Precipitation Forecast"), ("全国降水量预报图", "24h QPF"), product="24h_cn_precipitation"
 )
@@ -52,7 +59,7 @@ def precipitation_1h(panel: Panel) -> None:
 @chart(("24小时降雪量预报", "24 h Snowfall Forecast"), ("全国降雪预报", "24h snowfall"), product="24h_cn_snowfall")
 def snowfall(panel: Panel) -> None:
     map_ = _open(panel, ("china", "china", "east_asia", "northeast_china", "northwest_china", "north_china"))
-    cold = 1 / (1 + np.exp((map_.atmosphere.surface_temperature() - 3) / 2))
+    cold = _cold(map_)
     amount = 34 * map_.atmosphere.rain(0.55) * cold
     mappable = layers.fill(map_, amount, "snow", np.array([0.1, 2.5, 5, 10, 20, 30, 50]), above=0.1,
                            china_only=panel.chance(0.5))  # fmt: skip
@@ -62,7 +69,7 @@ def snowfall(panel: Panel) -> None:
 @chart(("积雪深度", "Snow Depth"), ("全国积雪深度监测", "Snow cover depth"), product="snow_depth")
 def snow_depth(panel: Panel) -> None:
     map_ = _open(panel, ("china", "east_asia", "northeast_china", "northwest_china", "north_america", "europe"))
-    cold = 1 / (1 + np.exp((map_.atmosphere.surface_temperature() + 2) / 3))
+    cold = _cold(map_)
     depth = 60 * cold * np.clip(0.5 + 0.5 * map_.atmosphere._noise(9, 0.4, 2), 0, 2) * map_.atmosphere.land
     levels = np.array([1, 2, 5, 10, 15, 20, 30, 50, 100])
     if panel.chance(0.25):

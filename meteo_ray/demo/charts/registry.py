@@ -19,13 +19,18 @@ class Chart:
     elements: tuple[str, ...]
     titles: tuple[tuple[str, str], ...]
     panels: bool  # looks sensible as one of several on a page
+    weight: float  # how often it is drawn, compared with its siblings
 
 
 CHARTS: dict[str, Chart] = {}
 
 
 def chart(
-    *titles: tuple[str, str], product: str | None = None, elements: tuple[str, ...] = (), panels: bool = True
+    *titles: tuple[str, str],
+    product: str | None = None,
+    elements: tuple[str, ...] = (),
+    panels: bool = True,
+    weight: float = 1.0,
 ) -> Callable[[Draw], Draw]:
     """Register a drawing function; give `product` (its elements come from the vocabulary) or `elements`."""
 
@@ -38,7 +43,7 @@ def chart(
         name = draw.__name__
         if name in CHARTS:
             raise ValueError(f"two charts are called {name}")
-        CHARTS[name] = Chart(name, draw, product, tuple(shown), tuple(names), panels)
+        CHARTS[name] = Chart(name, draw, product, tuple(shown), tuple(names), panels, weight)
         return draw
 
     return register

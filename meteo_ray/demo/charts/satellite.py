@@ -30,14 +30,19 @@ def _open(panel: Panel) -> Map:
 
 
 def _clouds(map_: Map) -> np.ndarray:
-    """Cloud thickness 0..1 drawn out along the wind, with fine structure."""
-    rng = map_.panel.rng
-    shape = map_.frame.shape
-    warp = [8 * fields.smooth_noise(rng, shape, 40, 3) for _ in range(2)]
+    """Cloud thickness 0..1: systems sheared by the wind, cellular convection near the equator, fine structure."""
+    rng, shape = map_.panel.rng, map_.frame.shape
+    km = map_.frame.width_km / shape[1]
     rows, columns = np.indices(shape)
-    base = fields.sample(map_.atmosphere.cloud(), rows + warp[0], columns + warp[1])
-    fine = fields.smooth_noise(rng, shape, 14, 1.3)
-    cloud = np.clip(1.5 * (base - 0.42) + 0.13 * fine * (base > 0.25), 0, 1)
+    swirl = 450 / km  # grid steps that the flow has carried the cloud along
+    u, v = map_.atmosphere.wind(500)
+    carried = fields.sample(map_.atmosphere.cloud(), rows - swirl * v / 30, columns - swirl * u / 30)
+    rough = fields.smooth_noise(rng, shape, max(900 / km, 10), 1.9)
+    fine = fields.smooth_noise(rng, shape, max(120 / km, 4), 1.3)
+    systems = np.clip(1.7 * (carried - 0.45 + 0.16 * rough), 0, 1)
+    tropics = np.exp(-(((map_.atmosphere.lat - 6 * map_.atmosphere.season) / 9) ** 2))
+    convection = np.clip(1.2 * tropics * (rough + 0.5 * fine - 0.3), 0, 1)
+    cloud = np.clip(np.maximum(systems, convection) * (1 + 0.25 * fine), 0, 1)
     return np.maximum(cloud, _cyclone(map_)) if map_.panel.chance(0.25) else cloud
 
 

@@ -50,7 +50,7 @@ def landscape(style: Style, rng: np.random.Generator) -> Image.Image:
     rows = np.arange(height)[:, None]
     ground = np.array(rng.choice([[0.2, 0.35, 0.12], [0.4, 0.32, 0.2], [0.1, 0.25, 0.4], [0.85, 0.87, 0.9]]))
     for layer in range(int(rng.integers(1, 5))):
-        ridge = fields.smooth_noise(rng, (2, width), width * 0.25 / (layer + 1), 1.8)[0]
+        ridge = fields.smooth_noise(rng, (2, width), width * 0.3 / (layer + 1), 2.6)[0]
         edge = height * (0.5 + 0.12 * layer) + ridge * height * 0.07
         below = rows > edge
         grain = fields.smooth_noise(rng, (height, width), 5, 1.2)[..., None]
