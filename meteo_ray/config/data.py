@@ -11,11 +11,11 @@ from meteo_ray.config.base import JobConfig, Section
 class Fractions(Section):
     """How much of the images each split gets; splits keep duplicates, sources or days whole, so it is approximate."""
 
-    train: float = Field(0.7, gt=0, lt=1)
+    train: float = Field(default=0.7, gt=0, lt=1)
     """Share that models learn from."""
-    validation: float = Field(0.15, gt=0, lt=1)
+    validation: float = Field(default=0.15, gt=0, lt=1)
     """Share that thresholds, calibration and early stopping are fitted on."""
-    test: float = Field(0.15, gt=0, lt=1)
+    test: float = Field(default=0.15, gt=0, lt=1)
     """Share that only jobs/evaluate.py looks at."""
 
     @model_validator(mode="after")

@@ -86,7 +86,7 @@ def build_index(config: PrepareData) -> PreparedData:
     data = _data_folder(config)
     vocabulary, rows, warnings = read_checked_labels(data, config.labels)
     rows, probes, rejected = _read_images(data, rows, config)
-    equal = compare_equal_images(rows, probes["sha256"])
+    equal = compare_equal_images(rows, probes["sha256"].tolist())
     if equal.errors:
         raise UsageError.of_problems(f"{data / FILE_NAME}: equal images with contradictory labels:", equal.errors)
     table = _with_splits(_table(rows, probes, config.duplicate_distance), config)

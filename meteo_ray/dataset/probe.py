@@ -40,7 +40,7 @@ class ProbeImages:
         try:
             image = _loader(self.timeout_s).load(self.data / path, INPUT_SIZE)
         except DecodeFailure as failure:
-            nothing = {"sha256": "", "width": 0, "height": 0, "format": "", "perceptual_hash": ""}
+            nothing: dict[str, str | int] = {"sha256": "", "width": 0, "height": 0, "format": "", "perceptual_hash": ""}
             return {**nothing, "reason": failure.reason}
         return {
             "sha256": image.sha256,
