@@ -62,6 +62,8 @@ def judge_files(
     """
     gate, elements, products = (*stages, None, None)[:3]
     model_version = " ".join(f"{stage.name}={stage.version}" for stage in stages)
+    # The actors hold models; Ray would warn every half minute that they are larger than nothing.
+    ray.data.DataContext.get_current().issue_detectors_config.high_memory_detector_config.detection_time_interval_s = -1
     # One block a chunk: a small archive still keeps every reader busy, and what is judged is committed early.
     rows: Dataset = ray.data.from_items(
         [{"shard": str(chunk.shard), "group": chunk.group} for chunk in chunks], override_num_blocks=len(chunks)
@@ -70,7 +72,7 @@ def judge_files(
         ReadImages,
         fn_constructor_args=(source, limits),
         batch_size=1,
-        compute=_pool(plan.readers),
+        compute=_pool(min(plan.readers, len(chunks))),
         num_cpus=plan.reader_cpus,
     )
     rows = rows.map_batches(

@@ -92,6 +92,7 @@ def test_file_that_changes_or_vanishes_after_listing_is_marked(archive: Path, tm
     assert found["chart2.png"] == ("ok", "")
 
 
+@pytest.mark.slow
 def test_images_that_crash_or_hang_the_decoder_cost_one_row_each(archive: Path, tmp_path: Path) -> None:
     class Dangerous(Limits):
         def loader(self) -> GuardedLoader:
