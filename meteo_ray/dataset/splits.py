@@ -36,8 +36,12 @@ def assign_splits(rows: pa.Table, split_by: str, fractions: Fractions, seed: int
     if split_by == "time":
         chosen = _by_time(rows, groups, shares)
     else:
-        units = groups if split_by == "random" else _source_units(rows, groups)
-        chosen = spread_units(units, label_matrix(rows), shares, np.random.default_rng([seed, len(units)]))
+        units, labels = groups if split_by == "random" else _source_units(rows, groups), label_matrix(rows)
+        # A source holds many labels, and thirty small wishes must not outvote the size of the split: there elements
+        # and products count as much as one of the leading columns together. Single images can please all of them.
+        label_weight = 1.0 if split_by == "random" else 1.0 / max(1, labels.shape[1] - _LEADING_COLUMNS)
+        weights = np.where(np.arange(labels.shape[1]) < _LEADING_COLUMNS, 1.0, label_weight)
+        chosen = spread_units(units, labels, weights, shares, np.random.default_rng([seed, len(units)]))
     return np.array(SPLITS, dtype=object)[chosen]
 
 
@@ -56,12 +60,14 @@ def label_matrix(rows: pa.Table) -> csr_array:
     return csr_array((np.ones(len(row)), (row, column)), shape=(rows.num_rows, len(columns)))
 
 
-def spread_units(units: np.ndarray, labels: csr_array, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def spread_units(
+    units: np.ndarray, labels: csr_array, weights: np.ndarray, shares: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Assign whole units to splits so that each label's rows divide as `shares`; split numbers int64 `(rows,)`.
 
     Greedy iterative stratification (after Sechidis et al. 2011, here over units that may hold many rows): units
     holding the largest share of any label go first, each to the split where it lowers the chi-square distance between
-    wanted and given counts most. Equal units come in seeded random order.
+    wanted and given counts, summed with `weights` `(labels,)`, most. Equal units come in seeded random order.
     """
     _, unit_of_row = np.unique(units, return_inverse=True)
     count = int(unit_of_row.max()) + 1
@@ -73,9 +79,6 @@ def spread_units(units: np.ndarray, labels: csr_array, shares: np.ndarray, rng: 
     largest_share = (held / totals[None, :]).max(axis=1)
     largest_share = np.asarray(largest_share.todense()).ravel()
     order = shuffled[np.argsort(-largest_share[shuffled], kind="stable")]
-    # Size, charts and others weigh one each, elements and products one together: large sources hold many labels, and
-    # thirty small wishes must not outvote the size of the split.
-    weights = np.where(np.arange(len(totals)) < _LEADING_COLUMNS, 1.0, 1.0 / max(1, len(totals) - _LEADING_COLUMNS))
     given = np.zeros_like(wanted)
     chosen = np.empty(count, dtype=np.int64)
     for unit in order:

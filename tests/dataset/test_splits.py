@@ -96,6 +96,14 @@ def test_a_rare_label_of_three_images_or_more_reaches_every_split(count: int) ->
         assert set(splits[:count]) == set(SPLITS)
 
 
+def test_many_small_products_all_reach_every_split() -> None:
+    rows = [{"product": product} for product in VOCABULARY.product_ids for _ in range(5)]
+    rows += [{"is_meteo": False} for _ in range(50)]
+    splits = assign_splits(index(rows), "random", FRACTIONS, seed=0)
+    for start in range(0, 5 * len(VOCABULARY.product_ids), 5):
+        assert set(splits[start : start + 5]) == set(SPLITS)
+
+
 def test_sources_balance_size_and_charts() -> None:
     rng = np.random.default_rng(0)
     rows = []
