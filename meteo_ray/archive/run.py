@@ -182,6 +182,7 @@ def _identity(config: ArchiveConfig, models: Models) -> dict[str, Any]:
         "archive": archive if "://" in archive else str(Path(archive).resolve()),
         "models": _versions(models),
         "min_recall": config.min_recall,
+        "cascade": config.cascade.model_dump(mode="json"),
         "preprocessing_version": PREPROCESSING_VERSION,
         "schema_version": SCHEMA_VERSION,
     }
