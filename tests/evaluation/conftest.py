@@ -25,7 +25,7 @@ class FakeElements:
     """Sees wind everywhere, and pressure with a score below its threshold."""
 
     version = "fake-elements"
-    calibration = SimpleNamespace(thresholds=np.full(len(load_vocabulary().elements), 0.5))
+    thresholds = np.full(len(load_vocabulary().elements), 0.5)
 
     @classmethod
     def load(cls, bundle: Path, **options) -> "FakeElements":
@@ -33,7 +33,7 @@ class FakeElements:
 
     def __call__(self, batch: Batch) -> Batch:
         rows = len(batch["image"])
-        scores = np.zeros((rows, len(self.calibration.thresholds)), dtype=np.float32)
+        scores = np.zeros((rows, len(self.thresholds)), dtype=np.float32)
         scores[:, :2] = (0.9, 0.4)
         elements, sequence = np.empty(rows, dtype=object), np.empty(rows, dtype=object)
         for row in range(rows):
