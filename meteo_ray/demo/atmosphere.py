@@ -22,7 +22,7 @@ class Atmosphere:
 
     def __init__(self, frame: Frame, rng: np.random.Generator) -> None:
         self.frame = frame
-        self._seeds = rng.spawn(12)
+        self._seeds = rng.spawn(13)
         grid_km = frame.width_km / frame.shape[1]
         # Synoptic waves are 2000-4000 km long; a map smaller than that still shows some shape.
         wavelength_km = min(rng.uniform(1800, 3600), 0.75 * frame.width_km)
@@ -33,7 +33,8 @@ class Atmosphere:
         self.lat = np.nan_to_num(frame.lat)
         self.lon = np.nan_to_num(frame.lon)
 
-    def _noise(self, number: int, wavelength: float = 1.0, slope: float = 3.0) -> np.ndarray:
+    def noise(self, number: int, wavelength: float = 1.0, slope: float = 3.0) -> np.ndarray:
+        """Independent field `number` (0..12) of this weather; `wavelength` is in synoptic wavelengths."""
         return fields.smooth_noise(
             np.random.default_rng(self._seeds[number].bit_generator.seed_seq),
             self.frame.shape,
@@ -42,10 +43,11 @@ class Atmosphere:
         )
 
     @cached_property
-    def _anomalies(self) -> tuple[np.ndarray, np.ndarray]:
+    def anomalies(self) -> tuple[np.ndarray, np.ndarray]:
+        """Standardised height anomalies of the lowest and the highest level."""
         # The same wind needs weaker anomalies where the Coriolis parameter is small.
         taper = np.clip(np.abs(np.sin(np.radians(self.lat))) / np.sin(np.radians(45)), 0.25, 1.0)
-        lower, own = taper * self._noise(0, 1.0, 4.0), taper * self._noise(1, 0.8, 4.0)
+        lower, own = taper * self.noise(0, 1.0, 4.0), taper * self.noise(1, 0.8, 4.0)
         return lower, 0.65 * lower + 0.75 * own
 
     @cached_property
@@ -54,9 +56,9 @@ class Atmosphere:
 
     @cached_property
     def terrain(self) -> np.ndarray:
-        return outlines.relief(self.lon, self.lat) * np.clip(0.8 + 0.3 * self._noise(7, 0.1, 1.8), 0.1, 1.6)
+        return outlines.relief(self.lon, self.lat) * np.clip(0.8 + 0.3 * self.noise(12, 0.1, 1.8), 0.1, 1.6)
 
-    def _meridional(self) -> np.ndarray:
+    def meridional(self) -> np.ndarray:
         """From 1 in the tropics to -1 near the poles, steepest at the jet's latitude."""
         jet = 42 + 8 * self.season * np.where(self.lat < 0, -1, 1)
         return -np.tanh((np.abs(self.lat) - jet) / 18)
@@ -64,14 +66,14 @@ class Atmosphere:
     def height(self, level: int = 500) -> np.ndarray:
         """Geopotential height in metres."""
         upper = np.interp(np.log(level), np.log([HIGHEST, LOWEST]), [1.0, 0.0])
-        lower_anomaly, upper_anomaly = self._anomalies
+        lower_anomaly, upper_anomaly = self.anomalies
         anomaly = (1 - upper) * 45 * lower_anomaly + upper * 130 * upper_anomaly
         slope = (30 + 420 * upper) * (1 - 0.2 * self.season)
-        return STANDARD_HEIGHT[level] + slope * self._meridional() * 0.9 + anomaly * self.strength
+        return STANDARD_HEIGHT[level] + slope * self.meridional() * 0.9 + anomaly * self.strength
 
     @cached_property
     def _potential(self) -> np.ndarray:
-        return self._noise(2, 0.7, 4.6)  # its Laplacian, the divergence, is two powers rougher
+        return self.noise(2, 0.7, 4.6)  # its Laplacian, the divergence, is two powers rougher
 
     def geostrophic(self, level: int = 500) -> Wind:
         return fields.geostrophic_wind(self.height(level), self.lat, self.frame.spacing)
@@ -103,7 +105,7 @@ class Atmosphere:
 
     def pressure(self) -> np.ndarray:
         """Mean sea level pressure in hPa: 8 m of 1000 hPa height for each hPa."""
-        return 1000 + self.height(1000) / 8.0 + 0.8 * self._noise(3, 0.3)
+        return 1000 + self.height(1000) / 8.0 + 0.25 * self.noise(3, 0.3)
 
     @cached_property
     def ascent(self) -> np.ndarray:
@@ -116,26 +118,26 @@ class Atmosphere:
 
     def vertical_velocity(self) -> np.ndarray:
         """Pa/s at 700 hPa, negative upwards."""
-        return -0.35 * self.strength * self.ascent + 0.06 * self._noise(4, 0.15, 2)
+        return -0.35 * self.strength * self.ascent + 0.06 * self.noise(4, 0.15, 2)
 
     def humidity(self) -> np.ndarray:
         """Relative humidity at 700 hPa in percent."""
-        return 100 / (1 + np.exp(-(1.1 * self.ascent + 0.9 * self._noise(5, 0.6, 2.4) + 0.1)))
+        return 100 / (1 + np.exp(-(1.1 * self.ascent + 0.9 * self.noise(5, 0.6, 2.4) + 0.1)))
 
     def temperature(self, level: int = 850) -> np.ndarray:
         """Degrees Celsius; follows the anomalies of height above and falls with height."""
         base = {1000: 27, 925: 22, 850: 17, 700: 5, 500: -10, 400: -22, 300: -38, 250: -46, 200: -54}[level]
         poleward = np.where(level > 250, 1.0, -0.4)
-        drop = (30 - 8 * self.season * np.where(self.lat < 0, -1, 1)) * poleward * (1 - self._meridional()) / 1.5
-        return base - drop + 3.2 * self.strength * self._anomalies[1] + 2.2 * self.strength * self._noise(6, 0.7, 2.4)
+        drop = (30 - 8 * self.season * np.where(self.lat < 0, -1, 1)) * poleward * (1 - self.meridional()) / 1.5
+        return base - drop + 3.2 * self.strength * self.anomalies[1] + 2.2 * self.strength * self.noise(6, 0.7, 2.4)
 
     def surface_temperature(self) -> np.ndarray:
         """Air temperature at 2 m in degrees Celsius, 6.5 K colder for each kilometre of relief."""
         sea = np.where(self.land, 2.0 * self.season, 0)
-        return self.temperature(1000) + sea - 0.0065 * self.terrain + 0.8 * self._noise(7, 0.12, 1.8)
+        return self.temperature(1000) + sea - 0.0065 * self.terrain + 0.8 * self.noise(7, 0.12, 1.8)
 
     def surface_humidity(self) -> np.ndarray:
-        dry = np.where(self.land, 12 * self._noise(8, 0.5, 2) - 8, 6)
+        dry = np.where(self.land, 12 * self.noise(8, 0.5, 2) - 8, 6)
         return np.clip(62 + 14 * self.ascent + dry, 8, 100)
 
     def surface_dew_point(self) -> np.ndarray:
@@ -143,22 +145,23 @@ class Atmosphere:
 
     def rain(self, covered: float = 0.35, roughness: float = 1.6) -> np.ndarray:
         """Precipitation intensity in 0..1, falling where the air rises, with rough cells inside."""
-        return fields.patches(1.4 * self.ascent + 0.7 * self._noise(9, 0.3, roughness), covered)
+        return fields.patches(1.4 * self.ascent + 0.7 * self.noise(9, 0.3, roughness), covered)
 
     def cloud(self) -> np.ndarray:
         """Cloud thickness in 0..1."""
-        return 1 / (1 + np.exp(-1.6 * (self.ascent * 0.7 + 0.9 * self._noise(10, 0.35, 1.5) - 0.1)))
+        return 1 / (1 + np.exp(-1.6 * (self.ascent * 0.7 + 0.9 * self.noise(10, 0.35, 1.5) - 0.1)))
 
     def potential_vorticity(self) -> np.ndarray:
-        """PV units on a surface crossing the tropopause: low in the subtropics, above 2 polewards, folded by troughs."""
+        """PV units on a surface crossing the tropopause: low in the subtropics, above 2 polewards and in troughs."""
         absolute = (self.vorticity(300) + fields.coriolis(self.lat)) * np.where(self.lat < 0, -1, 1)
-        stratosphere = 1 / (1 + np.exp(2.5 * (self._meridional() + 0.45 * self._anomalies[1])))
+        stratosphere = 1 / (1 + np.exp(2.5 * (self.meridional() + 0.45 * self.anomalies[1])))
         return np.clip(absolute / 1e-4 * (0.35 + 4.5 * stratosphere), 0, 12)
 
     def cape(self) -> np.ndarray:
         """J/kg: moist warm air, mostly equatorwards."""
-        warm = np.clip((self.surface_temperature() - 12) / 18, 0, 1.2)
-        return 4500 * fields.patches(self._noise(5, 0.5, 2) + 0.8 * self._noise(11, 0.25, 1.8), 0.55) * warm
+        temperature = self.surface_temperature()
+        warm = 1 / (1 + np.exp((np.median(temperature) - temperature) / 4))
+        return 4500 * fields.patches(self.noise(5, 0.5, 2) + 0.8 * self.noise(11, 0.25, 1.8), 0.55) * warm
 
     def freezing_level(self) -> np.ndarray:
         """Metres: where temperature falling 6.3 K/km from the 850 hPa level reaches zero."""

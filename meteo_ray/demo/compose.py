@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from meteo_ray.demo.charts import CHARTS, Chart, product_charts
+from meteo_ray.demo.charts import CHARTS, Chart, product_charts, vocabulary
 from meteo_ray.demo.logos import draw_logos
 from meteo_ray.demo.lookalikes import LOOKALIKES, Lookalike
 from meteo_ray.demo.page import draw_page
 from meteo_ray.demo.story import Story
 from meteo_ray.demo.style import Style, sample_style
 from meteo_ray.demo.surround import surround
-from meteo_ray.labels import load_vocabulary
 
 DATA, ARCHIVE = 1, 2  # streams of random numbers: an archive never repeats an image of the data set
 WITHOUT_PRODUCT = 0.2  # share of charts that belong to no product of the vocabulary
@@ -52,7 +51,9 @@ def draw(order: Order) -> Drawn:
     style = sample_style(rng, story.source)
     picture, row = _chart(order, style, story, rng) if order.is_meteo else _other(order, style, story, rng)
     picture = surround(picture, style.page, style.chinese, rng)
-    data, extension = encode(picture, style.coder, rng)
+    # Photographs are kept as JPEG almost everywhere; a PNG of one would be megabytes.
+    photo = row.get("kind") == "photo_art" and rng.random() < 0.85
+    data, extension = encode(picture, "jpeg" if photo else style.coder, rng)
     row |= {
         "source": story.source,
         "time": story.issued.isoformat(),
@@ -85,7 +86,7 @@ def _chart(order: Order, style: Style, story: Story, rng: np.random.Generator) -
     picture, shown = draw_page(chart.draw, names, style, story, rng, _logos(order.seed))
     elements = set(chart.elements) | shown
     known = rng.random() >= UNKNOWN_LABELS
-    ordered = [element for element in load_vocabulary().element_ids if element in elements]
+    ordered = [element for element in vocabulary().element_ids if element in elements]
     row = {
         "is_meteo": 1,
         "labels": ordered if known else None,
@@ -103,8 +104,6 @@ def _other(order: Order, style: Style, story: Story, rng: np.random.Generator) -
     else:
         assert entry.paint is not None
         picture = entry.paint(style, rng)
-    if entry.kind in ("ui", "photo_art"):
-        style = replace(style, page="none")
     return picture, {
         "is_meteo": 0,
         "labels": [],

@@ -171,7 +171,7 @@ class Frame:
         """The named lines in metres `(n,), (n,)`, broken by NaN, also where the map's seam tears them."""
         whole = self.kind in ("polar", "orthographic", "geostationary", "stereographic")
         box = (-181, -90, 181, 90) if whole else self._box()
-        points = outlines.lines(name, resolution, smallest_km2).within(*box)
+        points = outlines.lines(name, resolution).within(*box, smallest_km2)
         x, y = self.project(points[:, 0], points[:, 1])
         torn = np.abs(np.diff(x, append=x[-1:] if len(x) else [])) > 0.5 * (self.x1 - self.x0)
         x = np.where(torn, np.nan, x)

@@ -30,7 +30,7 @@ def fill(
 
     Values below `above` (the lowest level) are left unpainted; `china_only` cuts everything off at the border.
     """
-    panel, frame = map_.panel, map_.frame
+    panel = map_.panel
     if levels is None:
         low, high = np.nanquantile(field, [0.005, 0.995])
         levels = nice_levels(float(low), float(high), panel.style.levels)
@@ -80,7 +80,7 @@ def isolines(
         levels = nice_levels(low, high, int(panel.rng.integers(6, 16)))
     else:
         levels = np.arange(np.floor(low / step), np.ceil(high / step) + 1) * step
-    colour = colour or ("white" if panel.style.dark else str(panel.pick("black", "black", "#1f2f9f", "#444444")))
+    colour = colour or ("white" if panel.style.dark_map else str(panel.pick("black", "black", "#1f2f9f", "#444444")))
     lines = map_.axes.contour(
         frame.x, frame.y, field, levels, colors=colour, linewidths=width or panel.style.contour_width,
         linestyles="dashed" if dashed else "solid", zorder=7,
@@ -109,7 +109,7 @@ def wind(
     """Wind (m/s along the grid) as barbs (in knots or 4 m/s flags), arrows or streamlines, as the style has it."""
     panel, frame = map_.panel, map_.frame
     manner = manner or panel.style.wind
-    colour = colour or ("white" if panel.style.dark else str(panel.pick(*WIND_COLOURS)))
+    colour = colour or ("white" if panel.style.dark_map else str(panel.pick(*WIND_COLOURS)))
     if manner == "streamlines":
         streamlines(map_, u, v, colour)
         return
@@ -179,8 +179,18 @@ def highs_and_lows(map_: Map, field: np.ndarray, values: bool = True) -> None:
     ):  # fmt: skip
         for row, column in positions[:8]:
             x, y = frame.x[column], frame.y[row]
-            map_.axes.text(x, y, letter, color=colour, fontsize=panel.style.font_size * 1.6, ha="center", va="center",
-                           weight="bold", zorder=10, path_effects=[withStroke(linewidth=1.5, foreground="white")])  # fmt: skip
+            map_.axes.text(
+                x,
+                y,
+                letter,
+                color=colour,
+                fontsize=panel.style.font_size * 1.6,
+                ha="center",
+                va="center",
+                weight="bold",
+                zorder=10,
+                path_effects=[withStroke(linewidth=1.5, foreground="white")],
+            )
             if values:
                 map_.axes.annotate(f"{field[row, column]:.0f}", (x, y), (0, -panel.style.font_size * 1.5),
                                    textcoords="offset points", fontsize=panel.style.font_size * 0.8, color=colour,

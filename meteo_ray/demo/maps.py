@@ -22,8 +22,11 @@ PROVINCES = ("north_china", "south_china", "yangtze", "sichuan", "northeast_chin
 ABROAD = ("europe", "europe", "north_america", "usa", "usa", "north_atlantic", "australia", "south_america", "africa",
           "central_europe", "british_isles", "great_plains", "gulf_of_mexico")  # fmt: skip
 WIDE = ("north_hemisphere", "world", "south_hemisphere")
-OCEANS = ("northwest_pacific",) * 3 + ("south_china_sea",) * 2 + ("north_atlantic", "indian_ocean", "southeast_asia",
-                                                                 "japan", "gulf_of_mexico", "tropical_pacific")  # fmt: skip
+OCEANS = (
+    ("northwest_pacific",) * 3
+    + ("south_china_sea",) * 2
+    + ("north_atlantic", "indian_ocean", "southeast_asia", "japan", "gulf_of_mexico", "tropical_pacific")
+)
 ANYWHERE = ASIA * 2 + PROVINCES + ABROAD * 2 + WIDE
 
 

@@ -21,16 +21,18 @@ COUNTRY_STEP = 0.1  # degrees: fine enough that a border drawn from it shows no 
 
 @dataclass(frozen=True)
 class Lines:
-    """Many polylines in one array: `points (n, 2)` lon/lat float32 with a NaN row after each, and boxes per line."""
+    """Many polylines in one array: `points (n, 2)` lon/lat float32 with a NaN row after each, and facts per line."""
 
     points: np.ndarray
     starts: np.ndarray  # (lines,) first row of each
     boxes: np.ndarray  # (lines, 4) west, south, east, north
+    areas: np.ndarray  # (lines,) square kilometres enclosed; -1 where a line encloses none
 
-    def within(self, west: float, south: float, east: float, north: float) -> np.ndarray:
-        """The rows `(n, 2)` of every line whose box meets the given one, still separated by NaN rows."""
+    def within(self, west: float, south: float, east: float, north: float, smallest_km2: float = 0.0) -> np.ndarray:
+        """The rows `(n, 2)` of every line that meets the box, islands below `smallest_km2` left out, NaN between."""
         w, s, e, n = self.boxes.T
         keep = (w <= east) & (e >= west) & (s <= north) & (n >= south)
+        keep &= (self.areas < 0) | (self.areas >= smallest_km2)
         lengths = np.diff(np.append(self.starts, len(self.points)))
         return self.points[np.repeat(keep, lengths)]
 
@@ -40,21 +42,22 @@ def _folder() -> Path:
 
 
 @lru_cache(maxsize=8)
-def lines(name: str, resolution: str = "l", smallest_km2: float = 0.0) -> Lines:
+def lines(name: str, resolution: str = "l") -> Lines:
     """Read `name` (gshhs, countries, states, rivers) at a `resolution` of c, l or i (coarse to fine)."""
     metadata = (_folder() / f"{name}meta_{resolution}.dat").read_text().splitlines()
     data = (_folder() / f"{name}_{resolution}.dat").read_bytes()
-    parts, boxes = [], []
+    parts, boxes, areas = [], [], []
     for row in metadata:
         fields = row.split()
-        if len(fields) < 7 or 0 <= float(fields[1]) < smallest_km2:
+        if len(fields) < 7:
             continue
         offset, size = int(fields[5]), int(fields[6])
         points = np.frombuffer(data, "<f4", size // 4, offset).reshape(-1, 2)
         boxes.append([*points.min(axis=0), *points.max(axis=0)])
+        areas.append(float(fields[1]))
         parts.append(np.concatenate([points, np.full((1, 2), np.nan, np.float32)]))
     starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
-    return Lines(np.concatenate(parts), starts, np.array(boxes, np.float32))
+    return Lines(np.concatenate(parts), starts, np.array(boxes, np.float32), np.array(areas))
 
 
 @lru_cache(maxsize=1)

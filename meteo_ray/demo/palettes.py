@@ -4,12 +4,23 @@ import matplotlib
 import numpy as np
 from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap
 
-# National Meteorological Centre of China's 24-hour rain classes: light, moderate, heavy, storm, heavy and extreme storm.
+# The 24-hour rain classes of Chinese offices: light, moderate, heavy, storm, heavy storm, extreme storm.
 RAIN_CMA = ["#a6f28f", "#3dba3d", "#61b8ff", "#0000e1", "#fa00fa", "#800040"]
 RADAR = [
-    "#01a0f6", "#00ecec", "#00d800", "#019000", "#ffff00", "#e7c000", "#ff9000",
-    "#ff0000", "#d60000", "#c00000", "#ff00f0", "#9600b4", "#ad90f0",
-]  # fmt: skip
+    "#01a0f6",
+    "#00ecec",
+    "#00d800",
+    "#019000",
+    "#ffff00",
+    "#e7c000",
+    "#ff9000",
+    "#ff0000",
+    "#d60000",
+    "#c00000",
+    "#ff00f0",
+    "#9600b4",
+    "#ad90f0",
+]
 VELOCITY = [
     "#7ee0ff", "#00e0ff", "#00b0b0", "#00ff00", "#00c800", "#008000", "#c8c8c8",
     "#ffffff", "#ff0000", "#ff5858", "#ffb0b0", "#ff7c00", "#ffd200", "#ffff00",
@@ -74,8 +85,9 @@ _KINDS = {
 def by_name(name: str) -> Colormap:
     """One of our lists or any matplotlib colour map."""
     if name == "HomeyerRainbow":  # the radar community's smooth rainbow, from its few anchor colours
-        return LinearSegmentedColormap.from_list(name, ["#dcdcdc", "#3c3cc8", "#3cdcdc", "#3cc83c", "#f0f03c", "#e6321e",
-                                                        "#7d0a5a"])  # fmt: skip
+        return LinearSegmentedColormap.from_list(
+            name, ["#dcdcdc", "#3c3cc8", "#3cdcdc", "#3cc83c", "#f0f03c", "#e6321e", "#7d0a5a"]
+        )
     if name in _LISTS:
         return LinearSegmentedColormap.from_list(name, _LISTS[name])
     return matplotlib.colormaps[name]

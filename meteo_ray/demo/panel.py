@@ -5,6 +5,7 @@ Charts and look-alikes draw through the same panels, so that nothing about the p
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -31,6 +32,7 @@ class Panel:
     story: Story
     names: tuple[str, str] = ("", "")  # what the title says, zh and en
     shown: set[str] = field(default_factory=set)  # elements drawn beyond those of the product
+    bar_above: bool = False  # the title must leave room for a colour bar between itself and the axes
 
     def words(self, zh: str, en: str) -> str:
         return zh if self.style.chinese else en
@@ -77,6 +79,7 @@ class Panel:
     def axes(self, bar: bool = False, labels: bool = True, polar: bool = False, aspect: float = 0) -> Axes:
         """Add axes in the panel's room; `aspect` (width / height in pixels) shrinks them to that shape."""
         room = self.room(bar, labels)
+        self.bar_above = bar and self.style.colour_bar == "top"
         axes = self.figure.add_axes(self._shrunk(room, aspect) if aspect else room, polar=polar)
         if self.style.grid not in ("none", "crosses") and not polar:
             dashes = {"dotted": ":", "dashed": "--", "solid": "-"}[self.style.grid]
@@ -99,19 +102,30 @@ class Panel:
         size = self._fitting_size(name, axes)
         weight = "bold" if self.style.bold else "normal"
         place = self.style.title
+        pad = self.style.font_size * (3.6 if self.bar_above else 0.5)
         if place in ("centre", "left", "bare"):
             text = f"{name} {second}" if self.chance(0.3) and place != "bare" else name
-            axes.set_title(text, loc="left" if place == "left" else "center", fontsize=self._fitting_size(text, axes),
-                           weight=weight)  # fmt: skip
+            size, side = self._fitting_size(text, axes), "left" if place == "left" else "center"
+            axes.set_title(text, loc=side, fontsize=size, weight=weight, pad=pad)
         elif place == "split":
-            half = 0.55 * self._fitting_size(name + second, axes) + 0.45 * self.style.font_size * 0.7
-            axes.set_title(name, loc="left", fontsize=min(half, size), weight=weight)
-            axes.set_title(second, loc="right", fontsize=min(half, size) * 0.85)
+            half = min(size, 0.55 * self._fitting_size(name + second, axes) + 0.3 * self.style.font_size)
+            axes.set_title(name, loc="left", fontsize=half, weight=weight, pad=pad)
+            axes.set_title(second, loc="right", fontsize=half * 0.85, pad=pad)
         elif place == "two_lines":
-            axes.set_title(f"{name}\n{second}", fontsize=min(size, self._fitting_size(second, axes)), weight=weight)
+            size = min(size, self._fitting_size(second, axes))
+            axes.set_title(f"{name}\n{second}", fontsize=size, weight=weight, pad=pad)
         elif place == "inside":
-            axes.text(0.015, 0.985, f"{name}\n{second}", transform=axes.transAxes, va="top", fontsize=size * 0.8,
-                      color="black", zorder=30, bbox={"facecolor": "white", "edgecolor": "#666666", "pad": 2.5})  # fmt: skip
+            axes.text(
+                0.015,
+                0.985,
+                f"{name}\n{second}",
+                transform=axes.transAxes,
+                va="top",
+                fontsize=size * 0.8,
+                color="black",
+                zorder=30,
+                bbox={"facecolor": "white", "edgecolor": "#666666", "pad": 2.5},
+            )
         elif place == "below":
             axes.text(0.5, -0.06 if not axes.get_xticks().size else -0.1, f"{name}  {second}", ha="center", va="top",
                       transform=axes.transAxes, fontsize=self._fitting_size(name + second, axes))  # fmt: skip
@@ -136,24 +150,13 @@ class Panel:
         if place == "boxes":
             self._boxes(axes, mappable, label)
             return
-        box, (em_x, em_y) = axes.get_position(), self._em()
-        cross = (1 - self.style.bar_fraction) / 2
         upright = place in ("right", "left", "inset")
-        below = 3.2 if self.style.ticks != "none" and axes.get_xticklabels() else 1.0
-        rects = {
-            "right": (box.x1 + em_x, box.y0 + cross * box.height, 1.3 * em_x, self.style.bar_fraction * box.height),
-            "left": (box.x0 - 6.5 * em_x, box.y0 + cross * box.height, 1.3 * em_x, self.style.bar_fraction * box.height),
-            "bottom": (box.x0 + cross * box.width, box.y0 - (below + 0.9) * em_y, self.style.bar_fraction * box.width, em_y),
-            "top": (box.x0 + cross * box.width, box.y1 + 0.6 * em_y, self.style.bar_fraction * box.width, em_y),
-            "inset": (box.x1 - 5 * em_x, box.y0 + 0.05 * box.height, 1.0 * em_x, 0.4 * box.height),
-        }  # fmt: skip
-        bar_axes = self.figure.add_axes(rects[place], zorder=12)
-        extend = "both" if self.style.bar_pointed and not isinstance(mappable.norm, type(None)) else "neither"
+        bar_axes = self.figure.add_axes(self._bar_rect(axes), zorder=12)
         bar = self.figure.colorbar(
             mappable,
             cax=bar_axes,
             orientation="vertical" if upright else "horizontal",
-            extend=extend if place != "inset" else "neither",
+            extend="both" if self.style.bar_pointed and place != "inset" else "neither",
             ticks=_some_levels(mappable, 12 if upright else 14),
             drawedges=bool(self.style.frame_width > 1 and len(getattr(mappable.norm, "boundaries", ())) < 24),
         )
@@ -164,6 +167,21 @@ class Panel:
                 bar_axes.set_title(label, fontsize=self.style.font_size * 0.85)
             else:
                 bar.set_label(label, fontsize=self.style.font_size * 0.9)
+
+    def _bar_rect(self, axes: Axes) -> Rect:
+        """Where the colour bar stands beside `axes`."""
+        box, (em_x, em_y) = axes.get_position(), self._em()
+        share = self.style.bar_fraction
+        x, width = box.x0 + (1 - share) / 2 * box.width, share * box.width
+        y, height = box.y0 + (1 - share) / 2 * box.height, share * box.height
+        ticks = 3.2 if self.style.ticks != "none" and axes.get_xticklabels() else 1.0  # letters high
+        return {
+            "right": (box.x1 + em_x, y, 1.3 * em_x, height),
+            "left": (box.x0 - 6.5 * em_x, y, 1.3 * em_x, height),
+            "bottom": (x, box.y0 - (ticks + 0.9) * em_y, width, em_y),
+            "top": (x, box.y1 + 0.6 * em_y, width, em_y),
+            "inset": (box.x1 - 5 * em_x, box.y0 + 0.05 * box.height, em_x, 0.4 * box.height),
+        }[self.style.colour_bar]
 
     def _boxes(self, axes: Axes, mappable: ScalarMappable, label: str) -> None:
         """A legend of coloured boxes in a corner of the map, as Chinese offices print it."""
@@ -179,7 +197,7 @@ class Panel:
         legend.set(xlim=(0, 1), ylim=(0, rows + 1.6), xticks=[], yticks=[], facecolor="white")
         legend.grid(False)
         size = min(self.style.font_size * 0.8, 0.6 * height * self.style.size[1] / (rows + 1.6) * 72 / self.style.dpi)
-        for row, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for row, (low, high) in enumerate(pairwise(edges)):
             colour = mappable.cmap(mappable.norm((low + high) / 2))
             legend.add_patch(
                 Rectangle((0.06, row + 0.3), 0.28, 0.75, facecolor=colour, edgecolor="#444444", linewidth=0.4)
@@ -204,4 +222,5 @@ def nice_levels(low: float, high: float, count: int) -> np.ndarray:
     magnitude = 10.0 ** np.floor(np.log10(raw))
     step = magnitude * next(s for s in (1, 2, 2.5, 5, 10) if raw <= s * magnitude * 1.001)
     first = np.floor(low / step)
-    return (first + np.arange(int(np.ceil(high / step) - first) + 1)) * step
+    edges = max(int(np.ceil(high / step) - first) + 1, 2)  # a field that is zero everywhere still has one interval
+    return (first + np.arange(edges)) * step

@@ -5,6 +5,7 @@ rest afresh, so that splitting by source really changes the style.
 """
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.util import find_spec
@@ -29,9 +30,14 @@ _FONTS = (
     ("DejaVu Sans Mono", "Noto Sans Mono CJK SC"),
 )  # fmt: skip
 _BACKGROUNDS = ("white",) * 13 + ("#f5f5f5", "#eaeaea", "#fffef5", "#d9d9d9", "#eef4fb", "#101318", "#202833", "black")
+_DARK = ("#101318", "#202833", "black")
 _COASTS = ("black",) * 6 + ("#333333", "#555555", "#777777", "#5a3a1a", "#1f4fa0", "#808000", "white", "#00a000")
 _LAND = ("none",) * 5 + ("#f3efe2", "#fce3b4", "#e8e8e8", "#dfe9d0", "#fdfbe8", "#cfcfcf", "#3a3a3a", "#ead9b8")
 _OCEAN = ("none",) * 5 + ("#cfe7f7", "#e3f1fb", "#a9d3ee", "#dbe9f0", "#1a2a44", "#b5d0d0", "#0000e0", "#eeeeff")
+
+
+def _dark_map(values: Mapping[str, Any]) -> bool:
+    return values["land"] == "#3a3a3a" or (values["land"] == "none" and values["background"] in _DARK)
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,12 @@ class Style:
 
     @property
     def dark(self) -> bool:
-        return self.background in ("#101318", "#202833", "black")
+        return self.background in _DARK
+
+    @property
+    def dark_map(self) -> bool:
+        """Whether most of a map without filled colours is dark, so that lines on it must be light."""
+        return _dark_map({"land": self.land, "background": self.background})
 
     @property
     def ink(self) -> str:
@@ -120,8 +131,8 @@ def _draw(rng: np.random.Generator) -> dict[str, Any]:
         "fonts": pick(*_FONTS),
         "font_size": float(rng.uniform(6.5, 11)),
         "background": pick(*_BACKGROUNDS),
-        "title": pick("centre", "centre", "centre", "left", "split", "split", "inside", "below", "two_lines", "two_lines",
-                      "bare", "none"),
+        "title": pick("centre", "centre", "centre", "left", "split", "split", "inside", "below", "two_lines",
+                      "two_lines", "bare", "none"),
         "title_scale": float(rng.uniform(1.0, 1.6)),
         "bold": rng.random() < 0.25,
         "colour_bar": pick("right", "right", "right", "right", "bottom", "bottom", "bottom", "left", "top", "boxes",
@@ -146,7 +157,7 @@ def _draw(rng: np.random.Generator) -> dict[str, Any]:
         "footer": rng.random() < 0.35,
         "logo": rng.random() < 0.25,
         "stations": rng.random() < 0.15,
-        "page": pick(*["none"] * 16, "window", "web", "notebook", "slide", "scan"),
+        "page": pick(*["none"] * 40, "window", "web", "notebook", "slide", "scan"),
         "coder": pick("png", "png", "palette", "palette", "jpeg", "jpeg"),
     }  # fmt: skip
 
@@ -158,13 +169,16 @@ def sample_style(rng: np.random.Generator, source: str, habit: float = 0.5) -> S
     kept = {field.name: office if rng.random() < habit else own for field in fields(Style)}
     kept["size"] = kept["page"] = kept["coder"] = own
     values = {name: origin[name] for name, origin in kept.items()}
-    if values["background"] == "black" or values["land"] == "#3a3a3a":
-        values["coast"] = "white" if values["coast"] == "black" else values["coast"]
+    if _dark_map(values):
+        values["coast"] = "white" if values["coast"] in ("black", "#333333", "#5a3a1a") else values["coast"]
     elif values["coast"] == "white":
         values["coast"] = "black"
+    if values["title"] == "below" and values["colour_bar"] == "bottom":
+        values["title"] = "inside"
     # Letters below about 8 pixels, or an eightieth of a large picture, would not be read by anyone.
     smallest = max(8.0, values["size"][0] / 80)
-    values["font_size"] = max(values["font_size"], smallest * 72 / values["dpi"])
+    pixels = np.clip(values["font_size"] * values["dpi"] / 72, smallest, max(min(values["size"]) / 24, smallest))
+    values["font_size"] = float(pixels * 72 / values["dpi"])
     return Style(**values)
 
 

@@ -95,7 +95,7 @@ def test_a_page_around_a_picture_keeps_the_picture_and_adds_to_it(page: str) -> 
     assert whole.width >= 200
     assert whole.height >= 150
     if page not in ("none", "scan"):
-        assert dict((c, n) for n, c in whole.getcolors(10**6))[(10, 200, 30)] >= 200 * 150
+        assert {colour: count for count, colour in whole.getcolors(10**6)}[(10, 200, 30)] >= 200 * 150
 
 
 def test_drawing_leaves_matplotlib_as_it_was() -> None:

@@ -15,9 +15,9 @@ from meteo_ray.demo.charts import (
     upper_air,
     warnings,
 )
-from meteo_ray.demo.charts.registry import CHARTS, Chart, product_charts
+from meteo_ray.demo.charts.registry import CHARTS, Chart, product_charts, vocabulary
 
 __all__ = [
-    "CHARTS", "Chart", "air", "general", "marine", "precipitation", "product_charts", "profiles", "radar", "satellite", "series",
-    "stations", "surface", "typhoon", "upper_air", "warnings",
+    "CHARTS", "Chart", "air", "general", "marine", "precipitation", "product_charts", "profiles", "radar",
+    "satellite", "series", "stations", "surface", "typhoon", "upper_air", "vocabulary", "warnings",
 ]  # fmt: skip

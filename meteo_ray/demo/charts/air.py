@@ -8,9 +8,9 @@ from meteo_ray.demo.maps import NATION, PROVINCES, Map, finish, graticule, groun
 from meteo_ray.demo.panel import Panel
 
 
-def _plume(map_: Map, sources: int = 12) -> np.ndarray:
+def _plume(map_: Map) -> np.ndarray:
     """0..1: what towns on land give off, spread by stagnant air."""
-    spots = fields.patches(map_.atmosphere._noise(8, 0.18, 1.8) + 0.8 * map_.atmosphere._noise(9, 0.5, 2.2), 0.6, 1.7)
+    spots = fields.patches(map_.atmosphere.noise(8, 0.25, 2.0) + 1.1 * map_.atmosphere.noise(9, 0.6, 2.4), 0.6, 1.5)
     stagnant = 1 / (1 + (np.hypot(*map_.atmosphere.surface_wind()) / 6) ** 2)
     plume = (
         spots * (0.35 + stagnant) * np.where(map_.atmosphere.land, 1, 0.55) * np.exp(-map_.atmosphere.terrain / 2500)
@@ -54,12 +54,20 @@ def sand_dust(panel: Panel) -> None:
     map_ = open_map(panel, ("china", "china", "east_asia", "northwest_china", "north_china"))
     ground(map_)
     dry = np.exp(-(((map_.atmosphere.lat - 42) / 7) ** 2) - ((map_.atmosphere.lon - 97) / 22) ** 2)
-    dust = fields.patches(dry * 1.6 + 0.55 * map_.atmosphere._noise(8, 0.35, 1.8), 0.35)
+    dust = fields.patches(dry * 1.6 + 0.55 * map_.atmosphere.noise(8, 0.35, 1.8), 0.35)
     if panel.chance(0.45):
         classes = panel.words("扬沙或浮尘,沙尘暴,强沙尘暴", "Blowing dust,Dust storm,Severe dust storm").split(",")
         mappable = layers.fill(map_, dust * 3.9, "dust", np.array([0.6, 1.6, 2.6, 4]), above=0.6)
-        map_.axes.text(0.02, 0.02, "  ".join(classes), transform=map_.axes.transAxes, fontsize=panel.style.font_size * 0.8,
-                       color="#70400a", zorder=10, bbox={"facecolor": "white", "edgecolor": "#70400a", "pad": 2})  # fmt: skip
+        map_.axes.text(
+            0.02,
+            0.02,
+            "  ".join(classes),
+            transform=map_.axes.transAxes,
+            fontsize=panel.style.font_size * 0.8,
+            color="#70400a",
+            zorder=10,
+            bbox={"facecolor": "white", "edgecolor": "#70400a", "pad": 2},
+        )
     else:
         levels = np.array([20, 50, 100, 200, 500, 1000, 2000, 5000])
         mappable = layers.fill(map_, dust**2 * 5000, "dust", levels, above=20)
@@ -73,7 +81,7 @@ def sand_dust(panel: Panel) -> None:
 def fog(panel: Panel) -> None:
     map_ = open_map(panel, NATION * 2 + PROVINCES)
     ground(map_)
-    wet = fields.patches(map_.atmosphere._noise(8, 0.25, 1.7) + 0.7 * map_.atmosphere._noise(5, 0.5), 0.4, 0.7)
+    wet = fields.patches(map_.atmosphere.noise(8, 0.25, 1.7) + 0.7 * map_.atmosphere.noise(5, 0.5), 0.4, 0.7)
     visibility = 20 * (1 - wet) ** 2.2 * np.where(map_.atmosphere.land, 1, 1.4)
     if panel.chance(0.5):
         levels = np.array([0, 0.05, 0.2, 0.5, 1, 2, 5, 10])
@@ -93,7 +101,7 @@ def back_trajectory(panel: Panel) -> None:
     profile = panel.chance(0.65)
     lower = height * 0.3 if profile else 0.0
     top = Panel(panel.figure, (x, y + lower, width, height - lower), panel.style, panel.rng, panel.story, panel.names)
-    map_ = open_map(top, NATION + PROVINCES + ("east_asia", "europe", "usa"), bar=False)
+    map_ = open_map(top, (*NATION, "east_asia", "east_asia", "northwest_china", "europe", "usa"), bar=False)
     ground(map_)
     colours = ("#e00000", "#0000e0", "#00a000", "#c07000", "#9000a0")
     hours = int(panel.pick(48, 72, 72, 96))

@@ -19,7 +19,7 @@ def _sea_map(panel: Panel) -> Map:
 def _wave_height(map_: Map) -> np.ndarray:
     """Metres: a fully developed sea of the local wind, 0.0246 U^2 (Pierson-Moskowitz), with swell."""
     speed = np.hypot(*map_.atmosphere.surface_wind())
-    swell = np.clip(1.2 + 0.5 * map_.atmosphere._noise(8), 0.3, None)
+    swell = np.clip(1.2 + 0.5 * map_.atmosphere.noise(8), 0.3, None)
     height = np.sqrt((0.0246 * speed**2) ** 2 + swell**2).clip(0, 14)
     return np.where(map_.atmosphere.land, np.nan, height)
 
@@ -53,9 +53,9 @@ def wave_height(panel: Panel) -> None:
 def sea_temperature(panel: Panel) -> None:
     map_ = _sea_map(panel)
     air = map_.atmosphere
-    eddies = 0.9 * air._noise(8, 0.12, 2.0) + 0.8 * air._noise(9, 0.4, 2.5)
+    eddies = 0.9 * air.noise(8, 0.12, 2.0) + 0.8 * air.noise(9, 0.4, 2.5)
     anomaly = "距平" in panel.names[0]
-    warm = 15 + 14 * air._meridional() + 2 * air.season * np.where(air.lat < 0, -1, 1)
+    warm = 15 + 14 * air.meridional() + 2 * air.season * np.where(air.lat < 0, -1, 1)
     temperature = eddies * 1.2 if anomaly else np.clip(warm + eddies, -1.8, 32)
     mappable = layers.fill(map_, np.where(air.land, np.nan, temperature), "signed" if anomaly else "temperature")
     if panel.chance(0.35):

@@ -70,7 +70,7 @@ def snowfall(panel: Panel) -> None:
 def snow_depth(panel: Panel) -> None:
     map_ = _open(panel, ("china", "east_asia", "northeast_china", "northwest_china", "north_america", "europe"))
     cold = _cold(map_)
-    depth = 60 * cold * np.clip(0.5 + 0.5 * map_.atmosphere._noise(9, 0.4, 2), 0, 2) * map_.atmosphere.land
+    depth = 60 * cold * np.clip(0.5 + 0.5 * map_.atmosphere.noise(9, 0.4, 2), 0, 2) * map_.atmosphere.land
     levels = np.array([1, 2, 5, 10, 15, 20, 30, 50, 100])
     if panel.chance(0.25):
         mappable = layers.station_dots(map_, depth, "snow", levels, 800)

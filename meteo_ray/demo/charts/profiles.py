@@ -109,8 +109,17 @@ def _wind_column(axes: Axes, panel: Panel) -> None:
     height = np.log(1000 / levels)
     angle = panel.rng.uniform(0, 2 * np.pi) + height * panel.rng.uniform(-0.8, 0.8)
     speed = 4 + panel.rng.uniform(6, 22) * height + panel.rng.normal(0, 1.5, len(levels))
-    axes.barbs(np.full(len(levels), 46.5), levels, speed * np.cos(angle), speed * np.sin(angle), length=6, linewidth=0.7,
-               color=panel.style.ink, barb_increments={"half": 2, "full": 4, "flag": 20}, zorder=9)  # fmt: skip
+    axes.barbs(
+        np.full(len(levels), 46.5),
+        levels,
+        speed * np.cos(angle),
+        speed * np.sin(angle),
+        length=6,
+        linewidth=0.7,
+        color=panel.style.ink,
+        barb_increments={"half": 2, "full": 4, "flag": 20},
+        zorder=9,
+    )
 
 
 def _section_axes(panel: Panel, pressure: np.ndarray) -> Axes:

@@ -95,8 +95,18 @@ def _range_notes(panel: Panel, axes: Axes) -> None:
         f"{panel.words('时间', 'Time')}: {panel.story.issued:%Y-%m-%d %H:%M}",
         f"VCP: {panel.pick(21, 11, 31)}",
     )
-    axes.text(0.985, 0.985, "\n".join(lines), transform=axes.transAxes, ha="right", va="top", zorder=9, color="black",
-              fontsize=panel.style.font_size * 0.7, bbox={"facecolor": "white", "edgecolor": "none", "pad": 2})  # fmt: skip
+    axes.text(
+        0.985,
+        0.985,
+        "\n".join(lines),
+        transform=axes.transAxes,
+        ha="right",
+        va="top",
+        zorder=9,
+        color="black",
+        fontsize=panel.style.font_size * 0.7,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+    )
 
 
 @chart(

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from meteo_ray.demo.panel import Panel
-from meteo_ray.labels import load_vocabulary
+from meteo_ray.labels import Vocabulary, load_vocabulary
 
 Draw = Callable[[Panel], None]
 
@@ -22,6 +23,12 @@ class Chart:
     weight: float  # how often it is drawn, compared with its siblings
 
 
+@cache
+def vocabulary() -> Vocabulary:
+    """The project's vocabulary, read once."""
+    return load_vocabulary()
+
+
 CHARTS: dict[str, Chart] = {}
 
 
@@ -35,10 +42,9 @@ def chart(
     """Register a drawing function; give `product` (its elements come from the vocabulary) or `elements`."""
 
     def register(draw: Draw) -> Draw:
-        vocabulary = load_vocabulary()
         shown, names = elements, titles
         if product is not None:
-            entry = vocabulary.product_by_id[product]
+            entry = vocabulary().product_by_id[product]
             shown, names = entry.elements, ((entry.zh, titles[0][1]), *titles)
         name = draw.__name__
         if name in CHARTS:
@@ -51,7 +57,7 @@ def chart(
 
 def product_charts() -> dict[str, list[Chart]]:
     """Product id -> the charts that draw it, in the vocabulary's order; a list is empty where nothing does."""
-    found: dict[str, list[Chart]] = {product: [] for product in load_vocabulary().product_ids}
+    found: dict[str, list[Chart]] = {product: [] for product in vocabulary().product_ids}
     for entry in CHARTS.values():
         if entry.product is not None:
             found[entry.product].append(entry)

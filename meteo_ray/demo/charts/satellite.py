@@ -5,14 +5,25 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap
 
-from meteo_ray.demo import fields
+from meteo_ray.demo import fields, layers
 from meteo_ray.demo.charts.registry import chart
 from meteo_ray.demo.frames import Frame
 from meteo_ray.demo.maps import ABROAD, ASIA, OCEANS, Map, graticule, ground, lines_over, open_map
 from meteo_ray.demo.panel import Panel
 
-_COLD_TOPS = ["black", "#404040", "#909090", "#e0e0e0", "#3060d0", "#30c0c0", "#40c040", "#f0e040", "#f08020", "#d02020",
-              "#802080"]  # fmt: skip
+_COLD_TOPS = [
+    "black",
+    "#404040",
+    "#909090",
+    "#e0e0e0",
+    "#3060d0",
+    "#30c0c0",
+    "#40c040",
+    "#f0e040",
+    "#f08020",
+    "#d02020",
+    "#802080",
+]
 _DRY_MOIST = ["#1a0f00", "#6b3a0a", "#c98a3a", "#f2e2b8", "#d8e6f0", "#6fa8dc", "#2a5fb0", "#2e8b57", "#f5f5f5"]
 
 
@@ -34,15 +45,16 @@ def _clouds(map_: Map) -> np.ndarray:
     rng, shape = map_.panel.rng, map_.frame.shape
     km = map_.frame.width_km / shape[1]
     rows, columns = np.indices(shape)
-    swirl = 450 / km  # grid steps that the flow has carried the cloud along
+    swirl = min(450 / km, 0.06 * shape[1])  # grid steps that the flow has carried the cloud along
     u, v = map_.atmosphere.wind(500)
-    carried = fields.sample(map_.atmosphere.cloud(), rows - swirl * v / 30, columns - swirl * u / 30)
-    rough = fields.smooth_noise(rng, shape, max(900 / km, 10), 1.9)
+    lifted = map_.atmosphere.ascent + 0.9 * fields.smooth_noise(rng, shape, max(2200 / km, 12), 2.3)
+    carried = fields.sample(lifted, rows - swirl * v / 30, columns - swirl * u / 30)
+    rough = fields.smooth_noise(rng, shape, max(700 / km, 10), 1.9)
     fine = fields.smooth_noise(rng, shape, max(120 / km, 4), 1.3)
-    systems = np.clip(1.7 * (carried - 0.45 + 0.16 * rough), 0, 1)
+    systems = np.clip(0.62 * (carried - 0.1 + 0.35 * rough), 0, 1)
     tropics = np.exp(-(((map_.atmosphere.lat - 6 * map_.atmosphere.season) / 9) ** 2))
-    convection = np.clip(1.2 * tropics * (rough + 0.5 * fine - 0.3), 0, 1)
-    cloud = np.clip(np.maximum(systems, convection) * (1 + 0.25 * fine), 0, 1)
+    convection = np.clip(0.9 * tropics * (rough + 0.4 * fine - 0.2), 0, 1)
+    cloud = np.clip(np.maximum(systems, convection) * (1 + 0.18 * fine), 0, 1)
     return np.maximum(cloud, _cyclone(map_)) if map_.panel.chance(0.25) else cloud
 
 
@@ -92,7 +104,7 @@ def infrared(panel: Panel) -> None:
 @chart(("可见光云图", "Visible Satellite Image"), ("FY-4B可见光通道", "VIS 0.65 um"), product="satellite_visible")
 def visible(panel: Panel) -> None:
     map_ = _open(panel)
-    surface = np.where(map_.atmosphere.land, 0.22 + 0.02 * map_.atmosphere._noise(8, 0.05, 1.2), 0.06)
+    surface = np.where(map_.atmosphere.land, 0.22 + 0.02 * map_.atmosphere.noise(8, 0.05, 1.2), 0.06)
     cloud = _clouds(map_)
     texture = 0.07 * fields.smooth_noise(panel.rng, map_.frame.shape, 6, 1.0)
     sun_lon = float(np.nanmean(map_.frame.lon)) + panel.rng.uniform(-60, 60)
@@ -119,9 +131,12 @@ def _true_colour(map_: Map, albedo: np.ndarray, cloud: np.ndarray) -> None:
 @chart(("水汽云图", "Water Vapour Satellite Image"), ("FY-4B水汽通道", "WV 6.2 um"), product="satellite_water_vapour")
 def water_vapour(panel: Panel) -> None:
     map_ = _open(panel)
-    moist = map_.atmosphere.humidity() / 100
-    rows, columns = np.indices(map_.frame.shape)
-    warp = [10 * fields.smooth_noise(panel.rng, map_.frame.shape, 60, 3) for _ in range(2)]
+    shape, km = map_.frame.shape, map_.frame.width_km / map_.frame.shape[1]
+    broad = fields.smooth_noise(panel.rng, shape, max(3500 / km, 20), 2.4)
+    moist = 0.35 * map_.atmosphere.humidity() / 100 + 0.65 / (1 + np.exp(-1.5 * broad))
+    rows, columns = np.indices(shape)
+    swirl = max(1500 / km, 20)
+    warp = [0.16 * swirl * fields.smooth_noise(panel.rng, shape, swirl, 3) for _ in range(2)]
     smooth = fields.sample(moist, rows + warp[0], columns + warp[1])
     value = 0.75 * smooth + 0.45 * _clouds(map_) ** 1.5
     coloured = panel.chance(0.4)
@@ -134,8 +149,6 @@ def water_vapour(panel: Panel) -> None:
     ("总云量", "Total Cloud Cover"), ("云顶温度", "Cloud top temperature"), ("低云量", "Low cloud"), elements=("cloud",)
 )
 def cloud_cover(panel: Panel) -> None:
-    from meteo_ray.demo import layers
-
     map_ = open_map(panel, ABROAD + ASIA)
     ground(map_)
     mappable = layers.fill(

@@ -61,8 +61,15 @@ def _draw_wind(axes: Axes, panel: Panel, times: list, hours: np.ndarray) -> None
     if panel.chance(0.7):
         axes.plot(times, speed, color="#6020a0", linewidth=1.3)
     thin = max(1, len(times) // 24)
-    axes.barbs(times[::thin], speed[::thin], (speed * 1.5 * np.cos(angle))[::thin], (speed * 1.5 * np.sin(angle))[::thin], length=5,
-               linewidth=0.6, color=panel.style.ink)  # fmt: skip
+    axes.barbs(
+        times[::thin],
+        speed[::thin],
+        (speed * 1.5 * np.cos(angle))[::thin],
+        (speed * 1.5 * np.sin(angle))[::thin],
+        length=5,
+        linewidth=0.6,
+        color=panel.style.ink,
+    )
     axes.set_ylabel(panel.words("风 (m/s)", "Wind (m/s)"))
     axes.set_ylim(0, speed.max() * 1.35)
 
@@ -115,9 +122,11 @@ def _draw_optional(axes: Axes, panel: Panel, times: list, hours: np.ndarray, kin
 
 def _time_axis(axes: Axes, panel: Panel, hours: np.ndarray, last: bool) -> None:
     axes.grid(True, linestyle=":", linewidth=0.5, color="#999999")
-    step = next(s for s in (3, 6, 12, 24, 48) if hours[-1] / s <= 12)
+    step = next(s for s in (6, 12, 24, 48) if hours[-1] / s <= 6)
     axes.xaxis.set_major_locator(HourLocator(interval=step))
-    axes.xaxis.set_major_formatter(DateFormatter("%d日%H时" if panel.style.chinese else "%d/%HZ"))
+    axes.xaxis.set_major_formatter(
+        DateFormatter(("%d日%H时" if panel.style.chinese else "%d/%HZ") if step < 24 else "%m-%d")
+    )
     if not last:
         axes.tick_params(labelbottom=False)
     axes.yaxis.set_major_locator(_few())

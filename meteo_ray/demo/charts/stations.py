@@ -24,10 +24,10 @@ def station_plot(panel: Panel) -> None:
         "cloud": fields.sample(air.cloud(), rows, columns),
     }
     u, v = (fields.sample(part, rows, columns) for part in air.surface_wind())
-    colour = "white" if panel.style.dark else "black"
+    colour = "white" if panel.style.dark_map else "black"
     map_.axes.barbs(x, y, u, v, length=6, linewidth=0.7, color=colour, zorder=8, flip_barb=map_.frame.lat[0, 0] < 0,
                     barb_increments={"half": 2, "full": 4, "flag": 20})  # fmt: skip
-    _numbers(map_, x, y, sampled)
+    _numbers(map_, x, y, sampled, colour)
     _sky(map_, x, y, sampled["cloud"], colour)
     finish(map_)
 
@@ -50,15 +50,15 @@ def _spread(map_: Map) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return x, y, rows, columns
 
 
-def _numbers(map_: Map, x: np.ndarray, y: np.ndarray, values: dict[str, np.ndarray]) -> None:
+def _numbers(map_: Map, x: np.ndarray, y: np.ndarray, values: dict[str, np.ndarray], colour: str) -> None:
     """Temperature upper left, dew point lower left, pressure upper right, weather to the left: the WMO model."""
     panel = map_.panel
     size, offset = panel.style.font_size * 0.72, panel.style.font_size * 0.8
     coloured = panel.chance(0.6)
-    colours = ("#d00000", "#007000", "#0000b0") if coloured else (panel.style.ink,) * 3
+    colours = ("#d00000", "#007000", "#0000b0") if coloured else (colour,) * 3
     coded = np.mod(np.round(values["pressure"] * 10), 1000)
     for i in range(len(x)):
-        for text, dx, dy, colour in (
+        for text, dx, dy, ink in (
             (f"{values['temperature'][i]:.0f}", -1, 0.9, colours[0]),
             (f"{values['dew'][i]:.0f}", -1, -0.9, colours[1]),
             (f"{coded[i]:03.0f}", 1.2, 0.9, colours[2]),
@@ -66,7 +66,7 @@ def _numbers(map_: Map, x: np.ndarray, y: np.ndarray, values: dict[str, np.ndarr
         ):
             if text:
                 map_.axes.annotate(text, (x[i], y[i]), (dx * offset, dy * offset), textcoords="offset points",
-                                   ha="center", va="center", fontsize=size, color=colour, zorder=9)  # fmt: skip
+                                   ha="center", va="center", fontsize=size, color=ink, zorder=9)  # fmt: skip
 
 
 def _sky(map_: Map, x: np.ndarray, y: np.ndarray, cloud: np.ndarray, colour: str) -> None:

@@ -94,7 +94,7 @@ def max_temperature(panel: Panel) -> None:
 )
 def temperature_change(panel: Panel) -> None:
     map_ = _weather_map(panel)
-    change = 4.5 * map_.atmosphere._anomalies[0] - 1 + 1.2 * map_.atmosphere.ascent
+    change = 4.5 * map_.atmosphere.anomalies[0] - 1 + 1.2 * map_.atmosphere.ascent
     levels = np.array([-16, -12, -10, -8, -6, -4, -2, 0, 2, 4, 6, 8, 10, 12])
     if panel.chance(0.3):
         mappable = layers.station_dots(map_, change, "signed", levels, 900)
@@ -162,7 +162,7 @@ def solar_radiation(panel: Panel) -> None:
        product="soil_moisture_drought")  # fmt: skip
 def soil_moisture(panel: Panel) -> None:
     map_ = _weather_map(panel)
-    moisture = np.clip(58 + 16 * map_.atmosphere.ascent + 10 * map_.atmosphere._noise(8, 0.3, 1.6), 5, 110)
+    moisture = np.clip(58 + 16 * map_.atmosphere.ascent + 10 * map_.atmosphere.noise(8, 0.3, 1.6), 5, 110)
     moisture = np.where(map_.atmosphere.land, moisture, np.nan)
     levels = np.array([0, 30, 40, 50, 60, 70, 80, 90, 110])
     if panel.chance(0.35):
@@ -187,7 +187,7 @@ def cape(panel: Panel) -> None:
 @chart(("K指数", "K Index"), ("抬升指数", "Lifted Index"), elements=("instability",))
 def stability_index(panel: Panel) -> None:
     map_ = _weather_map(panel, ANYWHERE)
-    index = 24 + 9 * map_.atmosphere._noise(5, 0.5, 2.2) + 6 * map_.atmosphere._meridional()
+    index = 24 + 9 * map_.atmosphere.noise(5, 0.5, 2.2) + 6 * map_.atmosphere.meridional()
     mappable = layers.fill(map_, index, str(panel.pick("sequential", "height", "signed")))
     finish(map_, mappable, "K" if panel.style.chinese else "K index")
 

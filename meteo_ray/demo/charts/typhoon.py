@@ -37,8 +37,11 @@ def _track(rng: np.random.Generator, points: int) -> tuple[np.ndarray, np.ndarra
 def typhoon_track(panel: Panel) -> None:
     rng = panel.rng
     map_ = open_map(panel, ("northwest_pacific", "northwest_pacific", "south_china_sea", "east_asia"), bar=False)
-    ground(map_, land=None if panel.style.land != "none" else str(panel.pick("#f3efe2", "#e0e8d0", "#ececec", "none")),
-           ocean=None if panel.style.ocean != "none" else str(panel.pick("#cfe7f7", "#e3f1fb", "#a9d3ee", "none")))  # fmt: skip
+    ground(
+        map_,
+        land=None if panel.style.land != "none" else str(panel.pick("#f3efe2", "#e0e8d0", "#ececec", "none")),
+        ocean=None if panel.style.ocean != "none" else str(panel.pick("#cfe7f7", "#e3f1fb", "#a9d3ee", "none")),
+    )
     lon, lat, wind = _track(rng, int(rng.integers(22, 34)))
     _shift_into_view(map_, lon, lat)
     x, y = map_.frame.project(lon, lat)
@@ -76,8 +79,16 @@ def _cone(map_: Map, x: np.ndarray, y: np.ndarray, metres: float) -> None:
     angle = np.linspace(-np.pi / 2, np.pi / 2, 15)[:, None]
     cap = line[-1] + width[-1] * (np.cos(angle) * direction[-1] + np.sin(angle) * normal[-1])
     hull = np.concatenate([line - width[:, None] * normal, cap, (line + width[:, None] * normal)[::-1]])
-    map_.axes.add_patch(Polygon(hull, facecolor=str(map_.panel.pick("#ffffff", "#ffb0b0", "#d0d0ff", "#ffe0a0")), alpha=0.6,
-                                edgecolor="#707070", linewidth=0.8, zorder=7))  # fmt: skip
+    map_.axes.add_patch(
+        Polygon(
+            hull,
+            facecolor=str(map_.panel.pick("#ffffff", "#ffb0b0", "#d0d0ff", "#ffe0a0")),
+            alpha=0.6,
+            edgecolor="#707070",
+            linewidth=0.8,
+            zorder=7,
+        )
+    )
 
 
 def _positions(map_: Map, x: np.ndarray, y: np.ndarray, wind: np.ndarray, now: int) -> None:
@@ -89,9 +100,15 @@ def _positions(map_: Map, x: np.ndarray, y: np.ndarray, wind: np.ndarray, now: i
     if map_.panel.chance(0.6):
         for index in range(now, len(x), 4):
             label = map_.panel.story.issued.day + (index - now) // 4
-            map_.axes.annotate(map_.panel.words(f"{label}日{(index * 6) % 24:02d}时", f"{label:02d}/{(index * 6) % 24:02d}Z"),
-                               (x[index], y[index]), (6, -4), textcoords="offset points", color="black",
-                               fontsize=map_.panel.style.font_size * 0.7, zorder=10)  # fmt: skip
+            map_.axes.annotate(
+                map_.panel.words(f"{label}日{(index * 6) % 24:02d}时", f"{label:02d}/{(index * 6) % 24:02d}Z"),
+                (x[index], y[index]),
+                (6, -4),
+                textcoords="offset points",
+                color="black",
+                fontsize=map_.panel.style.font_size * 0.7,
+                zorder=10,
+            )
 
 
 def _circles(map_: Map, x: float, y: float) -> None:

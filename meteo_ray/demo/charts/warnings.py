@@ -50,10 +50,29 @@ def _signals(map_: Map) -> None:
         zh, en = HAZARDS[int(rng.integers(len(HAZARDS)))]
         colour = list(palettes.WARNING.values())[int(rng.choice(4, p=[0.4, 0.35, 0.17, 0.08]))]
         corner = (point_x - step / 2, point_y - step / 2)
-        map_.axes.add_patch(FancyBboxPatch(corner, step, step, boxstyle=f"round,pad=0,rounding_size={step * 0.15}",
-                                           facecolor=colour, edgecolor="#303030", linewidth=0.7, zorder=10))  # fmt: skip
-        map_.axes.text(point_x, point_y, panel.words(zh, en), ha="center", va="center", zorder=11, color="black",
-                       fontsize=panel.style.font_size * (0.62 if panel.style.chinese else 0.5), clip_on=True)  # fmt: skip
+        map_.axes.add_patch(
+            FancyBboxPatch(
+                corner,
+                step,
+                step,
+                boxstyle=f"round,pad=0,rounding_size={step * 0.15}",
+                facecolor=colour,
+                edgecolor="#303030",
+                linewidth=0.7,
+                zorder=10,
+            )
+        )
+        map_.axes.text(
+            point_x,
+            point_y,
+            panel.words(zh, en),
+            ha="center",
+            va="center",
+            zorder=11,
+            color="black",
+            fontsize=panel.style.font_size * (0.62 if panel.style.chinese else 0.5),
+            clip_on=True,
+        )
 
 
 def _level_legend(map_: Map) -> None:

@@ -1,5 +1,7 @@
 """Flow diagrams, architecture sketches, networks, trees, drawn line figures."""
 
+from itertools import pairwise
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -21,7 +23,7 @@ def flow_diagram(style: Style, rng: np.random.Generator) -> Image.Image:
     half = cell * rng.uniform(0.28, 0.4, 2)
     size = max(9, min(round(half[1] * 0.7), round(half[0] / 3.2), 22))
     centres = [(cell * (c + 0.5, r + 0.5)) for r in range(rows) for c in range(columns) if rng.random() < 0.88]
-    for start, end in zip(centres[:-1], centres[1:], strict=True):
+    for start, end in pairwise(centres):
         _arrow(pen, start, end, half, style.ink)
     for centre in centres:
         box = (*(centre - half), *(centre + half))
@@ -61,7 +63,7 @@ def network(panel: Panel) -> None:
     if layered:
         sizes = panel.rng.integers(2, 9, int(panel.rng.integers(3, 6)))
         points = [np.column_stack([np.full(n, i), np.arange(n) - n / 2]) for i, n in enumerate(sizes)]
-        for left, right in zip(points[:-1], points[1:], strict=True):
+        for left, right in pairwise(points):
             for a in left:
                 for b in right:
                     axes.plot(*np.array([a, b]).T, color="#999999", linewidth=0.5)

@@ -147,16 +147,25 @@ def form(style: Style, rng: np.random.Generator) -> Image.Image:
 def equations(panel: Panel) -> None:
     """Formulas set by mathtext."""
     formulas = (
-        r"$\frac{\partial u}{\partial t} + u\frac{\partial u}{\partial x} = -\frac{1}{\rho}\frac{\partial p}{\partial x}$",
-        r"$\int_0^\infty e^{-x^2}\,dx = \frac{\sqrt{\pi}}{2}$", r"$E = mc^2$", r"$\sum_{n=1}^{\infty}\frac{1}{n^2}=\frac{\pi^2}{6}$",
-        r"$\hat{y} = \sigma(W x + b)$", r"$\nabla \cdot \mathbf{E} = \rho / \epsilon_0$", r"$f(x)=\frac{1}{\sqrt{2\pi}\sigma}e^{-x^2/2\sigma^2}$",
-        r"$RMSE = \sqrt{\frac{1}{n}\sum (y_i-\hat{y}_i)^2}$", r"$TS = \frac{a}{a+b+c}$",
-    )  # fmt: skip
+        r"$\frac{\partial u}{\partial t} + u\frac{\partial u}{\partial x} = \nu\frac{\partial^2 u}{\partial x^2}$",
+        r"$\int_0^\infty e^{-x^2}\,dx = \frac{\sqrt{\pi}}{2}$",
+        r"$E = mc^2$",
+        r"$\sum_{n=1}^{\infty}\frac{1}{n^2}=\frac{\pi^2}{6}$",
+        r"$\hat{y} = \sigma(W x + b)$",
+        r"$\nabla \cdot \mathbf{E} = \rho / \epsilon_0$",
+        r"$f(x)=\frac{1}{\sqrt{2\pi}\sigma}e^{-x^2/2\sigma^2}$",
+        r"$RMSE = \sqrt{\frac{1}{n}\sum (y_i-\hat{y}_i)^2}$",
+        r"$TS = \frac{a}{a+b+c}$",
+    )
     x, y, width, height = panel.rect
     count = int(panel.rng.integers(2, 7))
     for row in range(count):
-        panel.figure.text(x + width * 0.12, y + height * (1 - (row + 0.6) / count), str(panel.pick(*formulas)),
-                          fontsize=panel.style.font_size * panel.rng.uniform(1.3, 2.2))  # fmt: skip
+        panel.figure.text(
+            x + width * 0.12,
+            y + height * (1 - (row + 0.6) / count),
+            str(panel.pick(*formulas)),
+            fontsize=panel.style.font_size * panel.rng.uniform(1.3, 2.2),
+        )
 
 
 @painted("easy", 0.8)

@@ -30,8 +30,14 @@ def _function(panel: Panel) -> np.ndarray:
     )[choice]
 
 
-@plotted("hard_plot", ("函数等值线", "Contours of f(x, y)"), ("优化目标", "Objective landscape"), ("二维正态分布", "2-D Gaussian"),
-         ("电势分布", "Electric potential"), weight=2.2)  # fmt: skip
+@plotted(
+    "hard_plot",
+    ("函数等值线", "Contours of f(x, y)"),
+    ("优化目标", "Objective landscape"),
+    ("二维正态分布", "2-D Gaussian"),
+    ("电势分布", "Electric potential"),
+    weight=2.2,
+)
 def function_contours(panel: Panel) -> None:
     filled = panel.chance(0.75)
     axes = panel.axes(bar=filled, labels=True)
@@ -114,8 +120,13 @@ def vector_field(panel: Panel) -> None:
     axes = panel.axes(labels=True)
     n = int(panel.rng.integers(10, 24))
     y, x = np.mgrid[-2 : 2 : n * 1j, -2 : 2 : n * 1j]
-    u, v = ((-y, x), (y, -np.sin(x)), (x, -y), (x / (x**2 + y**2 + 0.1), y / (x**2 + y**2 + 0.1)), (y, (1 - x**2) * y - x))[
-        int(panel.rng.integers(5))]  # fmt: skip
+    u, v = (
+        (-y, x),
+        (y, -np.sin(x)),
+        (x, -y),
+        (x / (x**2 + y**2 + 0.1), y / (x**2 + y**2 + 0.1)),
+        (y, (1 - x**2) * y - x),
+    )[int(panel.rng.integers(5))]
     if panel.chance(0.25):
         axes.streamplot(x[0], y[:, 0], u, v, density=0.6, color=panel.style.coast, linewidth=0.8)
     else:

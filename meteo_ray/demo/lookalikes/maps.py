@@ -48,8 +48,15 @@ def _globe(panel: Panel) -> None:
     graticule(map_)
 
 
-@plotted("hard_map", ("人口分布图", "Population by province"), ("GDP分布", "GDP by district"), ("疫苗接种率", "Vaccination rate"),
-         ("选举结果", "Election results"), ("站点个数", "Number of stations"), weight=1.6)  # fmt: skip
+@plotted(
+    "hard_map",
+    ("人口分布图", "Population by province"),
+    ("GDP分布", "GDP by district"),
+    ("疫苗接种率", "Vaccination rate"),
+    ("选举结果", "Election results"),
+    ("站点个数", "Number of stations"),
+    weight=1.6,
+)
 def choropleth(panel: Panel) -> None:
     map_ = open_map(panel, NATION * 2 + PROVINCES + ("europe", "usa", "africa", "india"), columns=200)
     ground(map_)
@@ -58,8 +65,16 @@ def choropleth(panel: Panel) -> None:
     levels = nice_levels(0, float(np.quantile(values, 0.95)), 7)
     table, norm = panel.colours(str(panel.pick("sequential", "wave", "rain", "signed", "temperature", "moist")), levels)
     picture = np.ma.masked_where(numbers < 0, values[numbers])
-    mesh = map_.axes.imshow(picture, extent=map_.frame.extent, origin="lower", aspect="auto", cmap=table, norm=norm, zorder=2,
-                            interpolation="nearest")  # fmt: skip
+    mesh = map_.axes.imshow(
+        picture,
+        extent=map_.frame.extent,
+        origin="lower",
+        aspect="auto",
+        cmap=table,
+        norm=norm,
+        zorder=2,
+        interpolation="nearest",
+    )
     district_lines(map_, numbers, 0.6, str(panel.pick("#444444", "white", "#888888")))
     finish(map_, mesh)
 
@@ -114,8 +129,15 @@ def terrain(panel: Panel) -> None:
     finish(map_, mesh, "m")
 
 
-@plotted("hard_map", ("纬度", "lat"), ("经度", "lon"), ("科里奥利参数", "Coriolis parameter"), ("土地利用", "Land use category"),
-         ("海陆掩膜", "Land-sea mask"), weight=1.0)  # fmt: skip
+@plotted(
+    "hard_map",
+    ("纬度", "lat"),
+    ("经度", "lon"),
+    ("科里奥利参数", "Coriolis parameter"),
+    ("土地利用", "Land use category"),
+    ("海陆掩膜", "Land-sea mask"),
+    weight=1.0,
+)
 def static_field(panel: Panel) -> None:
     """Fields of a model that are the same in every weather: latitude, map factors, land use, masks."""
     map_ = open_map(panel, ANYWHERE)
@@ -147,8 +169,13 @@ def routes(panel: Panel) -> None:
         bend = panel.rng.normal(0, 0.12, 2) * (map_.frame.x1 - map_.frame.x0) * (start != end)
         t = np.linspace(0, 1, 30)
         hill = np.sin(np.pi * t)
-        map_.axes.plot(x[start] + (x[end] - x[start]) * t + bend[0] * hill, y[start] + (y[end] - y[start]) * t + bend[1] * hill,
-                       color=colours(number % 8), linewidth=panel.rng.uniform(0.6, 3), zorder=7)  # fmt: skip
+        map_.axes.plot(
+            x[start] + (x[end] - x[start]) * t + bend[0] * hill,
+            y[start] + (y[end] - y[start]) * t + bend[1] * hill,
+            color=colours(number % 8),
+            linewidth=panel.rng.uniform(0.6, 3),
+            zorder=7,
+        )
     map_.axes.plot(x, y, "o", color="white", markeredgecolor="black", markersize=4, zorder=8)
     layers.places(map_)
     finish(map_)
@@ -169,10 +196,22 @@ def point_map(panel: Panel) -> None:
     x, y, _, _ = layers.scattered(
         map_, int(panel.pick(8, 30, 120, 500)), None if panel.chance(0.4) else map_.atmosphere.land
     )
-    map_.axes.scatter(x, y, s=panel.rng.gamma(1.2, 30, len(x)) if sizes else 14, color=str(panel.pick("red", "blue", "black", "#d07000")),
-                      marker=str(panel.pick("o", "^", "s", "*", "v")), alpha=0.6 if sizes else 1, zorder=8)  # fmt: skip
+    map_.axes.scatter(
+        x,
+        y,
+        s=panel.rng.gamma(1.2, 30, len(x)) if sizes else 14,
+        color=str(panel.pick("red", "blue", "black", "#d07000")),
+        marker=str(panel.pick("o", "^", "s", "*", "v")),
+        alpha=0.6 if sizes else 1,
+        zorder=8,
+    )
     if panel.chance(0.25):
         box = np.array([[0.2, 0.2], [0.8, 0.2], [0.8, 0.75], [0.2, 0.75], [0.2, 0.2]])
-        map_.axes.plot(map_.frame.x0 + box[:, 0] * (map_.frame.x1 - map_.frame.x0),
-                       map_.frame.y0 + box[:, 1] * (map_.frame.y1 - map_.frame.y0), color="red", linewidth=1.8, zorder=8)  # fmt: skip
+        map_.axes.plot(
+            map_.frame.x0 + box[:, 0] * (map_.frame.x1 - map_.frame.x0),
+            map_.frame.y0 + box[:, 1] * (map_.frame.y1 - map_.frame.y0),
+            color="red",
+            linewidth=1.8,
+            zorder=8,
+        )
     finish(map_)

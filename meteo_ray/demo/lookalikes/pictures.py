@@ -30,8 +30,11 @@ def _sky(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """A photographed sky: gradient to the horizon, heaps of cloud in perspective, day or dusk."""
     height, width = shape
     down = np.linspace(0, 1, height)[:, None] * np.ones((1, width))
-    zenith, horizon = (([0.15, 0.35, 0.7], [0.7, 0.82, 0.92]), ([0.25, 0.2, 0.4], [0.95, 0.6, 0.35]), ([0.45, 0.48, 0.52], [0.75, 0.76, 0.78]))[
-        int(rng.integers(3))]  # fmt: skip
+    zenith, horizon = (
+        ([0.15, 0.35, 0.7], [0.7, 0.82, 0.92]),
+        ([0.25, 0.2, 0.4], [0.95, 0.6, 0.35]),
+        ([0.45, 0.48, 0.52], [0.75, 0.76, 0.78]),
+    )[int(rng.integers(3))]
     sky = _mix(np.array(zenith), np.array(horizon), down**1.3)
     cloud = fields.smooth_noise(rng, shape, height * rng.uniform(0.2, 0.6), 1.9)
     light = np.roll(cloud, 4, axis=0) - cloud

@@ -7,11 +7,38 @@ from meteo_ray.demo import palettes
 from meteo_ray.demo.lookalikes.registry import plotted
 from meteo_ray.demo.panel import Panel
 
-_WORDS = (("评分", "Score"), ("偏差", "Bias"), ("样本数", "Samples"), ("损失", "Loss"), ("数量", "Count"), ("耗时(秒)", "Seconds"),
-          ("占比(%)", "Share (%)"), ("价格", "Price"), ("频率", "Frequency"), ("预报时效", "Lead time"), ("准确率", "Accuracy"),
-          ("步数", "Step"), ("轮次", "Epoch"), ("日期", "Date"), ("年份", "Year"), ("序号", "Index"), ("销量", "Sales"))  # fmt: skip
-_SERIES = (("模型A", "model A"), ("模型B", "model B"), ("基线", "baseline"), ("训练", "train"), ("验证", "validation"),
-           ("ECMWF", "ECMWF"), ("GRAPES", "GRAPES"), ("华东", "East"), ("华北", "North"), ("观测", "obs"), ("TS", "TS"))  # fmt: skip
+_WORDS = (
+    ("评分", "Score"),
+    ("偏差", "Bias"),
+    ("样本数", "Samples"),
+    ("损失", "Loss"),
+    ("数量", "Count"),
+    ("耗时(秒)", "Seconds"),
+    ("占比(%)", "Share (%)"),
+    ("价格", "Price"),
+    ("频率", "Frequency"),
+    ("预报时效", "Lead time"),
+    ("准确率", "Accuracy"),
+    ("步数", "Step"),
+    ("轮次", "Epoch"),
+    ("日期", "Date"),
+    ("年份", "Year"),
+    ("序号", "Index"),
+    ("销量", "Sales"),
+)
+_SERIES = (
+    ("模型A", "model A"),
+    ("模型B", "model B"),
+    ("基线", "baseline"),
+    ("训练", "train"),
+    ("验证", "validation"),
+    ("ECMWF", "ECMWF"),
+    ("GRAPES", "GRAPES"),
+    ("华东", "East"),
+    ("华北", "North"),
+    ("观测", "obs"),
+    ("TS", "TS"),
+)
 _CYCLES = ("tab10", "Set1", "Set2", "Dark2", "Paired", "viridis", "jet", "rainbow", "gray")
 
 
@@ -38,8 +65,16 @@ def label(panel: Panel, axes: Axes, legend: bool = False) -> None:
     panel.title(axes, second="" if panel.chance(0.6) else None)
 
 
-@plotted("hard_plot", ("误差随时效变化", "Error by lead time"), ("训练曲线", "Training curve"), ("指数走势", "Index history"),
-         ("TS评分", "Threat score"), ("CPU使用率", "CPU load last 4h"), ("", ""), weight=2.5)  # fmt: skip
+@plotted(
+    "hard_plot",
+    ("误差随时效变化", "Error by lead time"),
+    ("训练曲线", "Training curve"),
+    ("指数走势", "Index history"),
+    ("TS评分", "Threat score"),
+    ("CPU使用率", "CPU load last 4h"),
+    ("", ""),
+    weight=2.5,
+)
 def line_plot(panel: Panel) -> None:
     axes = panel.axes(labels=True)
     count, points = int(panel.rng.integers(1, 7)), int(panel.pick(8, 12, 30, 100, 300))
@@ -55,8 +90,16 @@ def line_plot(panel: Panel) -> None:
             "rise": np.log1p(x * panel.rng.uniform(0.05, 1)) + noise * 0.3,
             "spikes": np.abs(noise) ** 3 * 8,
         }[shape]
-        axes.plot(x, base, color=colour, linewidth=panel.rng.uniform(0.8, 2.4), marker=panel.pick(None, None, "o", "s", "^"),
-                  markersize=4, linestyle=str(panel.pick("-", "-", "--")), label=words(panel, _SERIES))  # fmt: skip
+        axes.plot(
+            x,
+            base,
+            color=colour,
+            linewidth=panel.rng.uniform(0.8, 2.4),
+            marker=panel.pick(None, None, "o", "s", "^"),
+            markersize=4,
+            linestyle=str(panel.pick("-", "-", "--")),
+            label=words(panel, _SERIES),
+        )
     label(panel, axes, legend=True)
 
 
@@ -137,8 +180,12 @@ def box_plot(panel: Panel) -> None:
     if count < 8 and panel.chance(0.4):
         axes.violinplot(data, showmedians=True)
     else:
-        axes.boxplot(data, patch_artist=True, boxprops={"facecolor": str(panel.pick("lightblue", "white", "tan", "#a0d0a0"))},
-                     flierprops={"markersize": 3})  # fmt: skip
+        axes.boxplot(
+            data,
+            patch_artist=True,
+            boxprops={"facecolor": str(panel.pick("lightblue", "white", "tan", "#a0d0a0"))},
+            flierprops={"markersize": 3},
+        )
     label(panel, axes)
 
 
@@ -156,8 +203,13 @@ def small_multiples(panel: Panel) -> None:
         axes.set_title(words(panel), fontsize=panel.style.font_size * 0.9)
 
 
-@plotted("hard_plot", ("ROC曲线", "ROC curve"), ("可靠性图", "Reliability diagram"), ("综合检验图", "Performance diagram"),
-         ("泰勒图", "Taylor diagram"))  # fmt: skip
+@plotted(
+    "hard_plot",
+    ("ROC曲线", "ROC curve"),
+    ("可靠性图", "Reliability diagram"),
+    ("综合检验图", "Performance diagram"),
+    ("泰勒图", "Taylor diagram"),
+)
 def verification_curves(panel: Panel) -> None:
     axes = panel.axes(labels=True, aspect=1)
     x = np.linspace(0, 1, 60)

@@ -23,8 +23,12 @@ def bare_bar(panel: Panel) -> None:
         float(panel.rng.uniform(-60, 0)), float(panel.rng.uniform(5, 300)), int(panel.rng.integers(5, 24))
     )
     table = palettes.choose(panel.rng, str(panel.pick(*_KINDS)), len(levels) - 1)
-    panel.figure.colorbar(ScalarMappable(BoundaryNorm(levels, table.N), table), cax=axes, label=panel.words(*panel.names),
-                          orientation="vertical" if upright else "horizontal")  # fmt: skip
+    panel.figure.colorbar(
+        ScalarMappable(BoundaryNorm(levels, table.N), table),
+        cax=axes,
+        label=panel.words(*panel.names),
+        orientation="vertical" if upright else "horizontal",
+    )
 
 
 @plotted("hard_colorbar", ("色表对照", "Colour maps"), ("配色方案", "NWS colour tables"), weight=1.2)
