@@ -176,7 +176,11 @@ class Evaluation:
         options = self.job.cascade.options(stage)
         if stage == "gate":
             options["min_recall"] = self.job.min_recall
-        predictors = {"gate": GatePredictor, "elements": ElementsPredictor, "products": ProductsPredictor}
+        predictors: dict[str, Any] = {
+            "gate": GatePredictor,
+            "elements": ElementsPredictor,
+            "products": ProductsPredictor,
+        }
         return predictors[stage].load(self.models / stage, vocabulary=self.vocabulary, **options)
 
 

@@ -109,7 +109,7 @@ def _fit(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path) -
     use_gpu = ray.cluster_resources().get("GPU", 0) > 0 if settings.use_gpu is None else settings.use_gpu
     _check_resources(settings, use_gpu)
     trainer = TorchTrainer(
-        partial(_worker, settings=settings, task=task, inputs=inputs, folder=folder),
+        lambda: _worker(settings, task, inputs, folder),
         scaling_config=ScalingConfig(num_workers=settings.workers, use_gpu=use_gpu),
         run_config=RunConfig(
             name=folder.name,
@@ -119,7 +119,7 @@ def _fit(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path) -
         ),
     )
     with followed(folder):
-        mistake = trainer.fit().return_value
+        mistake = trainer.fit().return_value  # type: ignore[attr-defined]  # the checker sees Train's first version
     if mistake:
         raise UsageError(mistake)
 

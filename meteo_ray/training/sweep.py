@@ -66,7 +66,7 @@ def _check_folder(job: TuneJob, folder: Path) -> None:
 
 def _tuner(job: TuneJob, target: SweepTarget, space: Any, folder: Path) -> tune.Tuner:
     # The trial's own CPU is all it takes: its data workers need the others.
-    resources = {"cpu": 1, "gpu": 1} if ray.cluster_resources().get("GPU", 0) else {"cpu": 1}
+    resources = {"cpu": 1.0, "gpu": 1.0} if ray.cluster_resources().get("GPU", 0) else {"cpu": 1.0}
     trainable = tune.with_resources(target.run, resources)
     run = folder / "trials"
     if job.resume:
@@ -98,7 +98,7 @@ def _write_results(job: TuneJob, target: SweepTarget, results: tune.ResultGrid, 
     """trials.csv (every setting and its score, best first) and best.yaml, and the same in a few lines."""
     rows = [
         {SCORE: result.metrics[SCORE], "epochs": result.metrics.get("epochs"), **result.config}
-        for result in results
+        for result in (results[number] for number in range(len(results)))
         if result.metrics and SCORE in result.metrics and result.config is not None
     ]
     if not rows:

@@ -29,13 +29,23 @@ SCORE = "score"  # what every trial reports under, whatever it watches
 class SweepTarget(Protocol):
     """One thing to improve. `run` is called in trials and must be picklable."""
 
-    base: JobConfig
-    """The job that trials vary."""
-    models: Path
-    rounds: int
-    """Reports of one trial: epochs, or 1."""
-    watched: str
-    """What the score is, in words."""
+    @property
+    def base(self) -> JobConfig:
+        """The job that trials vary."""
+        ...
+
+    @property
+    def models(self) -> Path: ...
+
+    @property
+    def rounds(self) -> int:
+        """Reports of one trial: epochs, or 1."""
+        ...
+
+    @property
+    def watched(self) -> str:
+        """What the score is, in words."""
+        ...
 
     def run(self, values: dict[str, Any]) -> None:
         """Try one setting inside a trial; `tune.report` its score, higher is better."""
