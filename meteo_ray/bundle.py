@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from meteo_ray.errors import UsageError
+from meteo_ray.files import replace_folder
 from meteo_ray.labels import Vocabulary, differences, load_vocabulary
 
 WEIGHTS, CONFIG, LABELS = "weights.safetensors", "config.json", "labels.yaml"
@@ -39,15 +40,6 @@ def writing(folder: Path) -> Iterator[Path]:
         replace_folder(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def replace_folder(scratch: Path, folder: Path) -> None:
-    """Rename `scratch` to `folder`; what stood there is removed only after the new one is in place."""
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    if folder.exists():
-        folder.rename(old)
-    scratch.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_json(path: Path, document: Any) -> None:

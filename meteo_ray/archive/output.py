@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from meteo_ray.errors import MeteoRayError, UsageError
+from meteo_ray.files import write_atomically
 
 RUN, MANIFEST, PENDING = "run.json", "manifest", "pending"
 PREDICTIONS, SUMMARY, REPORT = "predictions", "summary.json", "report.html"
@@ -54,12 +54,6 @@ def begin(out: Path, identity: dict[str, Any], resume: bool, overwrite: bool) ->
         _require_same(out, identity)
         (out / SUMMARY).unlink(missing_ok=True)  # it stands for a finished run
     write_atomically(out / RUN, json.dumps(identity, ensure_ascii=False, indent=2) + "\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_text(text, "utf-8")
-    os.replace(scratch, path)
 
 
 @contextmanager

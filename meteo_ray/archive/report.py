@@ -2,7 +2,6 @@
 
 import base64
 import io
-import unicodedata
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -12,10 +11,10 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from PIL import Image
 
-from meteo_ray.archive.output import write_atomically
 from meteo_ray.archive.read import Limits, Reader
 from meteo_ray.archive.source import Source
 from meteo_ray.archive.summary import HISTOGRAM_BINS, Totals
+from meteo_ray.files import visible, write_atomically
 from meteo_ray.labels import Vocabulary
 
 # A quarter of the models' input: enough to recognise a chart, about 5 kB each as JPEG.
@@ -42,16 +41,6 @@ def write_report(
             bad=totals.bad,
         )
     write_atomically(path, page)
-
-
-def visible(text: str | None) -> str:
-    """The text with control and direction characters written out, so that a file name cannot pose as another."""
-    shown = []
-    for character in text or "":
-        # Cc: control (newline, escape); Cf: format (right-to-left override, zero width); Cs: lone surrogates.
-        hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-        shown.append(f"\\u{ord(character):04x}" if hidden else character)
-    return "".join(shown)
 
 
 def _bars(counts: Mapping[str, int]) -> list[tuple[str, int, float]]:

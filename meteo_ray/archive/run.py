@@ -26,6 +26,7 @@ from meteo_ray.archive.summary import Timing, Totals, add_up, summary_document
 from meteo_ray.archive.writer import PartWriter, committed_ids
 from meteo_ray.config.archive import STAGES, ArchiveConfig
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
+from meteo_ray.files import write_atomically
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.labels import Vocabulary
 from meteo_ray.predictor import Predictor
@@ -68,7 +69,7 @@ def classify(config: ArchiveConfig, models: Models | None = None) -> dict[str, A
         _require_complete(config, totals)
         summary = summary_document(totals, config, versions(), _versions(models), timing)
         write_report(config.out / output.REPORT, totals, summary, source, _limits(config), models.vocabulary)
-        output.write_atomically(config.out / output.SUMMARY, json.dumps(summary, ensure_ascii=False, indent=2) + "\n")
+        write_atomically(config.out / output.SUMMARY, json.dumps(summary, ensure_ascii=False, indent=2) + "\n")
     _require_few_bad(config, totals)
     return summary
 

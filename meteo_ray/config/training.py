@@ -46,6 +46,8 @@ class TrainingJob(JobConfig):
     """The data folder (or METEO_RAY_DATA), prepared by jobs/prepare_data.py."""
     models: Path | None = None
     """Where model bundles go (or METEO_RAY_MODELS); runs are kept in its `runs/`."""
+    index: Path | None = None
+    """Where the index lies, if not in DATA/index."""
     labels: Path | None = None
     """The vocabulary; default: docs/labels.yaml of this project."""
     cache: Path | None = None

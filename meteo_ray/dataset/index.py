@@ -14,7 +14,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meteo_ray.bundle import replace_folder
 from meteo_ray.config.data import PrepareData
 from meteo_ray.dataset.cleaning import compare_equal_images, drop_repeated_paths, missing_images, product_warnings
 from meteo_ray.dataset.duplicates import duplicate_groups
@@ -24,6 +23,7 @@ from meteo_ray.dataset.probe import probe_images
 from meteo_ray.dataset.report import write_report
 from meteo_ray.dataset.splits import assign_splits
 from meteo_ray.errors import UsageError
+from meteo_ray.files import replace_folder
 from meteo_ray.labels import DEFAULT_PATH, Vocabulary, load_vocabulary
 from meteo_ray.schema import INDEX, INDEX_REJECTED, SPLITS, Batch
 

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from meteo_ray.archive.report import visible
 from meteo_ray.evaluation import plots
 from meteo_ray.evaluation.judging import PIXEL_COLUMNS, Judged
 from meteo_ray.evaluation.run import Outcome, write_file
+from meteo_ray.files import visible
 from meteo_ray.imaging.contact_sheet import contact_sheet
 from meteo_ray.schema import Batch
 

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from meteo_ray import bundle
-from meteo_ray.archive.output import write_atomically
 from meteo_ray.config.evaluate import STAGES, EvaluateJob
 from meteo_ray.dataset.index import read_index
 from meteo_ray.elements.predictor import ElementsPredictor
@@ -23,6 +22,7 @@ from meteo_ray.evaluation.cascade import PRODUCT_BATCH, run_cascade
 from meteo_ray.evaluation.judging import Judge, Judged
 from meteo_ray.evaluation.robustness import gate_robustness
 from meteo_ray.evaluation.stage_metrics import elements_metrics, gate_metrics, products_metrics
+from meteo_ray.files import write_atomically
 from meteo_ray.gate.predictor import GatePredictor
 from meteo_ray.gate.task import gate_rows
 from meteo_ray.labels import DEFAULT_PATH, load_vocabulary

@@ -62,7 +62,7 @@ class GateTask(Task):
                 "a known is_meteo; the gate needs both: add rows to labels.jsonl or split otherwise "
                 "(jobs/prepare_data.py --split-by)"
             )
-        return found
+        return found.select(COLUMNS)
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> NDArray[np.int64]:
         weights = sampling_weights(

@@ -22,8 +22,8 @@ from transformers import (
     SiglipVisionConfig,
 )
 
-from meteo_ray import bundle
 from meteo_ray.config.products import SmallBase
+from meteo_ray.files import replace_folder
 from meteo_ray.labels import Vocabulary
 from meteo_ray.products.prompt import SYSTEM, question
 
@@ -48,7 +48,7 @@ def make_small_base(folder: Path, vocabulary: Vocabulary, config: SmallBase | No
         processor = _processor(vocabulary, config)
         processor.save_pretrained(scratch)
         _model(processor, config).save_pretrained(scratch)
-        bundle.replace_folder(scratch, folder)
+        replace_folder(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -37,7 +37,7 @@ from meteo_ray.versions import versions
 logger = logging.getLogger("meteo_ray")
 
 # What a run's result does not depend on, so that moving folders or asking for more workers does not start it anew.
-_NOT_IN_DIGEST = {"models": True, "cache": True, "fresh": True, "data": True}
+_NOT_IN_DIGEST = {"models": True, "cache": True, "fresh": True, "data": True, "index": True}
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def check_inputs(job: TrainingJob) -> TaskInputs:
     assert job.data is not None
     assert job.models is not None
     data, models = job.data.resolve(), job.models.resolve()
-    index = read_index(data)
+    index = read_index(data, job.index)
     cache = (job.cache or data / "cache").resolve()
     return TaskInputs(data, models, cache, index, load_vocabulary(job.labels) if job.labels else load_vocabulary())
 

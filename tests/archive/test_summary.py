@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meteo_ray.archive.cascade import Plan
-from meteo_ray.archive.report import visible
 from meteo_ray.archive.summary import HISTOGRAM_BINS, LISTED_BAD_FILES, Lowest, Totals
+from meteo_ray.files import visible
 from meteo_ray.schema import PREDICTIONS
 
 

@@ -1,0 +1,32 @@
+"""Files and folders that a reader sees whole or not at all, and names that a page can show as they are."""
+
+import os
+import shutil
+import unicodedata
+from pathlib import Path
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write beside the place and rename."""
+    scratch = path.with_name(f".{path.name}.tmp")
+    scratch.write_text(text, "utf-8")
+    os.replace(scratch, path)
+
+
+def replace_folder(scratch: Path, folder: Path) -> None:
+    """Rename `scratch` to `folder`; what stood there is removed only after the new one is in place."""
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    if folder.exists():
+        folder.rename(old)
+    scratch.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def visible(text: str | None) -> str:
+    """The text with control and direction characters written out, so that a file name cannot pose as another."""
+    shown = []
+    for character in text or "":
+        # Cc: control (newline, escape); Cf: format (right-to-left override, zero width); Cs: lone surrogates.
+        hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        shown.append(f"\\u{ord(character):04x}" if hidden else character)
+    return "".join(shown)
