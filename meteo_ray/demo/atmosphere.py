@@ -22,7 +22,7 @@ class Atmosphere:
 
     def __init__(self, frame: Frame, rng: np.random.Generator) -> None:
         self.frame = frame
-        self._seeds = rng.spawn(13)
+        self._seed = int(rng.integers(2**63))
         grid_km = frame.width_km / frame.shape[1]
         # Synoptic waves are 2000-4000 km long; a map smaller than that still shows some shape.
         wavelength_km = min(rng.uniform(1800, 3600), 0.75 * frame.width_km)
@@ -34,9 +34,9 @@ class Atmosphere:
         self.lon = np.nan_to_num(frame.lon)
 
     def noise(self, number: int, wavelength: float = 1.0, slope: float = 3.0) -> np.ndarray:
-        """Independent field `number` (0..12) of this weather; `wavelength` is in synoptic wavelengths."""
+        """Independent field `number` of this weather; `wavelength` is in synoptic wavelengths."""
         return fields.smooth_noise(
-            np.random.default_rng(self._seeds[number].bit_generator.seed_seq),
+            np.random.default_rng([self._seed, number]),
             self.frame.shape,
             max(self.wavelength * wavelength, 3),
             slope,

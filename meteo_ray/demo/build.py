@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,14 @@ DUPLICATES = 0.02  # share of the archive's images that stand in it twice
 
 
 def _draw_many(orders: Sequence[Order]) -> list[Drawn]:
-    return [draw(order) for order in orders]
+    drawn = []
+    for order in orders:
+        try:
+            drawn.append(draw(order))
+        except Exception as error:
+            # The order alone repeats the failure: meteo_ray.demo.compose.draw(order).
+            raise RuntimeError(f"cannot draw {order}") from error
+    return drawn
 
 
 def drawn_in_order(orders: Sequence[Order], label: str) -> Iterator[Drawn]:
@@ -31,12 +40,11 @@ def drawn_in_order(orders: Sequence[Order], label: str) -> Iterator[Drawn]:
     groups = [orders[start : start + TASK_IMAGES] for start in range(0, len(orders), TASK_IMAGES)]
     ahead = 2 * max(int(ray.cluster_resources().get("CPU", 1)), 1)
     progress = ProgressLine(label, len(orders))
-    running = [task.remote(group) for group in groups[:ahead]]
-    for number in range(len(groups)):
-        done = ray.get(running[number])
-        running[number] = None  # frees the images in Ray's store
-        if len(running) < len(groups):
-            running.append(task.remote(groups[len(running)]))
+    waiting = iter(groups)
+    running = deque(task.remote(group) for group in islice(waiting, ahead))
+    while running:
+        done = ray.get(running.popleft())  # nothing holds the images in Ray's store any longer
+        running.extend(task.remote(group) for group in islice(waiting, 1))
         yield from done
         progress.update(len(done))
     progress.close()

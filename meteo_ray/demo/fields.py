@@ -72,7 +72,7 @@ def relative_humidity(temperature: np.ndarray, dew_point: np.ndarray) -> np.ndar
     return 100 * saturation_pressure(dew_point) / saturation_pressure(temperature)
 
 
-def saturation_pressure(temperature: np.ndarray) -> np.ndarray:
+def saturation_pressure(temperature: np.ndarray | float) -> np.ndarray:
     """Over water, hPa, from degrees Celsius (Magnus formula, Bolton 1980, equation 10)."""
     return 6.112 * np.exp(17.67 * temperature / (temperature + 243.5))
 

@@ -126,7 +126,8 @@ class Frame:
     @cached_property
     def lonlat(self) -> tuple[np.ndarray, np.ndarray]:
         """Longitude and latitude `(rows, columns)` in degrees; NaN off the Earth."""
-        lon, lat = self.projection(*np.meshgrid(self.x, self.y), inverse=True, errcheck=False)
+        grid_x, grid_y = np.meshgrid(self.x, self.y)
+        lon, lat = self.projection(grid_x, grid_y, inverse=True, errcheck=False)
         lost = ~(np.isfinite(lon) & np.isfinite(lat))
         return np.where(lost, np.nan, lon), np.where(lost, np.nan, lat)
 
@@ -170,8 +171,8 @@ class Frame:
     def outline(self, name: str, resolution: str = "l", smallest_km2: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """The named lines in metres `(n,), (n,)`, broken by NaN, also where the map's seam tears them."""
         whole = self.kind in ("polar", "orthographic", "geostationary", "stereographic")
-        box = (-181, -90, 181, 90) if whole else self._box()
-        points = outlines.lines(name, resolution).within(*box, smallest_km2)
+        box = (-181.0, -90.0, 181.0, 90.0) if whole else self._box()
+        points = outlines.lines(name, resolution).within(box, smallest_km2)
         x, y = self.project(points[:, 0], points[:, 1])
         torn = np.abs(np.diff(x, append=x[-1:] if len(x) else [])) > 0.5 * (self.x1 - self.x0)
         x = np.where(torn, np.nan, x)

@@ -8,7 +8,7 @@ from scipy import ndimage
 from meteo_ray.demo import fields
 from meteo_ray.demo.maps import Map
 
-COLOURS = {"cold": "#0030e0", "warm": "#e00020", "stationary": "#0030e0", "occluded": "#8a20b0"}
+COLOURS: dict[str, str] = {"cold": "#0030e0", "warm": "#e00020", "stationary": "#0030e0", "occluded": "#8a20b0"}
 
 
 def front_through_low(map_: Map, temperature: np.ndarray, pressure: np.ndarray, number: int) -> np.ndarray:
@@ -21,7 +21,8 @@ def front_through_low(map_: Map, temperature: np.ndarray, pressure: np.ndarray, 
     _, lows = fields.extrema(ndimage.gaussian_filter(pressure, 1), max(9, pressure.shape[1] // 7), 5)
     lows = lows if len(lows) else np.array([[s // 2 for s in pressure.shape]])
     row, column = lows[(number // 2) % len(lows)]
-    lines = contourpy.contour_generator(frame.x, frame.y, smooth).lines(float(smooth[row, column]))
+    generator = contourpy.contour_generator(frame.x, frame.y, smooth)
+    lines = [np.asarray(part) for part in generator.lines(float(smooth[row, column]))]
     centre = np.array([frame.x[column], frame.y[row]])
     line = min(lines, key=lambda part: np.min(np.hypot(*(part - centre).T)) - 1e-3 * len(part))
     nearest = int(np.argmin(np.hypot(*(line - centre).T)))

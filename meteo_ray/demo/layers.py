@@ -7,6 +7,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import BoundaryNorm, Colormap
 from matplotlib.contour import QuadContourSet
+from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
 from scipy import ndimage
 
@@ -32,13 +33,14 @@ def fill(
     """
     panel = map_.panel
     if levels is None:
-        low, high = np.nanquantile(field, [0.005, 0.995])
-        levels = nice_levels(float(low), float(high), panel.style.levels)
+        low, high = (float(value) for value in np.nanquantile(field, [0.005, 0.995]))
+        if above is not None:  # at least two classes, even where hardly anything exceeds the lowest level
+            low, high = above, max(high, above + 0.1 * abs(above) + 1e-6)
+        levels = nice_levels(low, high, panel.style.levels)
         levels = levels if above is None else np.append(above, levels[levels > above])
     colours, norm = panel.colours(kind, levels)
-    if above is not None:
-        colours = colours.with_extremes(under=(0, 0, 0, 0))
-    mappable = _paint(map_, np.ma.masked_invalid(field), colours, norm, np.asarray(levels), cut=above is not None)
+    shown = colours if above is None else colours.with_extremes(under=(0, 0, 0, 0))
+    mappable = _paint(map_, np.ma.masked_invalid(field), shown, norm, np.asarray(levels), cut=above is not None)
     if china_only:
         map_.clip_to_china(mappable)
     return mappable
@@ -46,7 +48,7 @@ def fill(
 
 def _paint(
     map_: Map, field: np.ma.MaskedArray, colours: Colormap, norm: BoundaryNorm, levels: np.ndarray, cut: bool
-) -> ScalarMappable:
+) -> QuadContourSet | AxesImage:
     frame, mode = map_.frame, map_.panel.style.fill
     if mode == "contourf":
         extend = "max" if cut else "both"
@@ -154,7 +156,7 @@ def streamlines(map_: Map, u: np.ndarray, v: np.ndarray, colour: str, seeds: int
     x = map_.frame.x0 + lines[:, 1] / (width - 1) * (map_.frame.x1 - map_.frame.x0)
     y = map_.frame.y0 + lines[:, 0] / (height - 1) * (map_.frame.y1 - map_.frame.y0)
     map_.axes.add_collection(
-        LineCollection(np.stack([x.T, y.T], axis=-1), colors=colour, linewidths=0.8, zorder=8), autolim=False
+        LineCollection(list(np.stack([x.T, y.T], axis=-1)), colors=colour, linewidths=0.8, zorder=8), autolim=False
     )
     middle = steps // 2
     map_.axes.quiver(x[middle], y[middle], x[middle + 1] - x[middle], y[middle + 1] - y[middle], color=colour,

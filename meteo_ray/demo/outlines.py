@@ -28,8 +28,12 @@ class Lines:
     boxes: np.ndarray  # (lines, 4) west, south, east, north
     areas: np.ndarray  # (lines,) square kilometres enclosed; -1 where a line encloses none
 
-    def within(self, west: float, south: float, east: float, north: float, smallest_km2: float = 0.0) -> np.ndarray:
-        """The rows `(n, 2)` of every line that meets the box, islands below `smallest_km2` left out, NaN between."""
+    def within(self, box: tuple[float, float, float, float], smallest_km2: float = 0.0) -> np.ndarray:
+        """The rows `(n, 2)` of every line that meets `box` (as in `boxes`), NaN rows between them.
+
+        Islands smaller than `smallest_km2` are left out.
+        """
+        west, south, east, north = box
         w, s, e, n = self.boxes.T
         keep = (w <= east) & (e >= west) & (s <= north) & (n >= south)
         keep &= (self.areas < 0) | (self.areas >= smallest_km2)
@@ -115,7 +119,7 @@ def china_rings() -> tuple[np.ndarray, ...]:
     """The outline of China and its larger islands as closed rings `(n, 2)` of lon/lat degrees."""
     lon, lat = np.meshgrid(np.arange(73, 135.6, COUNTRY_STEP), np.arange(17.5, 54.1, COUNTRY_STEP))
     rings = contourpy.contour_generator(lon, lat, is_china(lon, lat).astype(float)).lines(0.5)
-    return tuple(ring for ring in rings if len(ring) > 12)
+    return tuple(np.asarray(ring) for ring in rings if ring is not None and len(ring) > 12)
 
 
 def relief(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:

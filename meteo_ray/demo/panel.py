@@ -6,6 +6,7 @@ Charts and look-alikes draw through the same panels, so that nothing about the p
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Literal, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ from meteo_ray.demo import palettes
 from meteo_ray.demo.story import Story
 from meteo_ray.demo.style import Style
 
+Choice = TypeVar("Choice")
 Rect = tuple[float, float, float, float]  # left, bottom, width, height as shares of the figure
 
 
@@ -40,7 +42,8 @@ class Panel:
     def chance(self, probability: float) -> bool:
         return bool(self.rng.random() < probability)
 
-    def pick(self, *choices: object) -> object:
+    def pick(self, *choices: Choice) -> Choice:
+        """One of `choices`, each as likely."""
         return choices[int(self.rng.integers(len(choices)))]
 
     @property
@@ -105,7 +108,8 @@ class Panel:
         pad = self.style.font_size * (3.6 if self.bar_above else 0.5)
         if place in ("centre", "left", "bare"):
             text = f"{name} {second}" if self.chance(0.3) and place != "bare" else name
-            size, side = self._fitting_size(text, axes), "left" if place == "left" else "center"
+            side: Literal["left", "center"] = "left" if place == "left" else "center"
+            size = self._fitting_size(text, axes)
             axes.set_title(text, loc=side, fontsize=size, weight=weight, pad=pad)
         elif place == "split":
             half = min(size, 0.55 * self._fitting_size(name + second, axes) + 0.3 * self.style.font_size)

@@ -60,9 +60,10 @@ def _notebook(image: Image.Image, chinese: bool, rng: np.random.Generator) -> Im
 
 def _slide(image: Image.Image, chinese: bool, rng: np.random.Generator) -> Image.Image:
     width = max(round(image.width * 1.35), round((image.height + 110) * 1.5))
-    out = Image.new("RGB", (width, image.height + 110), str(rng.choice(["white", "#f4f8fc", "#10243e"])))
+    paper = str(rng.choice(["white", "#f4f8fc", "#10243e"]))
+    out = Image.new("RGB", (width, image.height + 110), paper)
     pen = ImageDraw.Draw(out)
-    accent = "#f2a900" if out.getpixel((0, 0))[0] < 100 else "#1a4f9c"
+    accent = "#f2a900" if paper == "#10243e" else "#1a4f9c"
     pen.text((24, 16), text.heading(rng, chinese)[:18], accent, text.font(34))
     pen.line((24, 66, out.width - 24, 66), fill=accent, width=3)
     out.paste(image, (24, 84))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
 
 from meteo_ray.demo import fields, layers
 from meteo_ray.demo.charts.registry import chart
@@ -131,6 +132,7 @@ def _time_height(panel: Panel, values: np.ndarray, kind: str, unit: str) -> None
     vertical = np.linspace(1000, 200, 48) if pressure else np.linspace(0, 12, 48)
     levels = nice_levels(float(np.ma.min(values)), float(np.ma.max(values)), panel.style.levels + 3)
     table, norm = panel.colours(kind, levels)
+    mesh: ScalarMappable
     if panel.style.fill == "contourf":
         mesh = axes.contourf(hours, vertical, values, levels, cmap=table, norm=norm, extend="both")
     else:
@@ -148,7 +150,7 @@ def hodograph(panel: Panel) -> None:
     axes = panel.axes(labels=True, aspect=1)
     reach = float(panel.pick(30, 40, 60))
     angle = np.linspace(0, 2 * np.pi, 100)
-    for radius in np.arange(10, reach + 1, 10):
+    for radius in np.arange(10, reach + 1, 10).tolist():
         axes.plot(radius * np.cos(angle), radius * np.sin(angle), color="#999999", linewidth=0.7, linestyle="--")
         axes.text(0, radius, f"{radius:g}", fontsize=panel.style.font_size * 0.75, color="#777777")
     height = np.linspace(0, 1, 60)

@@ -91,7 +91,7 @@ def skewt(panel: Panel) -> None:
         axes.plot(_skewed(parcel, pressure), pressure, color=panel.style.ink, linewidth=1.2, linestyle="--")
         if panel.chance(0.5):
             warmer = (parcel > temperature) & (pressure < 850)
-            axes.fill_betweenx(pressure, _skewed(temperature, pressure), _skewed(parcel, pressure), where=warmer,
+            axes.fill_betweenx(pressure, _skewed(temperature, pressure), _skewed(parcel, pressure), where=warmer.tolist(),
                                color="#ff6060", alpha=0.35)  # fmt: skip
     _wind_column(axes, panel)
     ticks = [1000, 925, 850, 700, 500, 400, 300, 250, 200, 150, 100]

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import to_rgb
 
 from meteo_ray.demo import fields, layers
 from meteo_ray.demo.charts.registry import chart
@@ -60,10 +61,10 @@ def _sweep_axes(panel: Panel) -> tuple[Axes, float]:
 
 
 def _rings(panel: Panel, axes: Axes, reach: float) -> None:
-    colour = "white" if axes.get_facecolor()[0] < 0.5 else str(panel.pick("#555555", "#888888", "black"))
+    colour = "white" if sum(to_rgb(axes.get_facecolor())) < 1.5 else str(panel.pick("#555555", "#888888", "black"))
     angle = np.linspace(0, 2 * np.pi, 121)
     step = next(s for s in (25, 50, 100) if reach / s < 7)
-    for radius in np.arange(step, reach + 1, step):
+    for radius in np.arange(step, reach + 1, step).tolist():
         axes.plot(radius * np.sin(angle), radius * np.cos(angle), color=colour, linewidth=0.6, zorder=5)
         axes.text(0, radius, f"{radius:g}", fontsize=panel.style.font_size * 0.65, color=colour, zorder=5, clip_on=True)
     for bearing in np.radians(np.arange(0, 180, float(panel.pick(30, 45, 90)))):

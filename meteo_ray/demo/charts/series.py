@@ -5,6 +5,7 @@ from datetime import timedelta
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter, HourLocator
+from matplotlib.ticker import MaxNLocator
 
 from meteo_ray.demo.charts.registry import chart
 from meteo_ray.demo.panel import Panel
@@ -129,13 +130,7 @@ def _time_axis(axes: Axes, panel: Panel, hours: np.ndarray, last: bool) -> None:
     )
     if not last:
         axes.tick_params(labelbottom=False)
-    axes.yaxis.set_major_locator(_few())
-
-
-def _few() -> object:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(5)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
 @chart(

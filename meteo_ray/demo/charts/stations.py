@@ -1,7 +1,10 @@
 """Station models and wind roses."""
 
+from typing import cast
+
 import numpy as np
 from matplotlib.patches import Circle, Wedge
+from matplotlib.projections.polar import PolarAxes
 
 from meteo_ray.demo import fields, layers
 from meteo_ray.demo.charts.registry import chart
@@ -82,7 +85,7 @@ def _sky(map_: Map, x: np.ndarray, y: np.ndarray, cloud: np.ndarray, colour: str
 
 @chart(("风玫瑰图", "Wind Rose"), ("风向风速频率", "Wind direction frequency"), product="wind_rose")
 def wind_rose(panel: Panel) -> None:
-    axes = panel.axes(bar=False, labels=True, polar=True)
+    axes = cast(PolarAxes, panel.axes(bar=False, labels=True, polar=True))
     axes.set_theta_zero_location("N")
     axes.set_theta_direction(-1)
     sectors = int(panel.pick(8, 16, 16, 36))

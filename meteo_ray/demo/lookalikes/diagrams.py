@@ -74,7 +74,9 @@ def network(panel: Panel) -> None:
             a, b = panel.rng.integers(0, len(places), 2)
             axes.plot(*places[[a, b]].T, color="#aaaaaa", linewidth=0.7, zorder=1)
     colours = panel.rng.choice(["#4a90d9", "#e06666", "#6aa84f", "#f6b26b", "#8e7cc3"], len(places))
-    axes.scatter(*places.T, s=panel.rng.uniform(60, 350), c=colours, edgecolors=panel.style.ink, zorder=3)
+    axes.scatter(
+        places[:, 0], places[:, 1], s=panel.rng.uniform(60, 350), c=colours, edgecolors=panel.style.ink, zorder=3
+    )
     panel.title(axes, second="")
 
 

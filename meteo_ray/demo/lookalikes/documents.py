@@ -131,7 +131,7 @@ def form(style: Style, rng: np.random.Generator) -> Image.Image:
         (width * 0.03, height * 0.03, width * 0.97, height * 0.97), outline="#b03030", width=int(rng.integers(1, 6))
     )
     pen.text((width * 0.35, height * 0.08), text.heading(rng, style.chinese)[:10], "black", text.font(size * 2))
-    for y in np.arange(0.25, 0.85, 0.09) * height:
+    for y in (np.arange(0.25, 0.85, 0.09) * height).tolist():
         pen.text((width * 0.08, y), text.heading(rng, style.chinese)[:6], "black", text.font(size))
         pen.line((width * 0.3, y + size * 1.3, width * 0.85, y + size * 1.3), fill="#555555")
     radius = height * 0.1
@@ -171,13 +171,13 @@ def equations(panel: Panel) -> None:
 @painted("easy", 0.8)
 def big_words(style: Style, rng: np.random.Generator) -> Image.Image:
     """A sign, a banner or a wordmark: a few large letters on a plain ground."""
-    ground = tuple(int(c) for c in rng.integers(0, 256, 3))
-    image = Image.new("RGB", style.size, ground if rng.random() < 0.6 else "white")
+    red, green, blue = (int(c) for c in (rng.integers(0, 256, 3) if rng.random() < 0.6 else (255, 255, 255)))
+    image = Image.new("RGB", style.size, (red, green, blue))
     pen = ImageDraw.Draw(image)
     word = text.heading(rng, style.chinese)[: int(rng.integers(2, 9))]
     size = max(14, int(style.size[0] * 0.8 / max(len(word) * (1 if style.chinese else 0.6), 1)))
     size = min(size, style.size[1] // 2)
-    ink = "black" if sum(image.getpixel((0, 0))) > 380 else "white"
+    ink = "black" if red + green + blue > 380 else "white"
     pen.text((style.size[0] * 0.1, (style.size[1] - size) / 2), word, ink, text.font(size, int(rng.integers(3))))
     if rng.random() < 0.4:
         pen.rectangle((8, 8, style.size[0] - 8, style.size[1] - 8), outline=ink, width=6)

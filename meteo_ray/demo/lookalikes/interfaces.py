@@ -42,10 +42,11 @@ def terminal(style: Style, rng: np.random.Generator) -> Image.Image:
 @painted("ui", 1.2)
 def dialogue(style: Style, rng: np.random.Generator) -> Image.Image:
     """A window with fields, buttons, tick boxes and menus."""
-    image = Image.new("RGB", style.size, str(rng.choice(["#f0f0f0", "#ffffff", "#ececec", "#2d2d30"])))
+    paper = str(rng.choice(["#f0f0f0", "#ffffff", "#ececec", "#2d2d30"]))
+    image = Image.new("RGB", style.size, paper)
     pen = ImageDraw.Draw(image)
     width, height = style.size
-    dark = image.getpixel((0, 0))[0] < 100
+    dark = paper == "#2d2d30"
     ink, size = ("#e0e0e0" if dark else "#202020"), int(rng.integers(12, 18))
     pen.rectangle((0, 0, width, 30), fill=str(rng.choice(["#0078d7", "#dddddd", "#3a3a3a", "#ffffff"])))
     pen.text((10, 6), text.heading(rng, style.chinese)[:16], "#808080", text.font(size))

@@ -1,6 +1,7 @@
 """Maps without weather: bare outlines, political maps, statistics by district, terrain, roads, latitude fields."""
 
 import numpy as np
+from matplotlib.colors import to_hex
 
 from meteo_ray.demo import fields, layers, palettes
 from meteo_ray.demo.districts import district_lines, districts, paint_districts
@@ -97,7 +98,7 @@ def political(panel: Panel) -> None:
         shades = ["none"] * (int(numbers.max()) + 1)
         shades[int(panel.rng.integers(len(shades)))] = "red"
     else:
-        shades = [table(int(i) % table.N) for i in panel.rng.integers(0, 12, int(numbers.max()) + 1)]
+        shades = [to_hex(table(int(i) % table.N)) for i in panel.rng.integers(0, 12, int(numbers.max()) + 1)]
     paint_districts(map_, numbers, shades)
     district_lines(map_, numbers, float(panel.rng.uniform(0.3, 1.2)))
     if panel.chance(0.5):

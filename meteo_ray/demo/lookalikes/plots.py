@@ -1,7 +1,11 @@
 """Statistical plots: lines, bars, pies, scatter, histograms, boxes."""
 
+from typing import cast
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from mpl_toolkits.mplot3d import Axes3D
 
 from meteo_ray.demo import palettes
 from meteo_ray.demo.lookalikes.registry import plotted
@@ -124,9 +128,14 @@ def bar_plot(panel: Panel) -> None:
 def pie(panel: Panel) -> None:
     axes = panel.axes(labels=False, aspect=1)
     shares = panel.rng.dirichlet(np.full(int(panel.rng.integers(3, 8)), 2))
-    axes.pie(shares, labels=[words(panel, _SERIES) for _ in shares], colors=colours(panel, len(shares)),
-             autopct="%.1f%%" if panel.chance(0.7) else None, startangle=panel.rng.uniform(0, 360),
-             wedgeprops={"width": 0.45} if panel.chance(0.3) else None)  # fmt: skip
+    axes.pie(
+        shares,
+        labels=[words(panel, _SERIES) for _ in shares],
+        colors=[to_hex(colour) for colour in colours(panel, len(shares))],
+        autopct="%.1f%%" if panel.chance(0.7) else None,
+        startangle=panel.rng.uniform(0, 360),
+        wedgeprops={"width": 0.45} if panel.chance(0.3) else None,
+    )
     panel.title(axes, second="")
 
 
@@ -219,7 +228,8 @@ def verification_curves(panel: Panel) -> None:
         axes.contour(
             grid_x, grid_y, grid_y / grid_x, [0.25, 0.5, 1, 2, 4], colors="#888888", linestyles="--", linewidths=0.7
         )
-        axes.scatter(*panel.rng.uniform(0.2, 0.9, (2, 6)), c=colours(panel, 6), s=50, zorder=5)
+        x, y = panel.rng.uniform(0.2, 0.9, (2, 6))
+        axes.scatter(x, y, c=colours(panel, 6), s=50, zorder=5)
     else:
         axes.plot([0, 1], [0, 1], "--", color="#888888")
         for colour in colours(panel, int(panel.rng.integers(1, 5))):
@@ -251,7 +261,7 @@ def spider(panel: Panel) -> None:
 
 @plotted("hard_plot", ("", "3-D surface"), ("曲面图", "Loss surface"), weight=0.4)
 def surface_3d(panel: Panel) -> None:
-    axes = panel.figure.add_axes(panel.room(False, False), projection="3d")
+    axes = cast(Axes3D, panel.figure.add_axes(panel.room(False, False), projection="3d"))
     y, x = np.mgrid[-3:3:28j, -3:3:28j]
     z = np.sin(x * panel.rng.uniform(0.5, 2)) * np.cos(y * panel.rng.uniform(0.5, 2)) + 0.1 * x * y
     table, _ = panel.colours(str(panel.pick("height", "sequential", "signed")), np.linspace(0, 1, 12))
