@@ -165,4 +165,6 @@ class Atmosphere:
 
     def freezing_level(self) -> np.ndarray:
         """Metres: where temperature falling 6.3 K/km from the 850 hPa level reaches zero."""
-        return np.maximum(1460 + self.temperature(850) / 6.3 * 1000, 0)
+        air = self.temperature(850)
+        warmed = air + max(0.0, 4.0 - float(np.median(air)))  # in deep winter the whole chart would read zero
+        return np.maximum(1460 + warmed / 6.3 * 1000, 0)

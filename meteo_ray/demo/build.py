@@ -12,6 +12,7 @@ import numpy as np
 import ray
 
 from meteo_ray import cluster
+from meteo_ray.config.demo import DemoJob
 from meteo_ray.demo.archive import broken_files, place
 from meteo_ray.demo.compose import ARCHIVE, DATA, Drawn, Order, draw
 from meteo_ray.demo.logos import draw_logos
@@ -50,21 +51,23 @@ def drawn_in_order(orders: Sequence[Order], label: str) -> Iterator[Drawn]:
     progress.close()
 
 
-def build_data(out: Path, charts: int, others: int, seed: int, overwrite: bool = False) -> int:
-    """Write `out/{images/, labels.jsonl, logos/}` (R1) and return the number of images.
+def build_data(config: DemoJob) -> int:
+    """Write `config.out/{images/, labels.jsonl, logos/}` (R1) and return the number of images.
 
     labels.jsonl is written last and at once, so that a folder with one is complete.
 
     Raises:
-        UsageError: when `out` holds a data set already and `overwrite` is not given.
+        UsageError: when the folder holds a data set already and `overwrite` is not given.
     """
+    out, seed = config.out, config.seed
     target = out / "labels.jsonl"
-    if target.exists() and not overwrite:
+    if target.exists() and not config.overwrite:
         raise UsageError(f"{target} exists: choose another --out, or give --overwrite to draw it anew")
     target.unlink(missing_ok=True)
     (out / "images").mkdir(parents=True, exist_ok=True)
     _write_logos(out / "logos", seed)
-    orders = [Order(seed, DATA, True, n) for n in range(charts)] + [Order(seed, DATA, False, n) for n in range(others)]
+    wanted = [(True, n) for n in range(config.charts)] + [(False, n) for n in range(config.others)]
+    orders = [Order(seed, DATA, is_meteo, n, config.offices, config.habit) for is_meteo, n in wanted]
     # Mixed, so that neither file names nor row numbers tell the classes apart.
     orders = [orders[i] for i in np.random.default_rng([seed, 4]).permutation(len(orders))]
     rows = []
@@ -76,13 +79,14 @@ def build_data(out: Path, charts: int, others: int, seed: int, overwrite: bool =
     return len(rows)
 
 
-def build_archive(folder: Path, count: int, seed: int) -> int:
-    """Fill `folder` with `count` fresh images under awkward names, some twice, and the broken files.
+def build_archive(folder: Path, config: DemoJob) -> int:
+    """Fill `folder` with `config.archive_count` fresh images under awkward names, some twice, and the broken files.
 
     Returns the number of files. None of the images is in the data set of the same seed.
     """
-    orders = [Order(seed, ARCHIVE, n % 2 == 0, n) for n in range(count)]
-    rng = np.random.default_rng([seed, 5])
+    numbers = range(config.archive_count)
+    orders = [Order(config.seed, ARCHIVE, n % 2 == 0, n, config.offices, config.habit) for n in numbers]
+    rng = np.random.default_rng([config.seed, 5])
     files, sample = 0, b""
     for number, drawn in enumerate(drawn_in_order(orders, "demo archive")):
         for _ in range(2 if rng.random() < DUPLICATES else 1):

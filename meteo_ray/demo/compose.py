@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from meteo_ray.config.demo import LOOSE, OFFICES
 from meteo_ray.demo.charts import CHARTS, Chart, product_charts, vocabulary
 from meteo_ray.demo.logos import draw_logos
 from meteo_ray.demo.lookalikes import LOOKALIKES, Lookalike
 from meteo_ray.demo.page import draw_page
 from meteo_ray.demo.story import Story
-from meteo_ray.demo.style import Style, sample_style
+from meteo_ray.demo.style import Style, sample_style, strictness
 from meteo_ray.demo.surround import surround
 
 DATA, ARCHIVE = 1, 2  # streams of random numbers: an archive never repeats an image of the data set
@@ -30,6 +31,8 @@ class Order:
     stream: int
     is_meteo: bool
     number: int
+    offices: int = OFFICES
+    habit: float = LOOSE
 
     def rng(self) -> np.random.Generator:
         return np.random.default_rng([self.seed, self.stream, int(self.is_meteo), self.number])
@@ -47,8 +50,8 @@ class Drawn:
 def draw(order: Order) -> Drawn:
     """Draw one image, the same for the same order on any worker."""
     rng = order.rng()
-    story = Story.sample(rng)
-    style = sample_style(rng, story.source)
+    story = Story.sample(rng, order.offices)
+    style = sample_style(rng, story.source, order.habit)
     picture, row = _chart(order, style, story, rng) if order.is_meteo else _other(order, style, story, rng)
     picture = surround(picture, style.page, style.chinese, rng)
     # Photographs are kept as JPEG almost everywhere; a PNG of one would be megabytes.
@@ -80,7 +83,7 @@ def _chart(order: Order, style: Style, story: Story, rng: np.random.Generator) -
     chart = chart_for(order)
     name = chart.titles[int(rng.integers(len(chart.titles)))]
     names = [name]
-    if chart.panels and rng.random() < SEVERAL_PANELS:
+    if chart.panels and rng.random() < SEVERAL_PANELS * (1 - strictness(order.habit)):
         names = [(f"{name[0]} +{6 * k}h", f"{name[1]} +{6 * k}h") for k in range(int(rng.choice([2, 2, 3, 4, 4, 6])))]
         style = replace(style, font_size=style.font_size * 0.8, page="none")
     picture, shown = draw_page(chart.draw, names, style, story, rng, _logos(order.seed))

@@ -3,6 +3,7 @@
 Charts and look-alikes draw through the same panels, so that nothing about the page tells which of the two it is.
 """
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,7 +18,7 @@ from matplotlib.patches import Rectangle
 
 from meteo_ray.demo import palettes
 from meteo_ray.demo.story import Story
-from meteo_ray.demo.style import Style
+from meteo_ray.demo.style import Style, strictness
 
 Choice = TypeVar("Choice")
 Rect = tuple[float, float, float, float]  # left, bottom, width, height as shares of the figure
@@ -143,7 +144,10 @@ class Panel:
 
     def colours(self, kind: str, levels: Sequence[float] | np.ndarray) -> tuple[ListedColormap, BoundaryNorm]:
         """Colours of `kind` for the intervals between `levels`, values outside taking the end colours."""
-        colours = palettes.choose(self.rng, kind, len(levels) - 1)
+        rng = self.rng
+        if self.chance(strictness(self.style.habit)):  # an office of firm habits has one scale for a thing
+            rng = np.random.default_rng([zlib.crc32(f"{self.story.source} {kind}".encode()), 8])
+        colours = palettes.choose(rng, kind, len(levels) - 1)
         return colours, BoundaryNorm(levels, colours.N, clip=False)
 
     def colour_bar(self, axes: Axes, mappable: ScalarMappable, label: str = "") -> None:

@@ -56,11 +56,11 @@ class Story:
     place: Place
 
     @classmethod
-    def sample(cls, rng: np.random.Generator) -> "Story":
-        """Any six-hourly time of four years, any office, a lead of up to five days."""
+    def sample(cls, rng: np.random.Generator, offices: int = len(SOURCES)) -> "Story":
+        """Any six-hourly time of four years, any of the first `offices` offices, a lead of up to five days."""
         issued = datetime(2021, 1, 1) + timedelta(hours=6 * int(rng.integers(4 * 365 * 4)))
         return cls(
-            source=str(rng.choice(list(SOURCES))),
+            source=str(rng.choice(list(SOURCES)[:offices])),
             issued=issued,
             lead_hours=int(rng.choice([0, 0, 0, 6, 12, 24, 24, 36, 48, 72, 96, 120])),
             model=str(rng.choice(_MODELS)),

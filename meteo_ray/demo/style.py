@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from matplotlib import font_manager
 
+from meteo_ray.config.demo import LOOSE
 from meteo_ray.errors import UsageError
 
 _CJK_FILES = ("NotoSansCJKsc-Regular.otf", "NotoSerifCJKsc-Regular.otf", "NotoSansMonoCJKsc-Regular.otf")
@@ -76,6 +77,7 @@ class Style:
     stations: bool  # values printed at places
     page: str  # none, window, web, notebook, slide, scan
     coder: str  # png, palette, jpeg
+    habit: float  # how firmly the office keeps to its ways, 0.5 loosely .. 1 always
 
     @property
     def dark(self) -> bool:
@@ -162,13 +164,20 @@ def _draw(rng: np.random.Generator) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def sample_style(rng: np.random.Generator, source: str, habit: float = 0.5) -> Style:
+def strictness(habit: float) -> float:
+    """How far an office is from drawing freely: 0 for habits kept by half (LOOSE), 1 for habits always kept."""
+    return max(0.0, (habit - LOOSE) / (1 - LOOSE))
+
+
+def sample_style(rng: np.random.Generator, source: str, habit: float = LOOSE) -> Style:
     """Draw the looks of one image issued by `source`; each of the office's habits is kept with chance `habit`."""
     office = _draw(np.random.default_rng([zlib.crc32(source.encode()), 7]))
     own = _draw(rng)
-    kept = {field.name: office if rng.random() < habit else own for field in fields(Style)}
+    kept = {field.name: office if rng.random() < habit else own for field in fields(Style) if field.name != "habit"}
     kept["size"] = kept["page"] = kept["coder"] = own
-    values = {name: origin[name] for name, origin in kept.items()}
+    values = {**{name: origin[name] for name, origin in kept.items()}, "habit": habit}
+    if rng.random() < strictness(habit):
+        values["page"] = "none"
     if _dark_map(values):
         values["coast"] = "white" if values["coast"] in ("black", "#333333", "#5a3a1a") else values["coast"]
     elif values["coast"] == "white":

@@ -90,8 +90,8 @@ def skewt(panel: Panel) -> None:
         parcel = _moist_adiabat(float(temperature[0]) - 4, pressure)
         axes.plot(_skewed(parcel, pressure), pressure, color=panel.style.ink, linewidth=1.2, linestyle="--")
         if panel.chance(0.5):
-            warmer = (parcel > temperature) & (pressure < 850)
-            axes.fill_betweenx(pressure, _skewed(temperature, pressure), _skewed(parcel, pressure), where=warmer.tolist(),
+            warmer = ((parcel > temperature) & (pressure < 850)).tolist()
+            axes.fill_betweenx(pressure, _skewed(temperature, pressure), _skewed(parcel, pressure), where=warmer,
                                color="#ff6060", alpha=0.35)  # fmt: skip
     _wind_column(axes, panel)
     ticks = [1000, 925, 850, 700, 500, 400, 300, 250, 200, 150, 100]

@@ -2,7 +2,7 @@
 
 import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from meteo_ray.demo import fields
 from meteo_ray.demo.logos import draw_logo
@@ -187,12 +187,14 @@ def code_pattern(style: Style, rng: np.random.Generator) -> Image.Image:
     elif choice == 1:
         cells[:] = cells[0]
     else:
-        cells = np.indices((8, 8)).sum(axis=0) % 2 == 0
+        cells = np.indices((int(rng.integers(4, 15)), int(rng.integers(4, 15)))).sum(axis=0) % 2 == 0
     code = Image.fromarray((cells * 255).astype(np.uint8)).resize(
         (min(style.size) * 3 // 4,) * 2, Image.Resampling.NEAREST
     )
     image = Image.new("RGB", style.size, "white")
-    image.paste(code.convert("RGB"), ((style.size[0] - code.width) // 2, (style.size[1] - code.height) // 2))
+    ink, paper = (tuple(int(c) for c in rng.integers(*reach, 3)) for reach in ((0, 110), (170, 256)))
+    code = ImageOps.colorize(code, ink, paper)
+    image.paste(code, ((style.size[0] - code.width) // 2, (style.size[1] - code.height) // 2))
     return image
 
 

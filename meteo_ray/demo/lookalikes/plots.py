@@ -61,7 +61,7 @@ def label(panel: Panel, axes: Axes, legend: bool = False) -> None:
     if panel.chance(0.75):
         axes.set_xlabel(words(panel))
         axes.set_ylabel(words(panel))
-    if legend and panel.chance(0.85):
+    if legend and axes.get_legend_handles_labels()[0] and panel.chance(0.85):
         axes.legend(loc=str(panel.pick("best", "upper right", "upper left", "lower right")))
     if panel.chance(0.25):
         for side in ("top", "right"):
