@@ -65,9 +65,9 @@ class PreparePixels:
 
     def _pixels(self, path: str, sha256: str, image_id: str, product: str | None) -> tuple[np.ndarray, dict[str, Any]]:
         cached = self._cache_file(sha256, image_id, product)
-        if cached is not None and cached.is_file():
-            with Image.open(cached) as image:
-                return np.asarray(image), json.loads(image.text.get("augmented", "{}"))  # type: ignore[attr-defined]
+        kept = None if cached is None else _read(cached, self.size)
+        if kept is not None:
+            return kept
         pixels, record = self._fresh_pixels(path, sha256, image_id, product)
         if cached is not None:
             _store(cached, pixels, record)
@@ -99,6 +99,7 @@ class PreparePixels:
         parts: list[Any] = [PREPROCESSING_VERSION, sha256, self.size]
         if augmented and self.augmentation is not None:
             parts += [self.augmentation.model_dump(mode="json"), self.seed, image_id, product]
+            parts.append(_ingredients(self.data, self.vocabulary))
         key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         return self.cache / key[:2] / f"{key[2:]}.png"
 
@@ -110,9 +111,30 @@ def _augmentation(data: Path, config: AugmentConfig, vocabulary: Vocabulary) -> 
     return Augmentation(config, load_logos(data / "logos"), titles)
 
 
+@lru_cache(maxsize=4)
+def _ingredients(data: Path, vocabulary: Vocabulary) -> str:
+    """Names what the augmentation draws from besides its config: the logos' bytes and the titles."""
+    folder = data / "logos"
+    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    logos = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files if not path.name.startswith(".")]
+    titles = [product.zh for product in vocabulary.products]
+    return hashlib.sha256(json.dumps([logos, titles]).encode()).hexdigest()
+
+
 def _check_unchanged(path: str, actual: str, expected: str) -> None:
     if actual != expected:
         raise DecodeFailure("error", "changed", f"{path}: not the bytes that were indexed; run jobs/prepare_data.py")
+
+
+def _read(path: Path, size: tuple[int, int]) -> tuple[np.ndarray, dict[str, Any]] | None:
+    """What `_store` kept; None when there is nothing, or nothing whole: a disk that failed must not stop a run."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            pixels = np.asarray(image)
+            record = json.loads(image.text["augmented"])  # type: ignore[attr-defined]
+    except (OSError, SyntaxError, ValueError, KeyError, AttributeError):  # Pillow's own: broken chunks are SyntaxErrors
+        return None
+    return (pixels, record) if pixels.shape == (size[1], size[0], 3) else None
 
 
 def _store(path: Path, pixels: np.ndarray, record: dict[str, Any]) -> None:

@@ -36,12 +36,19 @@ def stream(
     batch_size: int,
     workers: int | None = None,
     drop_failed: bool = True,
+    start_batch: int = 0,
 ) -> Iterator[Batch]:
     """Apply `prepare` to `rows` in CPU workers and yield batches of `batch_size` rows in the rows' order.
 
     `prepare` keeps the row count and adds `ok` (bool). With `drop_failed` the rows that are not ok are left out, so a
     batch may be shorter than asked; the caller sees how many by counting. The last batch holds what is left.
+
+    `start_batch` leaves out that many batches without decoding them: what follows is what the whole stream would have
+    gone on with, for rows left out by `drop_failed` still count towards their batch.
     """
+    rows = rows.slice(start_batch * batch_size)
+    if not rows.num_rows:
+        return
     blocks = [rows.slice(start, BLOCK_ROWS).combine_chunks() for start in range(0, rows.num_rows, BLOCK_ROWS)]
 
     def apply(batch: Batch) -> Batch:  # a plain function: Ray would start actors for a callable object's class
