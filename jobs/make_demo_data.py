@@ -13,10 +13,10 @@ from meteo_ray.demo.build import build_archive, build_data
 
 def body(config: DemoJob) -> None:
     """Draw the data set, and the archive where one is wanted."""
-    count = build_data(config.out, config.charts, config.others, config.seed, config.overwrite)
+    count = build_data(config)
     print(f"{count} images and their labels in {config.out}")
     if config.archive is not None:
-        files = build_archive(config.archive, config.archive_count, config.seed)
+        files = build_archive(config.archive, config)
         print(f"{files} files in {config.archive}")
 
 

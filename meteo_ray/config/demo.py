@@ -6,6 +6,10 @@ from pydantic import Field
 
 from meteo_ray.config import JobConfig
 
+OFFICES = 12  # the invented ones of demo/story.py
+# Offices that keep to half of their habits: hardly two images look alike, as in a collection from everywhere.
+LOOSE = 0.5
+
 
 class DemoJob(JobConfig):
     """Draw the demo data set."""
@@ -16,6 +20,10 @@ class DemoJob(JobConfig):
     """Weather charts to draw; every product comes equally often."""
     others: int = Field(700, ge=0)
     """Look-alikes and other pictures that are no charts."""
+    offices: int = Field(OFFICES, ge=1, le=OFFICES)
+    """How many invented offices draw; each has habits of its own (fonts, colours, layout)."""
+    habit: float = Field(LOOSE, ge=LOOSE, le=1)
+    """How firmly offices keep to their habits: 0.5 hardly two images look alike, 1 every office has one look."""
     seed: int = Field(0, ge=0)
     """The same seed draws the same images, whatever the number of workers."""
     overwrite: bool = False

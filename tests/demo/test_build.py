@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
 
+from meteo_ray.config.demo import OFFICES, DemoJob
 from meteo_ray.demo.archive import broken_files, place
 from meteo_ray.demo.build import build_archive, build_data
 from meteo_ray.demo.compose import ARCHIVE, DATA, Order, chart_for, draw
 from meteo_ray.demo.logos import draw_logos
+from meteo_ray.demo.story import SOURCES
 from meteo_ray.errors import UsageError
 from meteo_ray.labels import load_vocabulary
 
@@ -36,7 +38,7 @@ def test_products_come_equally_often_and_a_fifth_has_none() -> None:
 
 @pytest.mark.usefixtures("ray_session")
 def test_the_data_set_has_the_layout_of_r1(tmp_path: Path) -> None:
-    assert build_data(tmp_path / "data", charts=9, others=8, seed=2) == 17
+    assert build_data(DemoJob(out=tmp_path / "data", charts=9, others=8, seed=2)) == 17
     rows = [json.loads(line) for line in (tmp_path / "data/labels.jsonl").read_text("utf-8").splitlines()]
     assert [row["is_meteo"] for row in rows].count(1) == 9
     vocabulary = load_vocabulary()
@@ -54,12 +56,12 @@ def test_the_data_set_has_the_layout_of_r1(tmp_path: Path) -> None:
             assert row["kind"]
     assert len(list((tmp_path / "data/logos").glob("*.png"))) >= 8
     with pytest.raises(UsageError, match="exists"):
-        build_data(tmp_path / "data", charts=1, others=1, seed=2)
+        build_data(DemoJob(out=tmp_path / "data", charts=1, others=1, seed=2))
 
 
 @pytest.mark.usefixtures("ray_session")
 def test_the_archive_holds_fresh_and_broken_files(tmp_path: Path) -> None:
-    files = build_archive(tmp_path, 6, seed=2)
+    files = build_archive(tmp_path, DemoJob(out=tmp_path / "data", archive_count=6, seed=2))
     found = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(found) == files
     assert not (tmp_path / "labels.jsonl").exists()
@@ -94,3 +96,7 @@ def test_logos_are_clear_around_their_sign() -> None:
         alpha = np.asarray(logo)[..., 3]
         assert alpha.min() == 0
         assert alpha.max() == 255
+
+
+def test_the_config_knows_every_office():
+    assert len(SOURCES) == OFFICES
