@@ -21,7 +21,10 @@ PIXEL_COLUMNS = ("image_id", "path", "sha256", "product")
 
 @dataclass(frozen=True)
 class Judged:
-    """The rows that could be read, what a predictor said about each, and how long it took."""
+    """The rows that could be read, what a predictor said about each, and how long it took.
+
+    `columns` also holds `augmented` where the rows' pixels came from `PreparePixels`: what was done to each, as JSON.
+    """
 
     rows: pa.Table
     columns: Batch
@@ -104,7 +107,8 @@ def judge(
         started = perf_counter()
         answer = predictor(batch)
         seconds += perf_counter() - started
-        parts.append({**answer, "row": batch["row"]})
+        kept = {name: batch[name] for name in ("row", "augmented") if name in batch}
+        parts.append({**answer, **kept})
         progress.update(len(batch["row"]))
     progress.close()
     found = concatenate(parts) or {"row": np.zeros(0, dtype=np.int64)}

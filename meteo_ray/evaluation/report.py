@@ -86,6 +86,7 @@ def write_report(path: Path, outcome: Outcome, pixels: Callable[[Batch], Batch])
         headlines=HEADLINES,
         plots=stage_plots(outcome),
         mistakes=gate_mistakes(outcome.judged["gate"], pixels) if "gate" in outcome.judged else [],
+        doubted=doubted_labels(outcome, pixels),
     )
     write_file(path, page, "--report")
 
@@ -106,19 +107,41 @@ def gate_mistakes(judged: Judged, pixels: Callable[[Batch], Batch]) -> list[Mist
         members = np.flatnonzero(wrong)
         worst = members[np.argsort(sign * scores[members], kind="stable")][:WORST]
         listed = [(judged.rows["path"][int(row)].as_py(), float(scores[row])) for row in worst]
-        found.append(Mistakes(title, len(members), _sheet(judged, worst, listed, pixels), listed))
+        captions = [_caption(f"{score:.3f}", path) for path, score in listed]
+        found.append(Mistakes(title, len(members), _sheet(judged, worst, captions, pixels), listed))
     return found
 
 
-def _sheet(
-    judged: Judged, members: np.ndarray, listed: list[tuple[str, float]], pixels: Callable[[Batch], Batch]
-) -> str:
-    """The pictures of some rows with score and file name below, as a `data:` URI; empty without rows."""
+def doubted_labels(outcome: Outcome, pixels: Callable[[Batch], Batch]) -> dict[str, str]:
+    """Stage -> the pictures whose labels its model doubts, in the order of the list; stages without any are left out.
+
+    The caption says what the model thinks of the label: "wind? 0.03" was labelled wind, "no wind? 0.97" was not.
+    """
+    found = {}
+    for stage, judged in outcome.judged.items():
+        listed = outcome.document[stage].get("label_errors")
+        if listed:
+            position = {image_id: row for row, image_id in enumerate(judged.rows["image_id"].to_pylist())}
+            members = np.array([position[entry["image_id"]] for entry in listed])
+            captions = [_caption(_doubt(entry), entry["path"]) for entry in listed]
+            found[stage] = _sheet(judged, members, captions, pixels)
+    return found
+
+
+def _doubt(entry: Mapping[str, Any]) -> str:
+    return f"{'' if entry['given'] else 'no '}{entry['label']}? {entry['score']:.2f}"
+
+
+def _caption(text: str, path: str) -> str:
+    return f"{text}\n{visible(Path(path).name)}"
+
+
+def _sheet(judged: Judged, members: np.ndarray, captions: list[str], pixels: Callable[[Batch], Batch]) -> str:
+    """The pictures of some rows with their captions below, as a `data:` URI; empty without rows."""
     if not len(members):
         return ""
     rows = judged.rows.take(pa.array(members, pa.int64()))
     images = pixels({name: np.array(rows[name].to_pylist(), dtype=object) for name in PIXEL_COLUMNS})["image"]
-    captions = [f"{score:.3f} {visible(Path(path).name)}" for path, score in listed]
     buffer = io.BytesIO()
     contact_sheet(list(images), captions, COLUMNS, TILE_SIZE).save(buffer, "JPEG", quality=JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,6 +1,5 @@
 """What each stage is worth on its own: metrics with intervals, and slices of the split (R14, R26, R36)."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,19 +8,18 @@ import numpy as np
 import pyarrow as pa
 
 from meteo_ray.evaluation.judging import Judged
+from meteo_ray.evaluation.label_errors import label_errors
 from meteo_ray.evaluation.metrics import binary_metrics, bootstrap_interval, multilabel_metrics, ranking_metrics
+from meteo_ray.evaluation.slices import elements_slices, gate_slices
 from meteo_ray.labels import Vocabulary
 from meteo_ray.products.candidates import MINIMUM_MATCH, candidates, element_ids, match
-
-# The JSON keys of labels.jsonl that the gate's errors are broken down by, beside the source.
-SLICED_KEYS = ("kind", "language")
 
 # Confused pairs that are worth a line each.
 MOST_CONFUSIONS = 30
 
 
 def gate_metrics(judged: Judged, threshold: float, rounds: int, seed: int) -> dict[str, Any]:
-    """`binary_metrics` with intervals of auc and f1, slices, and what the run cost."""
+    """`binary_metrics` with intervals of auc and f1, slices, likely label errors, and what the run cost."""
     targets, scores = _bools(judged.rows, "is_meteo"), judged.columns["gate_score"]
 
     def metric(name: str) -> Any:
@@ -35,28 +33,14 @@ def gate_metrics(judged: Judged, threshold: float, rounds: int, seed: int) -> di
         },
         **_cost(judged),
         "slices": gate_slices(judged, threshold),
+        **label_errors(judged.rows, targets[:, None], scores[:, None], ["is_meteo"]),
     }
-
-
-def gate_slices(judged: Judged, threshold: float) -> dict[str, dict[str, dict[str, Any]]]:
-    """For source, kind and language: value -> rows, positives, accuracy, recall and false alarm rate."""
-    targets = _bools(judged.rows, "is_meteo")
-    called = np.asarray(judged.columns["gate_score"], dtype=np.float64) >= threshold
-    extra = [json.loads(text or "{}") for text in judged.rows["extra"].to_pylist()]
-    keys = {"source": judged.rows["source"].to_pylist()}
-    keys.update({key: [entry.get(key) for entry in extra] for key in SLICED_KEYS})
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for key, values in keys.items():
-        names = sorted({str(value) for value in values if value is not None})
-        members = {name: np.array([str(value) == name for value in values]) for name in names}
-        found[key] = {name: _slice(targets[rows], called[rows]) for name, rows in members.items()}
-    return found
 
 
 def elements_metrics(
     judged: Judged, thresholds: np.ndarray, vocabulary: Vocabulary, rounds: int, seed: int
 ) -> dict[str, Any]:
-    """`multilabel_metrics` with an interval of map; and micro-F1 of the sequences that beam search gave."""
+    """`multilabel_metrics` with an interval of map, slices, likely label errors; and F1 of beam search's sequences."""
     targets = multi_hot(judged.rows["elements"].to_pylist(), vocabulary)
     scores = judged.columns["element_scores"]
     names = vocabulary.element_ids
@@ -73,6 +57,8 @@ def elements_metrics(
         "sequence_micro_f1": of_sequence["micro_f1"],
         "sequence_macro_f1": of_sequence["macro_f1"],
         **_cost(judged),
+        "slices": elements_slices(judged, targets, scores, thresholds, names),
+        **label_errors(judged.rows, targets, scores, names),
     }
 
 
@@ -114,16 +100,6 @@ def multi_hot(rows: Iterable[Any], vocabulary: Vocabulary) -> np.ndarray:
     """Element lists (ids, or {"id", "score"}) -> bool `(rows, elements)`."""
     vectors = [vocabulary.multi_hot(element_ids(row)) for row in rows]
     return np.array(vectors, dtype=bool).reshape(len(vectors), len(vocabulary.elements))
-
-
-def _slice(targets: np.ndarray, called: np.ndarray) -> dict[str, Any]:
-    return {
-        "rows": len(targets),
-        "positives": int(targets.sum()),
-        "accuracy": _mean((targets == called).tolist()),
-        "recall": _mean(called[targets].tolist()),
-        "false_alarm_rate": _mean(called[~targets].tolist()),
-    }
 
 
 def _chance(target: str, elements: Sequence[str], vocabulary: Vocabulary, minimum_match: float) -> float:

@@ -1,14 +1,12 @@
 """The cascade's and the stages' numbers on judgements written by hand."""
 
-import json
-
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from meteo_ray.evaluation.cascade import cascade_metrics
 from meteo_ray.evaluation.judging import Judged
-from meteo_ray.evaluation.stage_metrics import agreement, gate_slices, products_metrics
+from meteo_ray.evaluation.stage_metrics import agreement, products_metrics
 from meteo_ray.labels import Element, Product, Vocabulary
 
 VOCABULARY = Vocabulary(
@@ -107,21 +105,3 @@ def test_products_chance_and_confusion_within_equal_elements():
 
 def test_agreement_without_rows():
     assert agreement([], [], VOCABULARY) is None
-
-
-def test_slices_of_the_gate():
-    extra = [json.dumps({"kind": kind} if kind else {}) for kind in (None, None, None, None, "ui", "photo")]
-    rows = table(ROWS).append_column("extra", pa.array(extra)).append_column("source", pa.array([*"xxyyxx"]))
-    judged = Judged(rows, {"gate_score": np.array([0.9, 0.2, 0.8, 0.7, 0.6, 0.1])}, 0.0, 0)
-    found = gate_slices(judged, 0.5)
-    assert found["source"]["x"] == {
-        "rows": 4,
-        "positives": 2,
-        "accuracy": 0.5,
-        "recall": 0.5,
-        "false_alarm_rate": 0.5,
-    }
-    assert found["source"]["y"]["false_alarm_rate"] is None
-    assert found["kind"]["ui"]["false_alarm_rate"] == 1.0
-    assert found["kind"]["photo"]["false_alarm_rate"] == 0.0
-    assert found["language"] == {}

@@ -119,6 +119,35 @@ def test_the_same_evaluation_gives_the_same_numbers(prepared, tmp_path, ray_sess
     }
 
 
+def test_wrong_labels_and_augmented_slices_reach_the_page(prepared, tmp_path, ray_session):
+    """A chart that the test split calls something else is found by a gate that learned from sound labels."""
+    wrong = "images/test_4.png"
+    rows = [{**row, "is_meteo": row["is_meteo"] and row["path"] != wrong} for row in prepared.index.to_pylist()]
+    write_index(tmp_path, pa.Table.from_pylist(rows, schema=prepared.index.schema))
+    before = {path: path.read_bytes() for path in prepared.data.rglob("*.parquet")}
+    job = make_job(
+        prepared,
+        tmp_path / "m.json",
+        stage="gate",
+        index=tmp_path / "index",
+        cache=tmp_path / "cache",
+        augmentation={"crop_share": 0.0, "title_share": 0.0, "noise_share": 0.0, "artefacts_share": 0.5},
+    )
+    evaluation = Evaluation(job)
+    outcome = evaluation.run()
+    gate = outcome.document["gate"]
+    assert (gate["label_errors"][0]["path"], gate["label_errors"][0]["given"]) == (wrong, False)
+    parts = gate["slices"]["augmentation"]
+    assert parts["artefacts applied"]["rows"] + parts["artefacts not applied"]["rows"] == gate["rows"]
+    assert parts["artefacts applied"]["rows"] > 0
+    write_report(tmp_path / "page.html", outcome, evaluation.judge.pixels())
+    text = (tmp_path / "page.html").read_text("utf-8")
+    assert f"Labels that the model doubts: {gate['label_errors_found']}" in text
+    assert 'alt="Labels of gate that the model doubts"' in text
+    assert "artefacts not applied" in text
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_a_stage_asked_for_by_name_must_be_there(prepared, tmp_path, capsys):
     arguments = ["--data", str(prepared.data), "--models", str(prepared.models), "--out", str(tmp_path / "m.json")]
     assert evaluate_main([*arguments, "--stage", "elements"]) == 2
