@@ -5,14 +5,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from jobs.prepare_data import main
+from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.config.data import PrepareData
 from meteo_ray.dataset.index import build_index, image_id, read_index
+from meteo_ray.dataset.pixels import PreparePixels
+from meteo_ray.dataset.streaming import stream
 from meteo_ray.errors import UsageError
-from meteo_ray.schema import INDEX, INDEX_REJECTED, SPLITS
+from meteo_ray.schema import INDEX, INDEX_REJECTED, SPLITS, VALIDATION, concatenate
 from tests.dataset.folder import data_folder, picture, row, write_labels
 
 COUNT = 12
@@ -66,14 +71,23 @@ def test_an_index_is_written_as_promised(data: Path, ray_session: None, capsys: 
     assert len({r["sha256"] for r in found}) == len({r["duplicate_group"] for r in found}) == COUNT
 
 
-def test_the_same_index_whatever_the_number_of_workers(
+def test_the_same_index_and_validation_pixels_whatever_the_number_of_workers(
     folder: Path, tmp_path: Path, ray_session: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("meteo_ray.dataset.streaming.BLOCK_ROWS", 2)
-    one = build_index(PrepareData(data=folder, index=tmp_path / "one", workers=1)).index
-    three = build_index(PrepareData(data=folder, index=tmp_path / "three", workers=3)).index
-    assert one.equals(three)
-    assert read_index(folder, tmp_path / "one").equals(one)
+    batches = {}
+    for workers in (1, 3):
+        index = tmp_path / str(workers)
+        assert main(["--data", str(folder), "--index", str(index), "--workers", str(workers), "--seed", "5"]) == 0
+        rows = read_index(folder, index)
+        validation = rows.filter(pc.equal(rows["split"], VALIDATION)).select(["path", "sha256", "image_id", "product"])
+        fixed = PreparePixels(folder, seed=5, epoch=None, augmentation=AugmentConfig(), size=(80, 60))
+        batches[workers] = concatenate(list(stream(validation, fixed, 2, workers)))
+    for name in ("index.parquet", "rejected.parquet"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "3" / name).read_bytes()
+    for name, column in batches[1].items():
+        np.testing.assert_array_equal(batches[3][name], column, err_msg=name)
+    assert len(batches[1]["image"]) > 0
     assert not (folder / "index").exists()
 
 
