@@ -12,7 +12,7 @@ class RunDemoJob(JobConfig):
 
     out: Path = Path("demo_run")
     """The folder for everything: data/, models/, archive/, out/, metrics.json."""
-    charts: int = Field(1100, gt=0)
+    charts: int = Field(1000, gt=0)
     """Weather charts to draw for training and test."""
     others: int = Field(700, gt=0)
     """Images that are no weather charts."""

@@ -69,7 +69,8 @@ def chart_for(order: Order) -> Chart:
     """Products come round in turn, each as often as any other; the rest are charts without a product."""
     products = list(product_charts().values())
     others = [chart for chart in CHARTS.values() if chart.product is None]
-    free = round(len(products) * WITHOUT_PRODUCT / (1 - WITHOUT_PRODUCT))
+    without = WITHOUT_PRODUCT * (1 - strictness(order.habit))
+    free = round(len(products) * without / (1 - without))
     turn, place = divmod(order.number, len(products) + free)
     shuffled = np.random.default_rng([order.seed, order.stream, 2, turn]).permutation(len(products) + free)
     slot = int(shuffled[place])

@@ -6,6 +6,7 @@ Charts and look-alikes draw through the same panels, so that nothing about the p
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal, TypeVar
 
@@ -41,11 +42,24 @@ class Panel:
         return zh if self.style.chinese else en
 
     def chance(self, probability: float) -> bool:
-        return bool(self.rng.random() < probability)
+        return bool(self._decider().random() < probability)
 
     def pick(self, *choices: Choice) -> Choice:
         """One of `choices`, each as likely."""
-        return choices[int(self.rng.integers(len(choices)))]
+        return choices[int(self._decider().integers(len(choices)))]
+
+    @cached_property
+    def _house(self) -> np.random.Generator:
+        """Decides the same way in every picture of one name that the office issues."""
+        return np.random.default_rng([zlib.crc32(f"{self.story.source} {self.names[0]}".encode()), 9])
+
+    def _decider(self) -> np.random.Generator:
+        """An office of firm habits draws a product the same way every day; only the weather is new."""
+        return self._house if self._firm() else self.rng
+
+    def _firm(self) -> bool:
+        firmness = strictness(self.style.habit)
+        return firmness > 0 and bool(self.rng.random() < firmness)
 
     @property
     def pixels(self) -> tuple[float, float]:
@@ -144,9 +158,8 @@ class Panel:
 
     def colours(self, kind: str, levels: Sequence[float] | np.ndarray) -> tuple[ListedColormap, BoundaryNorm]:
         """Colours of `kind` for the intervals between `levels`, values outside taking the end colours."""
-        rng = self.rng
-        if self.chance(strictness(self.style.habit)):  # an office of firm habits has one scale for a thing
-            rng = np.random.default_rng([zlib.crc32(f"{self.story.source} {kind}".encode()), 8])
+        scale_of_office = np.random.default_rng([zlib.crc32(f"{self.story.source} {kind}".encode()), 8])
+        rng = scale_of_office if self._firm() else self.rng
         colours = palettes.choose(rng, kind, len(levels) - 1)
         return colours, BoundaryNorm(levels, colours.N, clip=False)
 

@@ -177,7 +177,7 @@ def sample_style(rng: np.random.Generator, source: str, habit: float = LOOSE) ->
     kept["size"] = kept["page"] = kept["coder"] = own
     values = {**{name: origin[name] for name, origin in kept.items()}, "habit": habit}
     if rng.random() < strictness(habit):
-        values["page"] = "none"
+        values |= {"page": "none", "size": office["size"]}
     if _dark_map(values):
         values["coast"] = "white" if values["coast"] in ("black", "#333333", "#5a3a1a") else values["coast"]
     elif values["coast"] == "white":

@@ -46,9 +46,10 @@ def steps(job: RunDemoJob) -> list[Step]:
     folders = ("--data", data, "--models", models)
     base = ("--products.base-model", str(out / "base"))
     drawn = ("--charts", str(job.charts), "--others", str(job.others), "--seed", str(job.seed))
+    looks = ("--offices", "1", "--habit", "0.98")  # one office's charts: what two cores can learn in minutes
     fresh = ("--archive", archive, "--archive-count", str(job.archive_count))
     return [
-        Step("draw the data set and an archive", "make_demo_data", ("--out", data, *drawn, *fresh)),
+        Step("draw the data set and an archive", "make_demo_data", ("--out", data, *drawn, *looks, *fresh)),
         Step("prepare the data", "prepare_data", ("--data", data, "--split-by", "random")),
         Step("make a small stand-in for Gemma", "make_small_base", ("--out", str(out / "base"))),
         Step("train the gate", "train_gate", (*_settings("gate"), *folders)),
@@ -57,7 +58,14 @@ def steps(job: RunDemoJob) -> list[Step]:
         Step(
             "evaluate on the test split",
             "evaluate",
-            (*folders, "--out", str(out / "metrics.json"), "--report", str(out / "evaluation.html")),
+            (
+                *_settings("evaluate"),
+                *folders,
+                "--out",
+                str(out / "metrics.json"),
+                "--report",
+                str(out / "evaluation.html"),
+            ),
         ),
         Step(
             "classify the archive",
@@ -67,9 +75,9 @@ def steps(job: RunDemoJob) -> list[Step]:
     ]
 
 
-def _settings(stage: str) -> tuple[str, str]:
-    """The flag that gives a stage's demo settings: small inputs and few epochs, so that two cores are enough."""
-    return "--config", str(JOBS / "demo" / f"{stage}.yaml")
+def _settings(name: str) -> tuple[str, str]:
+    """The flag that gives a job's demo settings: small inputs and few epochs, so that two cores are enough."""
+    return "--config", str(JOBS / "demo" / f"{name}.yaml")
 
 
 def run_demo(job: RunDemoJob) -> None:
