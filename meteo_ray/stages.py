@@ -35,9 +35,7 @@ def _elements(job: TrainElementsJob, inputs: TaskInputs) -> Task:
     from meteo_ray.elements.task import ElementsTask
 
     training = job.training
-    return ElementsTask(
-        job.elements, inputs.data, inputs.vocabulary, training.seed, inputs.cache, training.batch_size
-    )
+    return ElementsTask(job.elements, inputs.data, inputs.vocabulary, training.seed, inputs.cache, training.batch_size)
 
 
 def _products(job: TrainProductsJob, inputs: TaskInputs) -> Task:

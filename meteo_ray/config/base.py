@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar, get_args
+from typing import Any, Self, TypeVar, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -99,7 +99,7 @@ def parse_config(job: type[Job], argv: Sequence[str] | None = None, description:
         raise UsageError.of_problems("the config cannot be used:", problems) from None
     except SettingsError as error:
         raise UsageError(f"the config cannot be used: {error}") from None
-    return job.model_construct(parsed.model_fields_set, **dict(parsed))
+    return cast(Job, job.model_construct(parsed.model_fields_set, **dict(parsed)))
 
 
 def _take_config_flag(arguments: list[str]) -> tuple[list[str], Path | None]:

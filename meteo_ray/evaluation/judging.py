@@ -107,8 +107,8 @@ def judge(
         started = perf_counter()
         answer = predictor(batch)
         seconds += perf_counter() - started
-        kept = {name: batch[name] for name in ("row", "augmented") if name in batch}
-        parts.append({**answer, **kept})
+        kept: Batch = {name: batch[name] for name in ("row", "augmented") if name in batch}
+        parts.append(answer | kept)
         progress.update(len(batch["row"]))
     progress.close()
     found = concatenate(parts) or {"row": np.zeros(0, dtype=np.int64)}

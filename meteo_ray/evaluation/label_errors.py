@@ -31,7 +31,7 @@ def label_errors(rows: pa.Table, targets: np.ndarray, scores: np.ndarray, names:
         path, label (a name), given (bool) and score (the probability that the label holds).
     """
     found = [(row, label) for label in range(len(names)) for row in doubted(targets[:, label], scores[:, label])]
-    found.sort(key=lambda place: _confidence(targets[place], scores[place]))
+    found.sort(key=lambda place: _confidence(bool(targets[place]), float(scores[place])))
     ids, paths = rows["image_id"].to_pylist(), rows["path"].to_pylist()
     listed = [
         {

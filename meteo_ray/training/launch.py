@@ -109,7 +109,7 @@ def _fit(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path) -
     use_gpu = ray.cluster_resources().get("GPU", 0) > 0 if settings.use_gpu is None else settings.use_gpu
     _check_resources(settings, use_gpu)
     trainer = TorchTrainer(
-        lambda: _worker(settings, task, inputs, folder),
+        lambda: _worker(settings, task, inputs, folder),  # type: ignore[arg-type]  # it may return a value
         scaling_config=ScalingConfig(num_workers=settings.workers, use_gpu=use_gpu),
         run_config=RunConfig(
             name=folder.name,

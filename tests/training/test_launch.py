@@ -48,9 +48,7 @@ def test_a_mistake_found_in_a_worker_reaches_the_user_as_one_message(ray_session
 
 
 def test_more_workers_than_the_cluster_holds_fail_at_once(ray_session, tmp_path):
-    job = TrainingJob(
-        data=tmp_path, models=tmp_path / "models", training=SETTINGS.model_copy(update={"workers": 64})
-    )
+    job = TrainingJob(data=tmp_path, models=tmp_path / "models", training=SETTINGS.model_copy(update={"workers": 64}))
     with pytest.raises(UsageError, match="64 training workers"):
         train(job, LineTask(), inputs_in(tmp_path))
 
