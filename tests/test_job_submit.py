@@ -39,7 +39,8 @@ def head() -> Iterator[dict[str, str]]:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
         command = [RAY, "start", "--head", "--block", "--port=0", f"--dashboard-port={dashboard}", "--num-cpus=4"]
-        command.append(f"--temp-dir={folder}")
+        # The agent's own port is fixed by default, and another Ray of this host may hold it.
+        command += [f"--temp-dir={folder}", f"--dashboard-agent-listen-port={free_port()}"]
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL
         )
