@@ -21,6 +21,7 @@ from transformers import (
     PreTrainedTokenizerFast,
     SiglipVisionConfig,
 )
+from transformers.utils import logging as transformers_logging
 
 from meteo_ray.config.products import SmallBase
 from meteo_ray.files import replace_folder
@@ -44,6 +45,7 @@ def make_small_base(folder: Path, vocabulary: Vocabulary, config: SmallBase | No
     config = config or SmallBase()
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     folder.parent.mkdir(parents=True, exist_ok=True)
+    transformers_logging.disable_progress_bar()  # it would leave control characters in a job's log
     try:
         processor = _processor(vocabulary, config)
         processor.save_pretrained(scratch)
