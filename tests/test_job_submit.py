@@ -64,12 +64,14 @@ def submit(environment: dict[str, str], *command: str) -> subprocess.CompletedPr
         time.sleep(2)
 
 
+@pytest.mark.slow
 def test_a_job_runs_where_the_head_was_started_and_finds_the_package(head):
     done = submit(head, "python", "jobs/train_gate.py", "--help")
     assert done.returncode == 0, done.stderr
     assert "--gate.input-size" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_users_mistake_fails_the_submission_with_its_message(head, tmp_path):
     done = submit(head, "python", "jobs/train_gate.py", "--data", str(tmp_path), "--models", str(tmp_path / "models"))
     assert done.returncode != 0
