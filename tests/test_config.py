@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from meteo_ray.config import JobConfig, Section, parse_config
+from meteo_ray.config.gate import TrainGateJob
 from meteo_ray.errors import UsageError
 
 
 class Inner(Section):
     rate: float = Field(1e-3, gt=0)
     """A learning rate."""
+    first_step: float = 1.0
+    """A number of two words."""
     size: tuple[int, int] = (320, 240)
     """Width and height."""
 
@@ -24,6 +27,8 @@ class Job(JobConfig):
     """A folder."""
     count: int = Field(5, gt=0)
     """A number."""
+    most_tries: int = 3
+    """A number of two words."""
     careful: bool = False
     """A switch."""
     inner: Inner = Inner()
@@ -53,6 +58,12 @@ def test_a_relative_path_in_the_file_is_relative_to_the_file(tmp_path):
     assert parse_config(Job, ["--config", str(path)]).data == tmp_path / "charts"
 
 
+def test_a_key_of_the_file_may_be_written_like_its_flag(tmp_path):
+    path = write(tmp_path, "most-tries: 7\ninner: {first-step: 0.5}\n")
+    parsed = parse_config(Job, ["--config", str(path)])
+    assert (parsed.most_tries, parsed.inner.first_step) == (7, 0.5)
+
+
 def test_nested_flags_and_pairs():
     parsed = parse_config(Job, ["--inner.rate", "0.5", "--inner.size", "160,120"])
     assert parsed.inner == Inner(rate=0.5, size=(160, 120))
@@ -61,8 +72,8 @@ def test_nested_flags_and_pairs():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("cuont: 3\n", "cuont: no such setting"),
-        ("inner: {raet: 3}\n", "inner.raet: no such setting"),
+        ("cuont: 3\n", "cuont: no such setting; did you mean count"),
+        ("inner: {raet: 3}\n", "inner.raet: no such setting; did you mean rate"),
         ("count: many\n", "count: .*'many'"),
         ("count: -1\n", "count: .*greater than 0.*-1"),
         ("inner: {rate: -1e-3}\n", "inner.rate: .*greater than 0"),
@@ -119,3 +130,13 @@ def test_a_trial_replaces_single_values_and_is_checked():
         job.with_values(**{"inner.raet": 1.0})
     with pytest.raises(ValueError, match="greater than 0"):
         job.with_values(count=0)
+
+
+@pytest.mark.parametrize("text", ["160,120", "160x120"])
+def test_an_input_size_is_read_with_comma_and_x(text):
+    assert parse_config(TrainGateJob, ["--gate.input-size", text]).gate.input_size == (160, 120)
+
+
+def test_an_input_size_of_another_shape_is_refused():
+    with pytest.raises(UsageError, match="100x100 is not 4:3"):
+        parse_config(TrainGateJob, ["--gate.input-size", "100x100"])

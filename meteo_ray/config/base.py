@@ -1,8 +1,8 @@
 """How a job's config is read; the configs themselves stand beside this file, one module a job family.
 
 Every job reads `--config FILE.yaml`, then the environment (METEO_RAY_DATA, METEO_RAY_MODELS), then its flags; nested
-values are dotted flags (`--training.batch-size 16`). Relative paths in the file mean relative to the file, because
-Ray's workers run in folders of their own.
+values are dotted flags (`--training.batch-size 16`). In the file a dash may stand for an underscore. Relative paths
+there mean relative to the file, because Ray's workers run in folders of their own.
 """
 
 import re
@@ -20,6 +20,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     SettingsError,
 )
+from rapidfuzz import process
 
 from meteo_ray.errors import UsageError
 
@@ -95,8 +96,9 @@ def parse_config(job: type[Job], argv: Sequence[str] | None = None, description:
     try:
         parsed = Parsed(_cli_settings_source=source(args=arguments))
     except ValidationError as error:
-        problems = [_problem(entry, config_path) for entry in error.errors()]
-        raise UsageError.of_problems("the config cannot be used:", problems) from None
+        problems = [_problem(job, entry) for entry in error.errors()]
+        source_name = f"the flags or {config_path}" if config_path else "the flags"
+        raise UsageError.of_problems(f"{source_name} cannot be used:", problems) from None
     except SettingsError as error:
         raise UsageError(f"the config cannot be used: {error}") from None
     return cast(Job, job.model_construct(parsed.model_fields_set, **dict(parsed)))
@@ -136,12 +138,19 @@ def _read_config_file(job: type[JobConfig], path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(document, dict):
         raise UsageError(f"--config {path}: expected `name: value` lines, found {type(document).__name__}")
-    document = {str(key): value for key, value in document.items()}
+    document = _underscored(document)
     for field in _path_fields(job):
         value = document.get(field)
         if isinstance(value, str) and "://" not in value:
             document[field] = str((path.resolve().parent / value).resolve())
     return document
+
+
+def _underscored(value: Any) -> Any:
+    """Keys as fields are called: `full-epochs` as on the command line means `full_epochs`."""
+    if not isinstance(value, dict):
+        return value
+    return {str(key).replace("-", "_"): _underscored(inner) for key, inner in value.items()}
 
 
 def _path_fields(job: type[BaseModel]) -> Iterator[str]:
@@ -150,15 +159,30 @@ def _path_fields(job: type[BaseModel]) -> Iterator[str]:
             yield name
 
 
-def _problem(entry: Any, config_path: Path | None) -> str:
-    name = ".".join(str(part) for part in entry["loc"])
-    where = f" (in {config_path} or a flag)" if config_path else ""
-    given = "" if entry["type"] in ("missing", "extra_forbidden") else f", got {entry['input']!r}"
+def _problem(job: type[BaseModel], entry: Any) -> str:
+    """One validation error as a line: the flag, what was wrong, what was given."""
+    places = [str(part) for part in entry["loc"]]
+    flag = "--" + ".".join(places).replace("_", "-")
+    message = entry["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
     if entry["type"] == "extra_forbidden":
-        return f"{name}: no such setting{where}"
+        nearest = process.extractOne(places[-1], _names_beside(job, places), score_cutoff=60)
+        return f"{'.'.join(places)}: no such setting" + (f"; did you mean {nearest[0]}?" if nearest else "")
     if entry["type"] == "missing":
-        return f"--{name.replace('_', '-')} is required"
-    return f"{name}: {entry['msg']}{given}{where}"
+        return f"{flag} is required"
+    if isinstance(entry["input"], dict):  # a check over several values says itself which
+        return message if not places else f"{flag}: {message}"
+    return f"{flag}: {message}, got {entry['input']!r}"
+
+
+def _names_beside(job: type[BaseModel], places: Sequence[str]) -> list[str]:
+    """The names that could have stood where an unknown one stands."""
+    model: Any = job
+    for place in places[:-1]:
+        field = model.model_fields.get(place)
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return []
+        model = field.annotation
+    return list(model.model_fields)
 
 
 def _set_dotted(document: dict[str, Any], name: str, value: Any) -> None:

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.config.base import Section
+from meteo_ray.config.input_size import InputSize
 from meteo_ray.config.training import TrainingJob
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -21,7 +22,7 @@ class ElementsTraining(Section):
     init: str = "auto"
     """First weights of the encoder: auto (ImageNet's where this machine has them, else none), imagenet, none, or the
     path of a weight file or folder."""
-    input_size: tuple[int, int] = (320, 240)
+    input_size: InputSize = (320, 240)
     """Width and height that the network reads (R6). Smaller, such as 160x120, trains four times faster on a CPU."""
     joint_size: Size = 256
     """Dimensions of the space in which image and labels meet (R20)."""
@@ -74,14 +75,6 @@ class ElementsTraining(Section):
 
     augmentation: AugmentConfig = AugmentConfig()
     """What is done to the images (R5)."""
-
-    @field_validator("input_size")
-    @classmethod
-    def _four_to_three(cls, size: tuple[int, int]) -> tuple[int, int]:
-        width, height = size
-        if width * 3 != height * 4 or not 64 <= width <= 320:
-            raise ValueError(f"{width}x{height} is not 4:3 with a width of 64 to 320 (R6), such as 320,240 or 160,120")
-        return size
 
     @model_validator(mode="after")
     def _losses_and_forcing(self) -> Self:

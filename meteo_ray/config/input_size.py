@@ -1,0 +1,22 @@
+"""The pixels that a network reads, as several stages' settings have it."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+
+def _split(size: Any) -> Any:
+    """`160x120` and `160,120` are both read; the command line hands over a list of texts."""
+    text = size[0] if isinstance(size, list) and len(size) == 1 else size
+    return text.lower().replace("x", ",").split(",") if isinstance(text, str) else size
+
+
+def _check(size: tuple[int, int]) -> tuple[int, int]:
+    width, height = size
+    if width * 3 != height * 4 or not 64 <= width <= 320:
+        raise ValueError(f"{width}x{height} is not 4:3 with a width of 64 to 320 (R6), such as 320,240 or 160,120")
+    return size
+
+
+InputSize = Annotated[tuple[int, int], BeforeValidator(_split), AfterValidator(_check)]
+"""Width and height, 4:3 (R6)."""
