@@ -89,7 +89,8 @@ def _imagenet_file(name: str) -> Path:
             return folder / file_name
     raise UsageError(
         f"no ImageNet weights of {name} on this machine; put {' or '.join(published)} "
-        f"(the file of torchvision's weights) into {folder}, or give the file's path as --STAGE.init (--gate.init, --elements.init), or use none there"
+        f"(the file of torchvision's weights) into {folder}, or give the file's path as init "
+        "(--gate.init, --elements.init), or use none there"
     )
 
 

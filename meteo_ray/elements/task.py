@@ -93,7 +93,7 @@ class ElementsTask(Task):
             seed=self.seed,
             epoch=None if fixed else epoch,
             augmentation=self.config.augmentation,
-            cache=self.cache if fixed else None,
+            cache=self.cache,
             vocabulary=self.vocabulary,
         )
         return PrepareElements(

@@ -83,7 +83,7 @@ class GateTask(Task):
             seed=self.seed,
             epoch=None if fixed else epoch,
             augmentation=self.config.augmentation,
-            cache=self.cache if fixed else None,
+            cache=self.cache,
             vocabulary=self.vocabulary,
         )
         return PrepareDescriptors(pixels) if self.config.descriptors else pixels
