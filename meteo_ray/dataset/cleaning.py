@@ -3,13 +3,18 @@
 A contradiction is an error, because only the user knows which row is right. A repetition that agrees is a warning.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rapidfuzz import process
+
 from meteo_ray.dataset.labels_file import LabelRow
 from meteo_ray.labels import Vocabulary
+
+# rapidfuzz's likeness of `label` to `labels` is 91, of `title`, a usual further key, to `time` 67.
+ALIKE = 80
 
 
 @dataclass
@@ -59,6 +64,17 @@ def product_warnings(rows: Iterable[LabelRow], vocabulary: Vocabulary) -> list[s
         absent = [e for e in vocabulary.product_by_id[row.product].elements if e not in row.labels]
         if absent:
             warnings.append(f"{row.path}: product {row.product} shows {', '.join(absent)}, but labels do not say so")
+    return warnings
+
+
+def misspelt_keys(rows: Iterable[LabelRow]) -> list[str]:
+    """Unknown keys that look like a known one: kept as they are, but their author most likely meant the other."""
+    counts = Counter(key for row in rows for key in row.extra)
+    warnings = []
+    for key, count in counts.items():
+        nearest = process.extractOne(key, list(LabelRow.model_fields), score_cutoff=ALIKE)
+        if nearest:
+            warnings.append(f"{count} rows have a key {key!r}, which is not used; did you mean {nearest[0]!r}?")
     return warnings
 
 

@@ -15,7 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meteo_ray.config.data import PrepareData
-from meteo_ray.dataset.cleaning import compare_equal_images, drop_repeated_paths, missing_images, product_warnings
+from meteo_ray.dataset.cleaning import (
+    compare_equal_images,
+    drop_repeated_paths,
+    missing_images,
+    misspelt_keys,
+    product_warnings,
+)
 from meteo_ray.dataset.duplicates import duplicate_groups
 from meteo_ray.dataset.labels_file import FILE_NAME, LabelRow, read_labels
 from meteo_ray.dataset.leakage import gaps, leaks
@@ -30,6 +36,7 @@ from meteo_ray.schema import INDEX, INDEX_REJECTED, SPLITS, Batch
 INDEX_FILE, REJECTED_FILE, REPORT_FILE = "index.parquet", "rejected.parquet", "report.html"
 
 MISSING = "missing"
+SHOWN_WARNINGS = 3  # on the terminal; the report has them all
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,9 @@ class PreparedData:
         charts = Counter(self.index.filter(self.index["is_meteo"])["split"].to_pylist())
         lines += [f"  {s}: {splits[s]} ({charts[s]} charts, {splits[s] - charts[s]} others)" for s in SPLITS]
         lines += [f"warning: {gap}" for gap in self.gaps]
-        if self.warnings:
-            lines.append(f"warning: {len(self.warnings)} remarks on single rows, see the report")
+        lines += [f"warning: {warning}" for warning in self.warnings[:SHOWN_WARNINGS]]
+        if len(self.warnings) > SHOWN_WARNINGS:
+            lines.append(f"warning: {len(self.warnings)} remarks in all, see the report")
         return "\n".join([*lines, f"report: {self.folder / REPORT_FILE}"])
 
 
@@ -94,7 +102,7 @@ def build_index(config: PrepareData) -> PreparedData:
         folder=config.index or data / "index",
         index=table,
         rejected=rejected,
-        warnings=warnings + equal.warnings + product_warnings(rows, vocabulary),
+        warnings=misspelt_keys(rows) + warnings + equal.warnings + product_warnings(rows, vocabulary),
         gaps=gaps(table, vocabulary),
     )
     _write(prepared, config, data, vocabulary)

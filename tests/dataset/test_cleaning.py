@@ -9,6 +9,7 @@ from meteo_ray.dataset.cleaning import (
     contradiction,
     drop_repeated_paths,
     missing_images,
+    misspelt_keys,
     product_warnings,
 )
 from meteo_ray.dataset.labels_file import LabelRow
@@ -80,3 +81,13 @@ def test_missing_images_are_files_that_are_not_there(tmp_path: Path) -> None:
         "absent.png",
         "n" * 300,
     }
+
+
+def test_a_key_that_looks_like_a_known_one_is_named_and_others_are_not():
+    rows = [
+        LabelRow(path="a.png", is_meteo=True, label=["wind"], title="Wind", kind="x"),
+        LabelRow(path="b.png", is_meteo=True),
+    ]
+    (warning,) = misspelt_keys(rows)
+    assert "'label'" in warning
+    assert "did you mean 'labels'" in warning
