@@ -177,7 +177,7 @@ def test_unusable_arguments_end_with_status_2(tmp_path: Path, capsys: pytest.Cap
         ({"models": tmp_path / "empty"}, "no gate model here"),
         ({"out": folder / "out"}, "lies inside the archive"),
         ({"stages": "elements"}, "stages must be one of"),
-        ({"max-bad": 1.5}, "max_bad"),
+        ({"max-bad": 1.5}, "--max-bad"),
     ]:
         status, error = status_of(capsys, **{**good, **changes})
         assert (status, message in error) == (2, True), error

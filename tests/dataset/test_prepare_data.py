@@ -175,7 +175,7 @@ def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--data", "nowhere"], "--data nowhere: no such folder"),
         (["--data", "{empty}"], "labels.jsonl: no such file"),
         (["--data", "{data}", "--labels", "nowhere.yaml"], "nowhere.yaml: cannot read the vocabulary"),
-        (["--data", "{data}", "--split-by", "size"], "split_by"),
+        (["--data", "{data}", "--split-by", "size"], "--split-by"),
         (["--data", "{data}", "--fractions.train", "0.5"], "must add up to 1"),
     ],
 )
