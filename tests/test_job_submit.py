@@ -48,7 +48,7 @@ def head() -> Iterator[dict[str, str]]:
             yield environment
         finally:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
+            process.wait(90)  # a head drains for 30 seconds before it ends
 
 
 def submit(environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
