@@ -27,16 +27,17 @@ def write_report(
     """Draw the report of a finished run; pictures come from the archive, and those that have changed are left out."""
     environment = Environment(loader=PackageLoader("meteo_ray.archive", "."), autoescape=True, trim_blocks=True)
     environment.filters["visible"] = visible
-    names = {element.id: element.zh for element in vocabulary.elements}
-    names |= {product.id: product.zh for product in vocabulary.products}
+    element_names = {element.id: element.zh for element in vocabulary.elements}
+    product_names = {product.id: product.zh for product in vocabulary.products}
     with Reader(source, limits, THUMBNAIL_SIZE) as reader:
         page = environment.get_template("report.html").render(
             summary=summary,
-            names=names,
+            element_names=element_names,
+            product_names=product_names,
             product_bars=_bars(totals.products),
             element_bars=_bars(totals.elements),
             histograms=_histograms(totals),
-            sheets=_sheets(totals, names, reader),
+            sheets=_sheets(totals, product_names, reader),
             bad_files=totals.bad_files,
             bad=totals.bad,
         )
