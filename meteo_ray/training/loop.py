@@ -84,6 +84,7 @@ class TrainingRun:
         self.optimizer = torch.optim.AdamW(
             [{"params": parameters, "lr": 0.0, "name": name} for name, parameters in self.groups.items()],
             weight_decay=settings.weight_decay,
+            fused=True,
         )
         self.phases = task.phases()
         self.state = RunState()
