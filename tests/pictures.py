@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 from meteo_ray.schema import INDEX, SPLITS
@@ -48,6 +49,11 @@ def picture_index(data: Path, per_split: int = 12, seed: int = 0) -> pa.Table:
                 extra["ambiguous"] = True
             rows.append(_row(data, path, is_chart, split, f"source {number // 2 % 2}", extra))
     return pa.Table.from_pylist(rows, schema=INDEX)
+
+
+def write_index(data: Path, index: pa.Table) -> None:
+    (data / "index").mkdir(exist_ok=True)
+    pq.write_table(index, data / "index" / "index.parquet")
 
 
 def _row(data: Path, path: str, is_chart: bool, split: str, source: str, extra: dict) -> dict:

@@ -35,6 +35,10 @@ class ElementsTraining(Section):
     gradient_checkpointing: bool = False
     """Compute the encoder's activations again in the backward pass: half the memory for a fifth more time (R28)."""
 
+    length_grouping: bool = True
+    """Batches hold rows of similar sequence length (R28). An encoder that starts from random weights does better
+    without: batch normalisation then sees every kind of chart in every batch."""
+
     parallel_weight: float = Field(default=1.0, ge=0)
     """alpha of the loss alpha * BCE + beta * sequence (R21)."""
     sequence_weight: float = Field(default=0.5, ge=0)

@@ -81,8 +81,10 @@ class ElementsTask(Task):
         return self._counts
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> NDArray[np.int64]:
-        """Every row once, in random order; batches hold sequences of similar length (R28)."""
+        """Every row once, in random order; batches hold sequences of similar length if wanted (R28)."""
         rng = np.random.default_rng([self.seed, epoch])
+        if not self.config.length_grouping:
+            return rng.permutation(rows.num_rows)
         lengths = np.minimum(pc.list_value_length(rows["elements"]).to_numpy(), self.config.max_labels)
         return group_by_length(rng.permutation(rows.num_rows), lengths, self.batch_size, rng)
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -16,7 +15,7 @@ from meteo_ray.gate.task import GateTask
 from meteo_ray.labels import load_vocabulary
 from meteo_ray.schema import TRAIN, VALIDATION, Batch
 from meteo_ray.training.task import Progress
-from tests.pictures import picture_index
+from tests.pictures import picture_index, write_index
 
 PRODUCT = "24h_cn_2m_max_wind"
 
@@ -62,11 +61,6 @@ class FakeProducts:
             "product_score": np.full(len(names), 0.7, dtype=np.float32),
             "product_top": top,
         }
-
-
-def write_index(data: Path, index) -> None:
-    (data / "index").mkdir(exist_ok=True)
-    pq.write_table(index, data / "index" / "index.parquet")
 
 
 def train_gate(data: Path, index, folder: Path) -> None:

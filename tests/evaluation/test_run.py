@@ -14,7 +14,8 @@ from meteo_ray.errors import UsageError
 from meteo_ray.evaluation import run
 from meteo_ray.evaluation.report import summary, write_report
 from meteo_ray.evaluation.run import Evaluation, write_document
-from tests.evaluation.conftest import FakeElements, FakeProducts, write_index
+from tests.evaluation.conftest import FakeElements, FakeProducts
+from tests.pictures import write_index
 
 ROOT = Path(__file__).resolve().parents[2]
 
