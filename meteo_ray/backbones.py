@@ -42,8 +42,8 @@ def resnet(name: str, init: str = "none") -> nn.Module:
     """
     if name not in NAMES:
         raise UsageError(f"unknown backbone {name!r}; known: {', '.join(NAMES)}")
-    # A block that starts as the identity learns sooner (Goyal et al. 2017, section 5.1): the demo's elements reach a mAP
-    # of 0.91 instead of 0.88 in 12 epochs from random weights. Loaded weights replace it.
+    # Blocks that start as the identity learn sooner (Goyal et al. 2017, section 5.1): on drawn charts the elements
+    # reach a mAP of 0.91 instead of 0.88 in 12 epochs from random weights. Loaded weights replace it.
     model: nn.Module = get_model(name, weights=None, zero_init_residual=True)
     features = cast(nn.Linear, model.fc).in_features
     model.fc = nn.Identity()

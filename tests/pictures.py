@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from meteo_ray.schema import INDEX, SPLITS
+from meteo_ray.schema import INDEX, SPLITS, Batch
 
 SIZE = (96, 72)
 
@@ -54,6 +54,16 @@ def picture_index(data: Path, per_split: int = 12, seed: int = 0) -> pa.Table:
 def write_index(data: Path, index: pa.Table) -> None:
     (data / "index").mkdir(exist_ok=True)
     pq.write_table(index, data / "index" / "index.parquet")
+
+
+def row_batch(rows: pa.Table) -> Batch:
+    """Rows of a task as Ray Data hands them to `prepare`."""
+    return {
+        name: rows[name].to_numpy(zero_copy_only=False)
+        if pa.types.is_primitive(rows.schema.field(name).type)
+        else np.array(rows[name].to_pylist(), dtype=object)
+        for name in rows.column_names
+    }
 
 
 def _row(data: Path, path: str, is_chart: bool, split: str, source: str, extra: dict) -> dict:

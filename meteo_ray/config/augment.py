@@ -42,6 +42,14 @@ class AugmentConfig(Section):
     title_above_share: Share = 0.5
     """Share of the titles that stand above the image; the others go into its emptiest band."""
 
+    colour_share: Share = 0.0
+    """Share of images whose colours are shifted. Off, because colours tell products apart; a gate that starts from
+    random weights and must know foreign charts does better with it."""
+    colour_factors: tuple[float, float] = (0.6, 1.4)
+    """Factors of saturation, contrast and brightness; 1 leaves them."""
+    colour_swap_share: Share = 0.3
+    """Share of the shifted images whose red, green and blue trade places."""
+
     noise_share: Share = 0.3
     """Share of images with background noise."""
     noise_levels: tuple[float, float] = (1.5, 8.0)
@@ -64,6 +72,8 @@ class AugmentConfig(Section):
             raise ValueError("crop_area and logo_width must be above 0")
         if not 0 <= self.noise_levels[0] <= self.noise_levels[1] <= 128:
             raise ValueError(f"noise_levels must lie within 0-128, got {self.noise_levels}")
+        if self.colour_factors[0] < 0:
+            raise ValueError("colour_factors must not be below 0")
         if not 0 <= self.title_brightness[0] <= self.title_brightness[1] <= 255:
             raise ValueError(f"title_brightness must lie within 0-255, got {self.title_brightness}")
         if not 1 <= self.artefacts_quality[0] <= self.artefacts_quality[1] <= 100:

@@ -14,7 +14,7 @@ class RunDemoJob(JobConfig):
     """The folder for everything: data/, models/, archive/, out/, metrics.json."""
     charts: int = Field(1400, gt=0)
     """Weather charts to draw for training and test."""
-    others: int = Field(800, gt=0)
+    others: int = Field(1400, gt=0)
     """Images that are no weather charts."""
     archive_count: int = Field(120, gt=0)
     """Images of the archive that is classified at the end; broken files come on top."""

@@ -85,8 +85,12 @@ class GateCalibration:
 def write_bundle(
     folder: Path, model: nn.Module, config: GateTraining, vocabulary: Vocabulary, calibration: GateCalibration
 ) -> None:
-    """Write weights.safetensors, config.json, labels.yaml and calibration.json into an existing folder."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    """Write weights.safetensors, config.json, labels.yaml and calibration.json into an existing folder.
+
+    The head for kinds, which only training needs, is left out.
+    """
+    judging = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("kind_head.")}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in judging.items()}
     save_file(tensors, folder / bundle.WEIGHTS)
     document = {
         "stage": STAGE,

@@ -1,6 +1,6 @@
 """The gate's network: a ResNet-18 and one logit (plan 3.1), with hand-made descriptors beside it if wanted."""
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,29 +11,46 @@ from meteo_ray.gate.descriptors import FEATURES
 ARCHITECTURE = "resnet18"
 
 
+class GateLogits(NamedTuple):
+    """`chart` float32 `(batch,)`, positive means "a weather chart"; `kind` `(batch, kinds)` where there is a head."""
+
+    chart: Tensor
+    kind: Tensor | None
+
+
 class GateModel(nn.Module):
-    """uint8 pixels `(batch, height, width, 3)` -> float32 logits `(batch,)`; positive means "a weather chart".
+    """uint8 pixels `(batch, height, width, 3)` -> logits.
 
     Args:
         init: see `backbones.resnet`.
         input_size: width and height that the network reads; larger images are reduced on the device.
         descriptors: whether the head also reads hand-made descriptors.
+        kinds: classes of the second head that only training uses; 0 for none.
     """
 
-    def __init__(self, init: str = "none", input_size: tuple[int, int] = (320, 240), descriptors: bool = False) -> None:
+    def __init__(
+        self,
+        init: str = "none",
+        input_size: tuple[int, int] = (320, 240),
+        descriptors: bool = False,
+        kinds: int = 0,
+    ) -> None:
         super().__init__()
         self.input_size = (input_size[0], input_size[1])
         self.descriptors = descriptors
         self.backbone = resnet(ARCHITECTURE, init)
-        self.head = GateHead(cast(int, self.backbone.output_features), FEATURES if descriptors else 0)
+        features = cast(int, self.backbone.output_features)
+        self.head = GateHead(features, FEATURES if descriptors else 0)
+        self.kind_head = nn.Linear(features, kinds) if kinds else None
 
-    def forward(self, images: Tensor, descriptors: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, descriptors: Tensor | None = None) -> GateLogits:
         """`descriptors` float32 `(batch, FEATURES)`, from `gate.descriptors`, when the head reads them."""
         features = self.backbone(to_float(images, self.input_size))
         # bfloat16 keeps 8 bits: around a logit of 5 it would round probabilities to the same few values.
         with torch.autocast(images.device.type, enabled=False):
-            logits: Tensor = self.head(features.float(), descriptors)
-        return logits
+            features = features.float()
+            kinds = None if self.kind_head is None else self.kind_head(features)
+            return GateLogits(self.head(features, descriptors), kinds)
 
 
 class GateHead(nn.Module):

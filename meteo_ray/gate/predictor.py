@@ -100,5 +100,5 @@ class GatePredictor:
         if self.model.descriptors:
             descriptors = torch.from_numpy(describe_all(images)).to(self.device, non_blocking=True)
         with autocast(self.device, self.precision):
-            logits: torch.Tensor = self.model(pixels, descriptors)
+            logits: torch.Tensor = self.model(pixels, descriptors).chart
         return logits[:rows]

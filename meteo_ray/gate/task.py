@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional as F
 
 from meteo_ray.backbones import resolve_init
 from meteo_ray.config.gate import GateTraining
@@ -22,13 +23,17 @@ from meteo_ray.evaluation.metrics import binary_metrics
 from meteo_ray.gate.bundle import GateCalibration, write_bundle
 from meteo_ray.gate.descriptors import PrepareDescriptors
 from meteo_ray.gate.loss import gate_loss
-from meteo_ray.gate.model import ARCHITECTURE, GateModel
+from meteo_ray.gate.model import ARCHITECTURE, GateLogits, GateModel
 from meteo_ray.labels import Vocabulary
 from meteo_ray.schema import TRAIN, Batch
 from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
 
 # Columns that PreparePixels and the loss read; the rest of the index stays at home.
 COLUMNS = ("image_id", "path", "sha256", "product", "is_meteo")
+
+
+# What cross-entropy skips.
+UNKNOWN_KIND = -1
 
 
 class GateTask(Task):
@@ -50,6 +55,7 @@ class GateTask(Task):
     ) -> None:
         self.config, self.data, self.vocabulary, self.seed, self.cache = config, data, vocabulary, seed, cache
         self.init = resolve_init(ARCHITECTURE, config.init)
+        self._kinds: tuple[str, ...] = ()
 
     # -- data --------------------------------------------------------------------------------------------------------
 
@@ -62,7 +68,8 @@ class GateTask(Task):
                 "a known is_meteo; the gate needs both: add rows to labels.jsonl or split otherwise "
                 "(jobs/prepare_data.py --split-by)"
             )
-        return found.select(COLUMNS)
+        self._kinds = kinds(gate_rows(index, TRAIN, skip_ambiguous=False)) if self.config.kind_weight else ()
+        return found.select(COLUMNS).append_column("kind", kind_positions(found, self._kinds))
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> NDArray[np.int64]:
         weights = sampling_weights(
@@ -92,6 +99,7 @@ class GateTask(Task):
         tensors = {
             "image": torch.from_numpy(np.array(batch["image"])),  # a copy: Ray's arrays are read-only
             "target": torch.from_numpy(batch["is_meteo"].astype(np.float32)),
+            "kind": torch.from_numpy(np.array(batch["kind"])),
         }
         if self.config.descriptors:
             tensors["descriptors"] = torch.from_numpy(np.array(batch["descriptors"]))
@@ -100,11 +108,12 @@ class GateTask(Task):
     # -- model -------------------------------------------------------------------------------------------------------
 
     def build(self) -> nn.Module:
-        return GateModel(self.init, self.config.input_size, self.config.descriptors)
+        return GateModel(self.init, self.config.input_size, self.config.descriptors, len(self._kinds))
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         gate = cast(GateModel, model)
-        return {"backbone": gate.backbone, "head": gate.head}
+        heads = [gate.head] if gate.kind_head is None else [gate.head, gate.kind_head]
+        return {"backbone": gate.backbone, "head": nn.ModuleList(heads)}
 
     def phases(self) -> list[Phase]:
         """Head first, then everything (R11); random weights are not worth freezing and learn at the head's rate."""
@@ -125,8 +134,12 @@ class GateTask(Task):
         return [head_only, everything] if pretrained and settings.frozen_epochs else [everything]
 
     def loss(self, model: nn.Module, batch: dict[str, torch.Tensor], progress: Progress) -> Loss:
-        rows = self._losses(model(batch["image"], batch.get("descriptors")), batch["target"])
-        return Loss(rows.mean(), rows=rows.detach())
+        logits: GateLogits = model(batch["image"], batch.get("descriptors"))
+        rows = self._losses(logits.chart, batch["target"])
+        if logits.kind is None or (batch["kind"] == UNKNOWN_KIND).all():
+            return Loss(rows.mean(), rows=rows.detach())
+        of_kinds = F.cross_entropy(logits.kind, batch["kind"], ignore_index=UNKNOWN_KIND)
+        return Loss(rows.mean() + self.config.kind_weight * of_kinds, {"kind_loss": of_kinds.detach()}, rows.detach())
 
     def _losses(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return gate_loss(logits, targets, self.config.bce_share, self.config.focal_gamma)
@@ -134,7 +147,7 @@ class GateTask(Task):
     # -- validation and result ---------------------------------------------------------------------------------------
 
     def outputs(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> Batch:
-        logits = model(batch["image"], batch.get("descriptors"))
+        logits = model(batch["image"], batch.get("descriptors")).chart
         return {
             "logit": logits.float().cpu().numpy(),
             "target": batch["target"].cpu().numpy(),
@@ -166,6 +179,22 @@ def gate_rows(index: pa.Table, split: str, skip_ambiguous: bool) -> pa.Table:
         return found
     clear = [not json.loads(extra or "{}").get("ambiguous", False) for extra in found["extra"].to_pylist()]
     return found.filter(pa.array(clear, type=pa.bool_()))
+
+
+def kinds(rows: pa.Table) -> tuple[str, ...]:
+    """Every product and every kind of other image among the rows, in alphabetical order."""
+    return tuple(sorted({kind for kind in _kind_names(rows) if kind}))
+
+
+def kind_positions(rows: pa.Table, known: tuple[str, ...]) -> pa.Array:
+    """Each row's place in `known`, int64 `(rows,)`; UNKNOWN_KIND where it has no kind or another one."""
+    position = {name: number for number, name in enumerate(known)}
+    return pa.array([position.get(kind or "", UNKNOWN_KIND) for kind in _kind_names(rows)], pa.int64())
+
+
+def _kind_names(rows: pa.Table) -> list[str | None]:
+    columns = (rows[name].to_pylist() for name in ("product", "extra"))
+    return [product or json.loads(extra or "{}").get("kind") for product, extra in zip(*columns, strict=True)]
 
 
 def sampling_weights(

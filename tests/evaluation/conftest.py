@@ -15,7 +15,7 @@ from meteo_ray.gate.task import GateTask
 from meteo_ray.labels import load_vocabulary
 from meteo_ray.schema import TRAIN, VALIDATION, Batch
 from meteo_ray.training.task import Progress
-from tests.pictures import picture_index, write_index
+from tests.pictures import picture_index, row_batch, write_index
 
 PRODUCT = "24h_cn_2m_max_wind"
 
@@ -70,17 +70,12 @@ def train_gate(data: Path, index, folder: Path) -> None:
     task = GateTask(config, data, load_vocabulary())
     batches = {}
     for split in (TRAIN, VALIDATION):
-        rows = task.rows(index, split)
-        columns = {
-            name: np.array(rows[name].to_pylist(), dtype=object) for name in ("image_id", "path", "sha256", "product")
-        }
-        columns["is_meteo"] = rows["is_meteo"].to_numpy(zero_copy_only=False)
-        batches[split] = task.collate(task.prepare(split, 0)(columns))
+        batches[split] = task.collate(task.prepare(split, 0)(row_batch(task.rows(index, split))))
     model = task.build()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    for step in range(8):
+    for step in range(30):
         optimizer.zero_grad()
-        task.loss(model, batches[TRAIN], Progress(0, step, step / 8)).total.backward()
+        task.loss(model, batches[TRAIN], Progress(0, step, step / 30)).total.backward()
         optimizer.step()
     model.eval()
     with torch.inference_mode():

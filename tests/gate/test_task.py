@@ -16,7 +16,7 @@ from meteo_ray.gate.task import GateTask, sampling_weights
 from meteo_ray.labels import load_vocabulary
 from meteo_ray.schema import TRAIN, VALIDATION, Batch, concatenate
 from meteo_ray.training.task import Feedback, Progress
-from tests.pictures import picture_index
+from tests.pictures import picture_index, row_batch
 
 SMALL = GateTraining(init="none", input_size=(80, 60), augmentation=AugmentConfig(enabled=False))
 
@@ -32,11 +32,7 @@ def make_task(data: Path, config: GateTraining = SMALL, seed: int = 0) -> GateTa
 
 
 def prepared(task: GateTask, rows: pa.Table, split: str, epoch: int = 0) -> Batch:
-    columns = {
-        name: np.array(rows[name].to_pylist(), dtype=object) for name in ("image_id", "path", "sha256", "product")
-    }
-    columns["is_meteo"] = rows["is_meteo"].to_numpy(zero_copy_only=False)
-    return task.prepare(split, epoch)(columns)
+    return task.prepare(split, epoch)(row_batch(rows))
 
 
 def test_ambiguous_rows_train_but_do_not_score(pictures):
@@ -116,6 +112,27 @@ def test_training_and_validation_pixels(pictures):
     rows = task.rows(index, TRAIN).slice(0, 6)
     first, again = prepared(task, rows, TRAIN, 0), prepared(task, rows, TRAIN, 1)
     assert not np.array_equal(first["image"], again["image"])
+
+
+def test_the_head_for_kinds_learns_in_training_and_stays_out_of_the_bundle(pictures, tmp_path):
+    data, index = pictures
+    torch.manual_seed(0)
+    task = make_task(data, SMALL.model_copy(update={"kind_weight": 0.5}))
+    train, validation = (prepared(task, task.rows(index, split), split) for split in (TRAIN, VALIDATION))
+    assert sorted({int(kind) for kind in train["kind"]}) == [0, 1]  # a product and "easy"
+    model, plain = task.build(), make_task(data)
+    batch = task.collate(train)
+    loss = task.loss(model, batch, Progress(0, 0, 0.0))
+    loss.total.backward()
+    assert loss.total.item() == pytest.approx(loss.rows.mean().item() + 0.5 * loss.parts["kind_loss"].item())
+    assert model.kind_head.weight.grad.abs().sum() > 0
+    batch["kind"].fill_(-1)
+    assert task.loss(model, batch, Progress(0, 0, 0.0)).parts == {}
+    model.eval()
+    with torch.inference_mode(), bundle.writing(tmp_path / "gate") as scratch:
+        task.export(model, concatenate([task.outputs(model, task.collate(validation))]), scratch)
+    assert GatePredictor.load(tmp_path / "gate", device="cpu", vocabulary=load_vocabulary()).model.kind_head is None
+    assert plain.rows(index, TRAIN)["kind"].to_pylist() == [-1] * 24
 
 
 @pytest.mark.parametrize("descriptors", [False, True])

@@ -19,7 +19,7 @@ from meteo_ray.imaging.augment.pipeline import WORKING_SIZE
 from meteo_ray.imaging.augment.title import emptiest_place
 from tests.imaging.files import chart, difference, noisy
 
-PARTS = ("crop", "noise", "logo", "title", "artefacts")
+PARTS = ("crop", "colour", "noise", "logo", "title", "artefacts")
 TITLES = ("24小时全国近地面2m最大风速", "850hPa气压和风场分布图")
 
 
@@ -72,16 +72,16 @@ def test_switched_off_it_returns_the_image_itself():
 
 
 def test_every_share_is_kept():
-    config = AugmentConfig(crop_share=0.2, logo_share=0.35, title_share=0.5, noise_share=0.3, artefacts_share=0.5)
+    shares = {"crop": 0.2, "colour": 0.4, "logo": 0.35, "title": 0.5, "noise": 0.3, "artefacts": 0.5}
+    config = AugmentConfig(**{f"{part}_share": share for part, share in shares.items()})
     augmentation = Augmentation(config, [logo()], TITLES)
     image = chart((64, 48), margin=6)
     counts = Counter(
         part for seed in range(600) for part in augmentation(image, np.random.default_rng(seed), TITLES[0])[1]
     )
     for part in PARTS:
-        share = getattr(config, f"{part}_share")
         # four standard deviations of a binomial share over 600 draws: sqrt(0.25 / 600) * 4 = 0.08
-        assert abs(counts[part] / 600 - share) < 0.08, part
+        assert abs(counts[part] / 600 - shares[part]) < 0.08, part
 
 
 def test_large_images_become_working_images_and_small_ones_are_not_enlarged():
@@ -184,6 +184,16 @@ def test_without_an_empty_bright_place_the_title_goes_above(image):
     assert record["title"]["place"] == "above"
     assert titled.height > 480
     assert np.asarray(titled)[0].min() >= 150 or image.getpixel((0, 0)) != (32, 32, 32)
+
+
+def test_shifted_colours_are_those_of_the_record():
+    image = Image.new("RGB", (40, 30), (200, 100, 50))
+    still, record = augmented(only("colour", colour_factors=(1.0, 1.0), colour_swap_share=1.0), image, seed=3)
+    order = ["RGB".index(channel) for channel in record["colour"]["channels"]]
+    assert still.getpixel((0, 0)) == tuple((200, 100, 50)[channel] for channel in order)
+    darker, record = augmented(only("colour", colour_factors=(0.5, 0.5), colour_swap_share=0.0), image)
+    assert record["colour"] == {"saturation": 0.5, "contrast": 0.5, "brightness": 0.5, "channels": "RGB"}
+    assert sum(darker.getpixel((0, 0))) == pytest.approx(sum(image.getpixel((0, 0))) / 2, abs=12)
 
 
 def test_noise_has_the_recorded_level_and_keeps_colours():

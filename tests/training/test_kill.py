@@ -14,10 +14,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.pictures import picture_index, write_index
 
-FLAGS = (
-    "--gate.init none --gate.input-size [80,60] --gate.full-epochs 3 --training.patience 0 "
-    "--training.batch-size 4 --training.torch-threads 1"
-).split()
+FLAGS = ("--gate.init", "none", "--gate.input-size", "[80,60]", "--gate.full-epochs", "3")
+LOOP_FLAGS = ("--training.patience", "0", "--training.batch-size", "4", "--training.torch-threads", "1")
 
 
 def job(name: str, *arguments: Any) -> list[str]:
@@ -25,7 +23,7 @@ def job(name: str, *arguments: Any) -> list[str]:
 
 
 def train(data: Path, models: Path) -> list[str]:
-    return job("train_gate", "--data", data, "--models", models, *FLAGS)
+    return job("train_gate", "--data", data, "--models", models, *FLAGS, *LOOP_FLAGS)
 
 
 def epochs(models: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""All parts in the order in which a chart meets them: shrunk, cropped, noisy, stamped, titled, recompressed."""
+"""All parts in the order in which a chart meets them: cropped, recoloured, noisy, stamped, titled, recompressed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from torchvision.transforms import v2
 
 from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.imaging.augment.artefacts import CompressionArtefacts
+from meteo_ray.imaging.augment.colour import ColourShift
 from meteo_ray.imaging.augment.crop import RandomCrop
 from meteo_ray.imaging.augment.logo import LogoWatermark
 from meteo_ray.imaging.augment.noise import BackgroundNoise
@@ -33,6 +34,7 @@ class Augmentation:
         self.pipeline = v2.Compose(
             [
                 RandomCrop(config),
+                ColourShift(config),
                 BackgroundNoise(config),
                 LogoWatermark(config, logos),
                 ChineseTitle(config, titles),
