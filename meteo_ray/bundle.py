@@ -54,7 +54,8 @@ def check(folder: Path, stage: str) -> str:
     """
     sums_path = folder / SUMS
     if not sums_path.is_file():
-        raise UsageError(f"{folder}: no {stage} model here ({SUMS} is missing); train it with jobs/train_{stage}.py")
+        why = f" ({SUMS} is missing)" if folder.is_dir() else ""
+        raise UsageError(f"{folder}: no {stage} model here{why}; train it with jobs/train_{stage}.py")
     for line in sums_path.read_text("utf-8").splitlines():
         expected, _, name = line.partition("  ")
         path = folder / name

@@ -157,7 +157,10 @@ def _resolve(name: str, names: dict[str, str], kind: str) -> str:
     if key in names:
         return names[key]
     nearest = process.extractOne(key, names.keys(), score_cutoff=50)
-    hint = f"; did you mean {nearest[0]!r} ({names[nearest[0]]})?" if nearest else ""
+    hint = ""
+    if nearest:
+        meaning = "" if nearest[0] == names[nearest[0]] else f" ({names[nearest[0]]})"
+        hint = f"; did you mean {nearest[0]!r}{meaning}?"
     raise KeyError(f"unknown {kind} {name!r}{hint}")
 
 

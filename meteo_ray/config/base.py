@@ -76,7 +76,7 @@ def parse_config(job: type[Job], argv: Sequence[str] | None = None, description:
     """Read a job's config from `argv` (default: the process's), the environment and the file behind `--config`.
 
     Raises:
-        UsageError: naming every wrong key or value. `--help` and unknown flags leave through SystemExit (0 and 2).
+        UsageError: naming every wrong key or value. `--help` leaves through SystemExit (0).
     """
     arguments, config_path = _take_config_flag(list(sys.argv[1:] if argv is None else argv))
     from_file = _read_config_file(job, config_path) if config_path else {}
@@ -92,7 +92,7 @@ def parse_config(job: type[Job], argv: Sequence[str] | None = None, description:
             return sources["init_settings"], sources["env_settings"], file_source
 
     Parsed.__doc__ = f"{description or job.__doc__}\n\n--config FILE.yaml gives any of these values; a flag beats it."
-    source: CliSettingsSource = CliSettingsSource(Parsed, cli_prog_name=Path(sys.argv[0]).name)
+    source: CliSettingsSource = CliSettingsSource(Parsed, cli_prog_name=Path(sys.argv[0]).name, cli_exit_on_error=False)
     try:
         parsed = Parsed(_cli_settings_source=source(args=arguments))
     except ValidationError as error:
@@ -100,7 +100,7 @@ def parse_config(job: type[Job], argv: Sequence[str] | None = None, description:
         source_name = f"the flags or {config_path}" if config_path else "the flags"
         raise UsageError.of_problems(f"{source_name} cannot be used:", problems) from None
     except SettingsError as error:
-        raise UsageError(f"the config cannot be used: {error}") from None
+        raise UsageError(f"{str(error).removeprefix('error parsing CLI: ')}; --help lists the flags") from None
     return cast(Job, job.model_construct(parsed.model_fields_set, **dict(parsed)))
 
 

@@ -27,7 +27,7 @@ from meteo_ray.dataset.labels_file import FILE_NAME, LabelRow, read_labels
 from meteo_ray.dataset.leakage import gaps, leaks
 from meteo_ray.dataset.probe import probe_images
 from meteo_ray.dataset.report import write_report
-from meteo_ray.dataset.splits import assign_splits
+from meteo_ray.dataset.splits import assign_splits, require_units
 from meteo_ray.errors import UsageError
 from meteo_ray.files import replace_folder
 from meteo_ray.labels import DEFAULT_PATH, Vocabulary, load_vocabulary
@@ -93,6 +93,10 @@ def build_index(config: PrepareData) -> PreparedData:
     """
     data = _data_folder(config)
     vocabulary, rows, warnings = read_checked_labels(data, config.labels)
+    if config.split_by == "source":
+        require_units("source", (row.source for row in rows))
+    elif config.split_by == "time":
+        require_units("time", (row.time.date() for row in rows if row.time))
     rows, probes, rejected = _read_images(data, rows, config)
     equal = compare_equal_images(rows, probes["sha256"].tolist())
     if equal.errors:

@@ -7,6 +7,7 @@ Accepted: UTF-8 with or without a byte order mark, LF or CRLF, blank lines, no n
 import codecs
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,12 +44,12 @@ def read_json_lines(path: Path) -> JsonLines:
     """Parse every line; broken ones are described, not raised.
 
     Raises:
-        UsageError: when the file cannot be opened or is not UTF-8 text at all.
+        UsageError: when the file cannot be opened or is no JSON Lines in UTF-8 at all.
     """
     result = JsonLines()
     try:
         with path.open("rb") as file:
-            _refuse_wide_encodings(path, file)
+            _refuse_other_layouts(path, file)
             for number, line in _lines(file):
                 if not line.strip():
                     continue
@@ -105,11 +106,14 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             line = file.readline(MAX_LINE_BYTES + 1)
 
 
-def _refuse_wide_encodings(path: Path, file: BinaryIO) -> None:
+def _refuse_other_layouts(path: Path, file: BinaryIO) -> None:
+    """One message for what would otherwise be a problem in every line."""
     head = file.read(1024)
     file.seek(0)
     if head.startswith(_WIDE_MARKS) or b"\0" in head:
         raise UsageError(f"{path}: looks like UTF-16 or a binary file; save it as UTF-8")
+    if re.match(rb"\s*\[\s*\{", head.removeprefix(codecs.BOM_UTF8)):
+        raise UsageError(f"{path}: one JSON array; write one object a line instead")
 
 
 def _depth(document: Any) -> int:

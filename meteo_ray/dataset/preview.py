@@ -41,7 +41,8 @@ def write_preview(config: PreviewData) -> list[Path]:
         UsageError: when the data folder is not prepared, or nothing is left to show.
     """
     if config.data is None or config.out is None:
-        raise UsageError("--data and --out are required: the prepared data folder, and where the sheets go")
+        missing = "--data: the prepared data folder" if config.data is None else "--out: where the sheets go"
+        raise UsageError(f"one more flag is needed, {missing}")
     vocabulary = load_vocabulary(config.labels or DEFAULT_PATH)
     index = read_index(config.data, config.index)
     groups = list(_groups(index, vocabulary, config.split))

@@ -7,6 +7,7 @@ given   what each row's own `split` key says.
 """
 
 import json
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +44,21 @@ def assign_splits(rows: pa.Table, split_by: str, fractions: Fractions, seed: int
         weights = np.where(np.arange(labels.shape[1]) < _LEADING_COLUMNS, 1.0, label_weight)
         chosen = spread_units(units, labels, weights, shares, np.random.default_rng([seed, len(units)]))
     return np.array(SPLITS, dtype=object)[chosen]
+
+
+def require_units(split_by: str, units: Iterable[object]) -> None:
+    """Refuse a split by "source" or "time" when there are fewer sources or days (`units`) than splits.
+
+    Raises:
+        UsageError: saying how many there are.
+    """
+    found = len({unit for unit in units if unit is not None})
+    if found < len(SPLITS):
+        named, key = {"source": ("sources", "`source`"), "time": ("days", "`time` (ISO 8601)")}[split_by]
+        raise UsageError(
+            f"--split-by {split_by} needs rows of at least {len(SPLITS)} {named}, labels.jsonl names {found}; "
+            f"add {key} to its rows, or use --split-by random"
+        )
 
 
 def label_matrix(rows: pa.Table) -> csr_array:
@@ -103,12 +119,7 @@ def _wanted(totals: np.ndarray, unit_counts: np.ndarray, shares: np.ndarray) -> 
 def _source_units(rows: pa.Table, groups: np.ndarray) -> np.ndarray:
     """Sources, merged where a duplicate group spans two; a row without a source stands for itself."""
     sources = rows["source"].to_pylist()
-    named = len({source for source in sources if source is not None})
-    if named < len(SPLITS):
-        raise UsageError(
-            f"--split-by source needs rows of at least {len(SPLITS)} sources, labels.jsonl names {named}; "
-            "add `source` to its rows, or use --split-by random"
-        )
+    require_units("source", sources)
     return join_partitions(np.array([source or f"\0{row}" for row, source in enumerate(sources)]), groups)
 
 
@@ -130,11 +141,7 @@ def _by_time(rows: pa.Table, groups: np.ndarray, shares: np.ndarray) -> np.ndarr
     days = group_days(rows, groups)
     known = ~np.isnat(days)
     unique_days, counts = np.unique(days[known], return_counts=True)
-    if len(unique_days) < len(SPLITS):
-        raise UsageError(
-            f"--split-by time needs rows of at least {len(SPLITS)} days, labels.jsonl has {len(unique_days)}; "
-            "add `time` (ISO 8601) to its rows, or use --split-by random"
-        )
+    require_units("time", unique_days)
     middle = (np.cumsum(counts) - counts / 2) / counts.sum()
     day_split = np.searchsorted(np.cumsum(shares)[:-1], middle)
     day_split[0], day_split[-1] = 0, len(SPLITS) - 1

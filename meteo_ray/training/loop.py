@@ -210,15 +210,14 @@ class TrainingRun:
 
     def _restore(self) -> None:
         folder = self.host.latest_checkpoint()
-        if folder is None:
-            return
-        self.task.load_state(self.model, checkpoint.load_model(folder))
-        self.state, row_loss = checkpoint.load_run(folder, self.optimizer)
-        if row_loss is not None:
-            self.row_loss = row_loss
-        if self.record:
+        if folder is not None:
+            self.task.load_state(self.model, checkpoint.load_model(folder))
+            self.state, row_loss = checkpoint.load_run(folder, self.optimizer)
+            if row_loss is not None:
+                self.row_loss = row_loss
+            logger.info("%s: going on after epoch %d", self.task.name, self.state.epochs_done)
+        if self.record:  # without a checkpoint too: a kill may fall between an epoch's line and its checkpoint
             self.record.restore(self.state.history)
-        logger.info("%s: going on after epoch %d", self.task.name, self.state.epochs_done)
 
 
 def _headline(entry: dict[str, Any], watch: str) -> str:

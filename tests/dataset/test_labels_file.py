@@ -160,6 +160,11 @@ def test_line_ends_byte_order_mark_and_blank_lines(tmp_path: Path, end: bytes, m
     assert [(number, row.path) for number, row in file.rows] == [(1, "风.png"), (3, "b\u2028c.png")]
 
 
+def test_an_array_of_rows_is_one_problem(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"one JSON array; write one object a line"):
+        read(tmp_path, "[", '{"path": "a.png", "is_meteo": 1},', '{"path": "b.png", "is_meteo": 0}', "]")
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_utf_16_is_refused_as_such(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "labels.jsonl"

@@ -176,6 +176,8 @@ def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--data", "{empty}"], "labels.jsonl: no such file"),
         (["--data", "{data}", "--labels", "nowhere.yaml"], "nowhere.yaml: cannot read the vocabulary"),
         (["--data", "{data}", "--split-by", "size"], "--split-by"),
+        (["--data", "{data}", "--split-by", "source"], "--split-by source needs rows of at least 3 sources"),
+        (["--dta", "{data}"], "unrecognized arguments: --dta"),
         (["--data", "{data}", "--fractions.train", "0.5"], "must add up to 1"),
     ],
 )

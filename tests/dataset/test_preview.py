@@ -63,7 +63,7 @@ def test_a_file_that_vanished_is_shown_as_unreadable(data, tmp_path):
 def test_unusable_input_is_refused(data, tmp_path):
     with pytest.raises(UsageError, match="prepare_data"):
         write_preview(PreviewData(data=tmp_path, out=tmp_path / "out"))
-    with pytest.raises(UsageError, match="--data and --out"):
+    with pytest.raises(UsageError, match="--out: where the sheets go"):
         write_preview(PreviewData(data=data))
 
 

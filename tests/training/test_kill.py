@@ -14,7 +14,13 @@ import pytest
 from tests.conftest import ROOT
 from tests.pictures import picture_index, write_index
 
-FLAGS = ("--gate.init", "none", "--gate.input-size", "[80,60]", "--gate.full-epochs", "3")
+EPOCHS = 3
+
+# 200 rows an epoch take some seconds; half a second after one epoch's line the next is under way.
+PER_SPLIT = 100
+INTO_THE_EPOCH_S = 0.5
+
+FLAGS = ("--gate.init", "none", "--gate.input-size", "[80,60]", "--gate.full-epochs", str(EPOCHS))
 LOOP_FLAGS = ("--training.patience", "0", "--training.batch-size", "4", "--training.torch-threads", "1")
 
 
@@ -39,15 +45,16 @@ def kill_in_the_second_epoch(command: list[str], models: Path) -> None:
         assert running.poll() is None, "the training ended before it was killed"
         assert time.monotonic() < deadline, "no epoch was finished"
         time.sleep(0.02)
+    time.sleep(INTO_THE_EPOCH_S)
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
-    assert len(epochs(models)) < 3
+    assert len(epochs(models)) < EPOCHS
 
 
 @pytest.mark.slow
 def test_killed_and_started_again_it_ends_the_same(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    write_index(data, picture_index(data))
+    write_index(data, picture_index(data, PER_SPLIT))
     subprocess.run(train(data, tmp_path / "whole"), check=True)
     kill_in_the_second_epoch(train(data, tmp_path / "killed"), tmp_path / "killed")
     subprocess.run(train(data, tmp_path / "killed"), check=True)

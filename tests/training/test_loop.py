@@ -51,6 +51,13 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path):
     assert [line["epoch"] for line in lines] == [0, 1, 2, 3]
 
 
+def test_a_line_of_an_epoch_that_left_no_checkpoint_does_not_stay(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"epoch": 0}\n')
+    make_run(tmp_path).fit()
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [0, 1, 2, 3]
+
+
 def test_the_outputs_are_those_of_the_best_epoch(tmp_path):
     run = make_run(tmp_path, LineTask(epochs=(1, 6)))
     finished = run.fit()
