@@ -101,7 +101,7 @@ def train(folder: Path, rows: Rows, options: argparse.Namespace, *flags: Any) ->
 
 def score(folder: Path, drawn_alone: Path) -> dict[str, float]:
     """One line of the table: AUC on the fold's unseen sources, images as they are, ambiguous ones left out."""
-    common = ("--data", folder / "data", "--stage", "gate", "--augmentation.enabled", "false")
+    common = ("--data", folder / "data", "--stage", "gate", "--no-augmentation.enabled")
     for models, name, more in ((drawn_alone, "drawn_alone", ()), (folder / "models", "gate", ("--baseline",))):
         report = ("--report", folder / f"{name}.html")
         job("evaluate", *common, "--models", models, "--out", folder / f"{name}.json", *report, *more)

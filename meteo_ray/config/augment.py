@@ -43,8 +43,8 @@ class AugmentConfig(Section):
     """Share of the titles that stand above the image; the others go into its emptiest band."""
 
     colour_share: Share = 0.0
-    """Share of images whose colours are shifted. Off, because colours tell products apart; a gate that starts from
-    random weights and must know foreign charts does better with it."""
+    """Share of images whose colours are shifted. Off, because colours tell products apart; meant for a gate that starts
+    from random weights and must know foreign charts."""
     colour_factors: tuple[float, float] = (0.6, 1.4)
     """Factors of saturation, contrast and brightness; 1 leaves them."""
     colour_swap_share: Share = 0.3

@@ -36,8 +36,8 @@ class ElementsTraining(Section):
     """Compute the encoder's activations again in the backward pass: half the memory for a fifth more time (R28)."""
 
     length_grouping: bool = True
-    """Batches hold rows of similar sequence length (R28). An encoder that starts from random weights does better
-    without: batch normalisation then sees every kind of chart in every batch."""
+    """Batches hold rows of similar sequence length (R28). Without, batch normalisation
+    sees every kind of chart in every batch, which an encoder that starts from random weights seems to need."""
 
     parallel_weight: float = Field(default=1.0, ge=0)
     """alpha of the loss alpha * BCE + beta * sequence (R21)."""

@@ -27,8 +27,8 @@ class GateTraining(Section):
     cost 9 ms an image on a CPU core; worth it where neither ImageNet's weights nor many images are at hand."""
 
     kind_weight: float = Field(0.0, ge=0)
-    """Weight of a second head, used in training alone, that names the product or the `kind` of other image: it teaches
-    an encoder that starts from random weights more than a yes or no does."""
+    """Weight of a second head, used in training alone, that names the product or the `kind` of other image: more for
+    an encoder that starts from random weights to learn from than a yes or no."""
 
     bce_share: Share = 0.7
     """alpha of the loss alpha * BCE + (1 - alpha) * focal (R10)."""
