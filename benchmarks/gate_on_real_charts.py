@@ -80,9 +80,11 @@ def folds(real: Rows, options: argparse.Namespace) -> Iterator[Rows]:
     outer = StratifiedGroupKFold(options.folds, shuffle=True, random_state=options.seed)
     inner = StratifiedGroupKFold(VALIDATION_FOLDS, shuffle=True, random_state=options.seed)
     for known, test in outer.split(charts, charts, sources):
-        _, validation = next(inner.split(known, charts[known], sources[known]))
+        parts = [known[part] for _, part in inner.split(known, charts[known], sources[known])]
+        # Sources differ so much in size that a part may hold hardly any charts: the most even one validates.
+        validation = min(parts, key=lambda part: abs(charts[part].mean() - charts.mean()))
         split = np.full(len(real), "train", dtype=object)
-        split[test], split[known[validation]] = "test", "validation"
+        split[test], split[validation] = "test", "validation"
         yield [{**row, "split": name} for row, name in zip(real, split, strict=True)]
 
 
