@@ -18,7 +18,7 @@ from meteo_ray.demo.style import Style, sample_style, strictness
 from meteo_ray.demo.surround import surround
 
 DATA, ARCHIVE = 1, 2  # streams of random numbers: an archive never repeats an image of the data set
-WITHOUT_PRODUCT = 0.2  # share of charts that belong to no product of the vocabulary
+WITHOUT_PRODUCT = 0.3  # share of charts that belong to no product of the vocabulary
 UNKNOWN_LABELS = 0.02  # share of charts whose elements nobody wrote down (`labels: null`)
 SEVERAL_PANELS = 0.1
 

@@ -13,6 +13,7 @@ import pyproj
 from meteo_ray.demo import outlines
 
 EARTH_RADIUS = 6.371e6  # metres
+OVALS = {"robinson": "robin", "mollweide": "moll", "sinusoidal": "sinu"}  # the whole Earth in a rounded rim
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def _projection(kind: str, lon: float, lat: float) -> pyproj.Proj:
         "polar": f"+proj=stere +lon_0={lon} +lat_0={90 if lat > 0 else -90}",
         "orthographic": f"+proj=ortho +lon_0={lon} +lat_0={lat}",
         "geostationary": f"+proj=geos +lon_0={lon} +h=35785831",
+        **{kind: f"+proj={name} +lon_0={lon}" for kind, name in OVALS.items()},
     }
     return pyproj.Proj(f"{definitions[kind]} +R={EARTH_RADIUS}")
 
@@ -99,6 +101,9 @@ class Frame:
         if kind in ("orthographic", "geostationary"):
             half_x = half_y = EARTH_RADIUS * 1.02 if kind == "orthographic" else 5.5e6
             x, y = 0.0, 0.0
+        elif kind in OVALS:
+            half_x, half_y = projection(lon + 179.99, 0)[0], projection(lon, 89.99)[1]
+            x, y = 0.0, 0.0
         elif kind == "polar":
             x, y = 0.0, 0.0
             half_x = half_y = abs(projection(lon, np.sign(lat) * (90 - half_lat))[1])
@@ -110,7 +115,7 @@ class Frame:
                 projection(lon, min(lat + half_lat, limit))[1] - projection(lon, max(lat - half_lat, -limit))[1]
             ) / 2
             y = (projection(lon, min(lat + half_lat, limit))[1] + projection(lon, max(lat - half_lat, -limit))[1]) / 2
-        if aspect and kind not in ("orthographic", "geostationary", "polar"):
+        if aspect and kind not in ("orthographic", "geostationary", "polar", *OVALS):
             half_x, half_y = _to_aspect(half_x, half_y, aspect, half_lon >= 170)
         rows = max(round(columns * half_y / half_x), 12)
         return cls(kind, projection, x - half_x, x + half_x, y - half_y, y + half_y, (rows, columns))
@@ -129,6 +134,8 @@ class Frame:
         grid_x, grid_y = np.meshgrid(self.x, self.y)
         lon, lat = self.projection(grid_x, grid_y, inverse=True, errcheck=False)
         lost = ~(np.isfinite(lon) & np.isfinite(lat))
+        if self.kind in OVALS:  # beyond the rim some formulas go on around the Earth
+            lost |= ~(np.abs(self.projection(lon, lat, errcheck=False)[0] - grid_x) < 1e-3 * (self.x1 - self.x0))
         return np.where(lost, np.nan, lon), np.where(lost, np.nan, lat)
 
     @property

@@ -21,6 +21,23 @@ def test_every_region_projects_there_and_back(name: str) -> None:
         assert np.all(frame.spacing[0] > 0)
 
 
+# An ellipse fills pi/4 of its box, a sine 2/pi; Robinson's table of parallels gives 0.84.
+@pytest.mark.parametrize(("kind", "share"), [("mollweide", 0.785), ("sinusoidal", 0.637), ("robinson", 0.84)])
+def test_oval_worlds_project_there_and_back_and_end_at_their_rim(kind: str, share: float) -> None:
+    frame = Frame.around(kind, 30.0, 0.0, 180.0, 90.0, 60)
+    lon, lat = np.meshgrid(np.arange(-140.0, 200.0, 20.0), np.arange(-80.0, 81.0, 20.0))
+    x, y = frame.project(lon, lat)
+    assert (np.diff(x, axis=1) > 0).all()  # eastward is to the right
+    assert (np.diff(y, axis=0) > 0).all()
+    there = frame.project(*frame.lonlat)
+    grid_x, grid_y = np.meshgrid(frame.x, frame.y)
+    inside = np.isfinite(frame.lon)
+    np.testing.assert_allclose(there[0][inside], grid_x[inside], atol=1e-6 * (frame.x1 - frame.x0))
+    np.testing.assert_allclose(there[1][inside], grid_y[inside], atol=1e-6 * (frame.x1 - frame.x0))
+    assert not inside[0, 0]
+    assert inside.mean() == pytest.approx(share, abs=0.06)
+
+
 def test_spacing_is_the_true_distance_on_the_ground() -> None:
     frame = Frame.around("mercator", 0.0, 60.0, 5.0, 3.0, 51)
     degrees = frame.lon[0, 1] - frame.lon[0, 0]

@@ -2,15 +2,23 @@
 
 from meteo_ray.demo.charts import (
     air,
+    centre_pages,
     general,
     marine,
+    plain_fields,
     precipitation,
     profiles,
     radar,
     satellite,
+    scenes,
+    sections,
     series,
+    small_areas,
+    soundings,
+    sparse,
     stations,
     surface,
+    timelines,
     typhoon,
     upper_air,
     warnings,
@@ -18,6 +26,7 @@ from meteo_ray.demo.charts import (
 from meteo_ray.demo.charts.registry import CHARTS, Chart, product_charts, vocabulary
 
 __all__ = [
-    "CHARTS", "Chart", "air", "general", "marine", "precipitation", "product_charts", "profiles", "radar",
-    "satellite", "series", "stations", "surface", "typhoon", "upper_air", "vocabulary", "warnings",
+    "CHARTS", "Chart", "air", "centre_pages", "general", "marine", "plain_fields", "precipitation", "product_charts",
+    "profiles", "radar", "satellite", "scenes", "sections", "series", "small_areas", "soundings", "sparse", "stations",
+    "surface", "timelines", "typhoon", "upper_air", "vocabulary", "warnings",
 ]  # fmt: skip

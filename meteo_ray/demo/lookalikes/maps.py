@@ -1,52 +1,15 @@
-"""Maps without weather: bare outlines, political maps, statistics by district, terrain, roads, latitude fields."""
+"""Maps of something other than weather: political maps, statistics by district, terrain, roads, latitude fields."""
 
 import numpy as np
 from matplotlib.colors import to_hex
 
 from meteo_ray.demo import fields, layers, palettes
 from meteo_ray.demo.districts import district_lines, districts, paint_districts
-from meteo_ray.demo.frames import Frame
 from meteo_ray.demo.lookalikes.registry import plotted
-from meteo_ray.demo.maps import ANYWHERE, NATION, PROVINCES, Map, finish, graticule, ground, lines_over, open_map
+from meteo_ray.demo.maps import ANYWHERE, NATION, PROVINCES, finish, ground, open_map
 from meteo_ray.demo.panel import Panel, nice_levels
 
 _PASTEL = ("Pastel1", "Pastel2", "Set3", "Set2", "tab20", "Paired")
-
-
-@plotted(
-    "hard_map",
-    ("行政区划图", "Base map"),
-    ("海岸线", "Coastlines"),
-    ("", ""),
-    ("投影示例", "Projection example"),
-    weight=1.6,
-)
-def bare_map(panel: Panel) -> None:
-    if panel.chance(0.3):
-        _globe(panel)
-        return
-    map_ = open_map(panel, ANYWHERE, bar=False)
-    ground(map_)
-    if panel.chance(0.3):
-        layers.places(map_)
-    if panel.chance(0.2):
-        map_.axes.plot(*map_.frame.outline("rivers"), color="#3a70d0", linewidth=0.6, zorder=5)
-    finish(map_)
-
-
-def _globe(panel: Panel) -> None:
-    frame = Frame.around(
-        "orthographic", float(panel.rng.uniform(-180, 180)), float(panel.rng.uniform(-50, 60)), 60, 60, 200
-    )
-    axes = panel.axes(labels=False, aspect=1)
-    axes.set(xlim=(frame.x0, frame.x1), ylim=(frame.y0, frame.y1), xticks=[], yticks=[])
-    axes.set_axis_off()
-    map_ = Map(panel, axes, frame)
-    ground(map_)
-    angle = np.linspace(0, 2 * np.pi, 200)
-    axes.plot(6.371e6 * np.cos(angle), 6.371e6 * np.sin(angle), color=panel.style.ink, linewidth=1)
-    lines_over(map_)
-    graticule(map_)
 
 
 @plotted(
@@ -56,7 +19,7 @@ def _globe(panel: Panel) -> None:
     ("疫苗接种率", "Vaccination rate"),
     ("选举结果", "Election results"),
     ("站点个数", "Number of stations"),
-    weight=1.6,
+    weight=1.0,
 )
 def choropleth(panel: Panel) -> None:
     map_ = open_map(panel, NATION * 2 + PROVINCES + ("europe", "usa", "africa", "india"), columns=200)
@@ -85,7 +48,7 @@ def choropleth(panel: Panel) -> None:
     ("政区图", "Political map"),
     ("流域分区", "River basins"),
     ("泰森多边形", "Thiessen polygons"),
-    weight=1.1,
+    weight=0.8,
 )
 def political(panel: Panel) -> None:
     map_ = open_map(
@@ -112,7 +75,7 @@ def political(panel: Panel) -> None:
     ("地形高度", "Terrain height"),
     ("数字高程", "Model orography HGT"),
     ("坡度", "Elevation (m)"),
-    weight=1.5,
+    weight=1.0,
 )
 def terrain(panel: Panel) -> None:
     map_ = open_map(panel, ANYWHERE, columns=220)
@@ -137,7 +100,7 @@ def terrain(panel: Panel) -> None:
     ("科里奥利参数", "Coriolis parameter"),
     ("土地利用", "Land use category"),
     ("海陆掩膜", "Land-sea mask"),
-    weight=1.0,
+    weight=0.8,
 )
 def static_field(panel: Panel) -> None:
     """Fields of a model that are the same in every weather: latitude, map factors, land use, masks."""
@@ -155,7 +118,7 @@ def static_field(panel: Panel) -> None:
 
 
 @plotted(
-    "hard_map", ("道路交通图", "Road map"), ("地铁线路图", "Metro lines"), ("航线图", "Airline routes"), weight=1.2
+    "hard_map", ("道路交通图", "Road map"), ("地铁线路图", "Metro lines"), ("航线图", "Airline routes"), weight=0.7
 )
 def routes(panel: Panel) -> None:
     """Roads from town to town, or straight metro lines, or great flights: lines on a map that carry no air."""
@@ -187,7 +150,7 @@ def routes(panel: Panel) -> None:
     ("站网分布图", "Station network"),
     ("采样点位", "Sampling sites"),
     ("地震震中分布", "Earthquake epicentres"),
-    weight=1.2,
+    weight=0.9,
 )
 def point_map(panel: Panel) -> None:
     """Plain dots on a map: where things are, not what the air does there."""

@@ -1,8 +1,8 @@
-"""Photograph-like pictures, textures, medical-like greys, fractals, codes, logos: all procedural."""
+"""Medical-like greys, fractals, codes, logos, cartoons: all procedural."""
 
 import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from meteo_ray.demo import fields
 from meteo_ray.demo.logos import draw_logo
@@ -20,126 +20,6 @@ def _finished(array: np.ndarray, style: Style) -> Image.Image:
     """An array `(h, w)` or `(h, w, 3)` in 0..1 as a picture of the style's size."""
     pixels = (np.clip(array, 0, 1) * 255).astype(np.uint8)
     return Image.fromarray(pixels).convert("RGB").resize(style.size, Image.Resampling.BICUBIC)
-
-
-def _mix(low: np.ndarray, high: np.ndarray, share: np.ndarray) -> np.ndarray:
-    return low + (high - low) * np.clip(share, 0, 1)[..., None]
-
-
-def _sky(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """A photographed sky: gradient to the horizon, heaps of cloud in perspective, day or dusk."""
-    height, width = shape
-    down = np.linspace(0, 1, height)[:, None] * np.ones((1, width))
-    zenith, horizon = (
-        ([0.15, 0.35, 0.7], [0.7, 0.82, 0.92]),
-        ([0.25, 0.2, 0.4], [0.95, 0.6, 0.35]),
-        ([0.45, 0.48, 0.52], [0.75, 0.76, 0.78]),
-    )[int(rng.integers(3))]
-    sky = _mix(np.array(zenith), np.array(horizon), down**1.3)
-    cloud = fields.smooth_noise(rng, shape, height * rng.uniform(0.2, 0.6), 1.9)
-    light = np.roll(cloud, 4, axis=0) - cloud
-    thick = np.clip((cloud - rng.uniform(-0.3, 1.0)) * 1.2, 0, 1)
-    bright = (
-        np.array(rng.choice([[1.0, 1.0, 1.0], [1.0, 0.85, 0.7]])) * np.clip(0.86 + 0.5 * light, 0.4, 1.05)[..., None]
-    )
-    return sky * (1 - thick[..., None]) + bright * thick[..., None]
-
-
-@painted("photo_art", 2.0)
-def landscape(style: Style, rng: np.random.Generator) -> Image.Image:
-    """Hills, a field or a sea below a sky."""
-    height, width = _grid(style)
-    picture = _sky(rng, (height, width))
-    rows = np.arange(height)[:, None]
-    ground = np.array(rng.choice([[0.2, 0.35, 0.12], [0.4, 0.32, 0.2], [0.1, 0.25, 0.4], [0.85, 0.87, 0.9]]))
-    for layer in range(int(rng.integers(1, 5))):
-        ridge = fields.smooth_noise(rng, (2, width), width * 0.3 / (layer + 1), 2.6)[0]
-        edge = height * (0.5 + 0.12 * layer) + ridge * height * 0.07
-        below = rows > edge
-        grain = fields.smooth_noise(rng, (height, width), 5, 1.2)[..., None]
-        far = 0.5 ** (layer + 1)
-        colour = ground * (1 - far) + np.array([0.6, 0.68, 0.78]) * far
-        picture = np.where(below[..., None], colour * (1 + 0.18 * grain), picture)
-    return _camera(_finished(picture, style), rng)
-
-
-@painted("photo_art", 1.6)
-def sky_photo(style: Style, rng: np.random.Generator) -> Image.Image:
-    """Clouds as a camera sees them, sometimes with a dark horizon and a stamped time."""
-    shape = _grid(style)
-    picture = _sky(rng, shape)
-    if rng.random() < 0.5:
-        skyline = shape[0] * (0.9 - 0.04 * np.abs(fields.smooth_noise(rng, (2, shape[1]), 12, 1.2)[0]))
-        picture[np.arange(shape[0])[:, None] > skyline] *= 0.12
-    image = _camera(_finished(picture, style), rng)
-    if rng.random() < 0.3:
-        ImageDraw.Draw(image).text(
-            (10, style.size[1] - 20),
-            f"CAM {rng.integers(1, 20)}  {rng.integers(0, 24):02d}:{rng.integers(0, 60):02d}",
-            "yellow",
-        )
-    return image
-
-
-def _camera(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Lens blur, vignette and sensor noise."""
-    if rng.random() < 0.5:
-        image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 2))))
-    pixels = np.asarray(image, np.float32)
-    small = rng.normal(0, rng.uniform(1, 9), (pixels.shape[0] // 2 + 1, pixels.shape[1] // 2 + 1)).astype(np.float32)
-    noise = np.kron(small, np.ones((2, 2), np.float32))[: pixels.shape[0], : pixels.shape[1]]
-    return Image.fromarray(np.clip(pixels + noise[..., None], 0, 255).astype(np.uint8))
-
-
-@painted("photo_art", 1.4)
-def texture(style: Style, rng: np.random.Generator) -> Image.Image:
-    """Wood, stone, grass, cloth, bricks."""
-    height, width = shape = _grid(style)
-    y, x = np.mgrid[0:height, 0:width]
-    noise = fields.smooth_noise(rng, shape, rng.uniform(6, 60), rng.uniform(1, 2))
-    choice = int(rng.integers(5))
-    value = (
-        np.sin((x * 0.02 + noise * 0.6) * 9),  # wood
-        noise,
-        fields.smooth_noise(rng, shape, 4, 0.8),
-        np.sin(x * 0.5) * np.sin(y * 0.5) + 0.3 * noise,  # cloth
-        np.where(((y % 24) < 2) | (((x + 20 * ((y // 24) % 2)) % 40) < 2), -1.5, 0.4 * noise),  # bricks
-    )[choice]
-    low, high = rng.uniform(0, 0.6, 3), rng.uniform(0.4, 1, 3)
-    return _camera(_finished(_mix(low, high, 0.5 + 0.3 * value), style), rng)
-
-
-@painted("photo_art", 1.0)
-def bokeh(style: Style, rng: np.random.Generator) -> Image.Image:
-    """Blurred lights or fruit-like balls on a soft ground."""
-    image = Image.new("RGB", style.size, tuple(int(c) for c in rng.integers(0, 120, 3)))
-    pen = ImageDraw.Draw(image, "RGBA")
-    for _ in range(int(rng.integers(8, 60))):
-        radius = rng.uniform(0.02, 0.12) * min(style.size)
-        x, y = rng.uniform((0, 0), style.size)
-        pen.ellipse(
-            (x - radius, y - radius, x + radius, y + radius),
-            fill=(*(int(c) for c in rng.integers(80, 256, 3)), int(rng.integers(60, 200))),
-        )
-    return _camera(image.filter(ImageFilter.GaussianBlur(float(rng.uniform(1, 8)))), rng)
-
-
-@painted("photo_art", 1.3)
-def objects(style: Style, rng: np.random.Generator) -> Image.Image:
-    """Shaded bodies on a table: a still life of balls, boxes and cups."""
-    height, width = shape = _grid(style)
-    y, x = np.mgrid[0:height, 0:width].astype(float)
-    picture = _mix(
-        rng.uniform(0.2, 0.7, 3), rng.uniform(0.4, 0.95, 3), y / height + 0.1 * fields.smooth_noise(rng, shape, 30, 2)
-    )
-    for _ in range(int(rng.integers(1, 7))):
-        cx, cy, radius = rng.uniform(0.1, 0.9) * width, rng.uniform(0.3, 0.8) * height, rng.uniform(0.06, 0.25) * height
-        distance = np.hypot(x - cx, (y - cy) * rng.uniform(0.7, 1.3)) / radius
-        shadow = np.clip(1.5 - np.hypot(x - cx - radius * 0.5, (y - cy - radius) * 2.5) / radius, 0, 1)
-        picture *= 1 - 0.5 * shadow[..., None]
-        light = np.clip(1 - np.hypot(x - cx + radius * 0.4, y - cy + radius * 0.4) / radius * 0.75, 0.05, 1)
-        picture = np.where((distance < 1)[..., None], rng.uniform(0.1, 1, 3) * light[..., None], picture)
-    return _camera(_finished(picture, style), rng)
 
 
 @painted("photo_art", 1.0)
