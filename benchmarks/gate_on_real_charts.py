@@ -1,4 +1,4 @@
-"""python benchmarks/gate_on_real_charts.py --real DIR --drawn DIR --out DIR [--folds 5] [--drawn-beside 500]
+"""python benchmarks/gate_on_real_charts.py --real DIR --drawn DIR --out DIR [--folds 5] [--drawn-beside 2000]
 
 How well does a gate without ImageNet's weights know charts that nobody drew for it? It is trained on drawn images
 alone. Then the real sources are dealt into folds; for each fold that gate goes on with the other folds' images and
@@ -41,7 +41,7 @@ def main() -> int:
     table = []
     for number, rows in enumerate(folds(real, options)):
         folder = options.out / f"fold_{number}"
-        rows += [{**drawn[row], "split": "train"} for row in beside]
+        rows += [{**drawn[row], "split": "train", "weight": options.drawn_weight} for row in beside]
         train(folder, rows, options, "--config", options.fine_tune, "--gate.init", first / "models" / "gate")
         table.append(score(folder, first / "models"))
         print(markdown(table), flush=True)
@@ -55,7 +55,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--pretrain", type=Path, default=CONFIGS / "pretrain.yaml")
     parser.add_argument("--fine-tune", type=Path, default=CONFIGS / "fine_tune.yaml")
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--drawn-beside", type=int, default=500, help="drawn images in every fold's training")
+    parser.add_argument("--drawn-beside", type=int, default=2000, help="drawn images in every fold's training")
+    parser.add_argument("--drawn-weight", type=float, default=0.15, help="how much each of them counts")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 

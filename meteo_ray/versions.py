@@ -3,7 +3,9 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("meteo_ray", "ray", "torch", "torchvision", "transformers", "peft", "bitsandbytes", "pillow", "pyarrow")
+PACKAGES = (
+    "meteo_ray", "ray", "torch", "torchvision", "transformers", "peft", "bitsandbytes", "lightgbm", "pillow", "pyarrow",
+)  # fmt: skip
 
 
 def versions() -> dict[str, str]:

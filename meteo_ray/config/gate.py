@@ -23,8 +23,8 @@ class GateTraining(Section):
     """Width and height that the network reads (R6). Smaller, such as 160x120, trains four times faster on a CPU."""
 
     descriptors: bool = False
-    """Let the head read hand-made descriptors (colour, edges, texture, gradients) beside the network's features. They
-    cost 9 ms an image on a CPU core; worth it where neither ImageNet's weights nor many images are at hand."""
+    """Let boosted trees on hand-made descriptors (colour, edges, texture, gradients) vote beside the network. They cost
+    9 ms an image on a CPU core; worth it where neither ImageNet's weights nor many images are at hand."""
 
     kind_weight: float = Field(0.0, ge=0)
     """Weight of a second head, used in training alone, that names the product or the `kind` of other image: more for

@@ -25,6 +25,9 @@ class LoopSettings(Section):
     """Gradients are scaled down to this L2 norm."""
     weight_decay: float = Field(1e-4, ge=0)
     """AdamW's decoupled weight decay."""
+    average_decay: float = Field(0.0, ge=0, lt=1)
+    """Judge and keep an exponential moving average of the weights with this decay per step, such as 0.999 (a second
+    copy of the model on the device); 0: the weights as they are."""
     memory_share: float = Field(0.9, gt=0, le=1)
     """The micro-batch halves when more of the GPU's memory than this is in use (R28)."""
     data_workers: int | None = Field(None, gt=0)

@@ -24,7 +24,7 @@ from meteo_ray.evaluation.robustness import gate_robustness
 from meteo_ray.evaluation.stage_metrics import elements_metrics, gate_metrics, products_metrics
 from meteo_ray.files import write_atomically
 from meteo_ray.gate.predictor import GatePredictor
-from meteo_ray.gate.task import gate_rows
+from meteo_ray.gate.rows import gate_rows
 from meteo_ray.labels import DEFAULT_PATH, load_vocabulary
 from meteo_ray.products.predictor import ProductsPredictor
 from meteo_ray.schema import TRAIN, VALIDATION

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,14 @@ from meteo_ray.evaluation.calibration import (
     threshold_for_recall,
 )
 from meteo_ray.gate.model import ARCHITECTURE, GateModel
+from meteo_ray.gate.trees import read_trees, write_trees
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.labels import Vocabulary
 from meteo_ray.versions import versions
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
 
 STAGE = "gate"
 
@@ -36,7 +40,8 @@ class GateCalibration:
     """Temperature and thresholds, fitted on the validation split.
 
     `for_recall` and `for_precision` map a wanted share, as text, to its threshold, or to None where none reaches it.
-    Thresholds are of the calibrated probability.
+    Thresholds are of the calibrated probability. `trees_weight` is what one log-odd of the trees on descriptors adds to
+    the network's logit, None without trees.
     """
 
     temperature: float
@@ -45,10 +50,11 @@ class GateCalibration:
     for_precision: dict[str, float | None] = field(default_factory=dict)
     validation_positives: int = 0
     validation_negatives: int = 0
+    trees_weight: float | None = None
 
     @classmethod
-    def fit(cls, logits: np.ndarray, targets: np.ndarray) -> Self:
-        """Fit on logits `(rows,)` and targets `(rows,)` of 0 and 1 (R13, R40)."""
+    def fit(cls, logits: np.ndarray, targets: np.ndarray, trees_weight: float | None = None) -> Self:
+        """Fit on logits `(rows,)`, the trees' vote included, and targets `(rows,)` of 0 and 1 (R13, R40)."""
         temperature = fit_temperature(logits, targets)
         scores = _probabilities(logits, temperature)
         return cls(
@@ -58,6 +64,7 @@ class GateCalibration:
             for_precision={str(point): threshold_for_precision(targets, scores, point) for point in OPERATING_POINTS},
             validation_positives=int(targets.sum()),
             validation_negatives=int(len(targets) - targets.sum()),
+            trees_weight=trees_weight,
         )
 
     def probabilities(self, logits: np.ndarray) -> NDArray[np.float32]:
@@ -82,10 +89,24 @@ class GateCalibration:
         return self.threshold
 
 
+class Gate(NamedTuple):
+    """What a bundle holds. `version` names it; `trees` vote beside the model where there are any."""
+
+    model: GateModel
+    trees: "Booster | None"
+    calibration: GateCalibration
+    version: str
+
+
 def write_bundle(
-    folder: Path, model: nn.Module, config: GateTraining, vocabulary: Vocabulary, calibration: GateCalibration
+    folder: Path,
+    model: nn.Module,
+    config: GateTraining,
+    vocabulary: Vocabulary,
+    calibration: GateCalibration,
+    trees: "Booster | None" = None,
 ) -> None:
-    """Write weights.safetensors, config.json, labels.yaml and calibration.json into an existing folder.
+    """Write weights.safetensors, config.json, labels.yaml, calibration.json and any trees.txt into an existing folder.
 
     The head for kinds, which only training needs, is left out.
     """
@@ -98,7 +119,7 @@ def write_bundle(
         "architecture": ARCHITECTURE,
         "image_size": list(INPUT_SIZE),
         "input_size": list(config.input_size),
-        "descriptors": config.descriptors,
+        "descriptors": trees is not None,
         "preprocessing_version": PREPROCESSING_VERSION,
         "training": config.model_dump(mode="json"),
         "versions": versions(),
@@ -106,10 +127,12 @@ def write_bundle(
     bundle.write_json(folder / bundle.CONFIG, document)
     (folder / bundle.LABELS).write_text(vocabulary.to_yaml(), "utf-8")
     bundle.write_json(folder / bundle.CALIBRATION, asdict(calibration))
+    if trees is not None:
+        write_trees(folder, trees)
 
 
-def read_bundle(folder: Path, vocabulary: Vocabulary | None) -> tuple[GateModel, GateCalibration, str]:
-    """The model (CPU, eval mode), its calibration and the bundle's version.
+def read_bundle(folder: Path, vocabulary: Vocabulary | None) -> Gate:
+    """The model (CPU, eval mode), its trees and calibration, and the bundle's version.
 
     Raises:
         UsageError: naming what is missing, damaged, or made for something else.
@@ -118,13 +141,14 @@ def read_bundle(folder: Path, vocabulary: Vocabulary | None) -> tuple[GateModel,
     config = bundle.read_config(folder, STAGE)
     _check_fits(folder, config)
     bundle.read_labels(folder, vocabulary)
-    model = GateModel("none", tuple(config["input_size"]), config["descriptors"])
+    model = GateModel("none", tuple(config["input_size"]))
     try:
         model.load_state_dict(bundle.read_weights(folder))
         calibration = GateCalibration(**bundle.read_json(folder / bundle.CALIBRATION))
     except (RuntimeError, TypeError) as error:
         raise UsageError(f"{folder}: does not hold a gate as this meteo_ray builds it: {error}") from None
-    return model.eval(), calibration, version
+    trees = read_trees(folder) if config["descriptors"] else None
+    return Gate(model.eval(), trees, calibration, version)
 
 
 def _check_fits(folder: Path, config: dict[str, Any]) -> None:

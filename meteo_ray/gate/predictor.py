@@ -6,9 +6,9 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from meteo_ray.gate.bundle import GateCalibration, read_bundle
+from meteo_ray.gate.bundle import Gate, read_bundle
 from meteo_ray.gate.descriptors import describe_all
-from meteo_ray.gate.model import GateModel
+from meteo_ray.gate.trees import log_odds
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.labels import Vocabulary
 from meteo_ray.schema import Batch
@@ -27,18 +27,17 @@ class GatePredictor:
 
     def __init__(
         self,
-        model: GateModel,
-        calibration: GateCalibration,
-        version: str,
+        gate: Gate,
         device: torch.device,
         threshold: float,
         precision: str = "auto",
         compile_model: bool = False,
         micro_batch: int | None = None,
     ) -> None:
-        self.calibration, self.version, self.device, self.threshold = calibration, version, device, threshold
+        self.calibration, self.version, self.trees = gate.calibration, gate.version, gate.trees
+        self.device, self.threshold = device, threshold
         self.precision, self.micro_batch = precision, micro_batch or MICRO_BATCH[device.type]
-        self.model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.model = gate.model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.padded = compile_model and device.type == "cuda"
         if self.padded:
             self.model.compile(dynamic=False)
@@ -62,10 +61,10 @@ class GatePredictor:
         Raises:
             UsageError: bundle missing, damaged or of another size; operating point not available.
         """
-        model, calibration, version = read_bundle(Path(bundle), vocabulary)
-        chosen = calibration.operating_point(threshold, min_recall, min_precision)
+        gate = read_bundle(Path(bundle), vocabulary)
+        chosen = gate.calibration.operating_point(threshold, min_recall, min_precision)
         place = torch.device(device) if device else pick_device()
-        return cls(model, calibration, version, place, chosen, **options)
+        return cls(gate, place, chosen, **options)
 
     def __call__(self, batch: Batch) -> Batch:
         """Judge `batch["image"]`, uint8 `(rows, 240, 320, 3)`.
@@ -81,12 +80,20 @@ class GatePredictor:
 
     @torch.inference_mode()
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Uncalibrated logits float32 `(rows,)` of uint8 `(rows, height, width, 3)`, in micro-batches."""
+        """Uncalibrated logits float32 `(rows,)` of uint8 `(rows, height, width, 3)`, the trees' vote included."""
         width, height = INPUT_SIZE
         if images.shape[1:] != (height, width, 3) or images.dtype != np.uint8:
             raise ValueError(f"expected uint8 (rows, {height}, {width}, 3), got {images.dtype} {images.shape}")
         found = [self._micro_batch(images[i : i + self.micro_batch]) for i in range(0, len(images), self.micro_batch)]
-        return torch.cat(found).cpu().numpy() if found else np.zeros(0, dtype=np.float32)
+        votes = self._votes(images)  # on the CPU, while the device works
+        logits: np.ndarray = torch.cat(found).cpu().numpy() if found else np.zeros(0, dtype=np.float32)
+        return logits + votes
+
+    def _votes(self, images: np.ndarray) -> np.ndarray:
+        """What the trees add to the logits, float32 `(rows,)`; zeros without trees."""
+        if self.trees is None:
+            return np.zeros(len(images), dtype=np.float32)
+        return np.float32(self.calibration.trees_weight or 0.0) * log_odds(self.trees, describe_all(images))
 
     def _micro_batch(self, images: np.ndarray) -> torch.Tensor:
         """Logits `(rows,)` on the device; nothing waits for the device here, so copies and kernels overlap."""
@@ -96,9 +103,6 @@ class GatePredictor:
         pixels = torch.from_numpy(np.array(images))  # a copy: Ray's arrays are read-only
         if self.device.type == "cuda":
             pixels = pixels.pin_memory().to(self.device, non_blocking=True)
-        descriptors = None
-        if self.model.descriptors:
-            descriptors = torch.from_numpy(describe_all(images)).to(self.device, non_blocking=True)
         with autocast(self.device, self.precision):
-            logits: torch.Tensor = self.model(pixels, descriptors).chart
+            logits: torch.Tensor = self.model(pixels).chart
         return logits[:rows]

@@ -1,19 +1,20 @@
 """What the training loop needs to know about the gate (R10-R13)."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import nn
 from torch.nn import functional as F
 
 from meteo_ray.backbones import resolve_init
+from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.config.gate import GateTraining
 from meteo_ray.dataset.pixels import PreparePixels
 from meteo_ray.dataset.sampling import weighted_order
@@ -24,16 +25,20 @@ from meteo_ray.gate.bundle import GateCalibration, write_bundle
 from meteo_ray.gate.descriptors import PrepareDescriptors
 from meteo_ray.gate.loss import gate_loss
 from meteo_ray.gate.model import ARCHITECTURE, GateLogits, GateModel
+from meteo_ray.gate.rows import UNKNOWN_KIND, gate_rows, kind_positions, kinds, row_weights, sampling_weights
+from meteo_ray.gate.trees import fit_trees, log_odds, vote_weight
 from meteo_ray.labels import Vocabulary
-from meteo_ray.schema import TRAIN, Batch
-from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
+from meteo_ray.schema import TRAIN, Batch, concatenate
+from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
 
 # Columns that PreparePixels and the loss read; the rest of the index stays at home.
 COLUMNS = ("image_id", "path", "sha256", "product", "is_meteo")
 
-
-# What cross-entropy skips.
-UNKNOWN_KIND = -1
+# Who votes where there are trees, by the column of their logits.
+VOTERS = {"network": "logit", "trees": "trees"}
 
 
 class GateTask(Task):
@@ -56,6 +61,7 @@ class GateTask(Task):
         self.config, self.data, self.vocabulary, self.seed, self.cache = config, data, vocabulary, seed, cache
         self.init = resolve_init(ARCHITECTURE, config.init)
         self._kinds: tuple[str, ...] = ()
+        self.trees: Booster | None = None
 
     # -- data --------------------------------------------------------------------------------------------------------
 
@@ -69,7 +75,8 @@ class GateTask(Task):
                 "(jobs/prepare_data.py --split-by)"
             )
         self._kinds = kinds(gate_rows(index, TRAIN, skip_ambiguous=False)) if self.config.kind_weight else ()
-        return found.select(COLUMNS).append_column("kind", kind_positions(found, self._kinds))
+        kept = found.select(COLUMNS).append_column("kind", kind_positions(found, self._kinds))
+        return kept.append_column("weight", row_weights(found))
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> NDArray[np.int64]:
         weights = sampling_weights(
@@ -77,6 +84,7 @@ class GateTask(Task):
             self._hard_losses(epoch, feedback),
             self.config.hard_share,
             self.config.hard_weight,
+            rows["weight"].to_numpy(),
         )
         return weighted_order(weights, rows.num_rows, np.random.default_rng([self.seed, epoch]))
 
@@ -85,15 +93,29 @@ class GateTask(Task):
 
     def prepare(self, split: str, epoch: int) -> Prepare:
         fixed = split != TRAIN
-        pixels = PreparePixels(
+        pixels = self._pixels(None if fixed else epoch, self.config.augmentation, self.cache)
+        return PrepareDescriptors(pixels) if fixed and self.trees is not None else pixels
+
+    def _pixels(self, epoch: int | None, augmentation: AugmentConfig, cache: Path | None) -> PreparePixels:
+        return PreparePixels(
             self.data,
             seed=self.seed,
-            epoch=None if fixed else epoch,
-            augmentation=self.config.augmentation,
-            cache=self.cache,
+            epoch=epoch,
+            augmentation=augmentation,
+            cache=cache,
             vocabulary=self.vocabulary,
         )
-        return PrepareDescriptors(pixels) if self.config.descriptors else pixels
+
+    def before_training(self, collect: Collect) -> None:
+        """Fit the trees on every training image as it is and as the first epoch alters it."""
+        if not self.config.descriptors:
+            return
+        as_it_is = self.config.augmentation.model_copy(update={"enabled": False})
+        looks = {"descriptors": self._pixels(None, as_it_is, cache=None)}
+        if self.config.augmentation.enabled:
+            looks["descriptors, augmented"] = self._pixels(0, self.config.augmentation, cache=None)
+        seen = concatenate([collect(label, PrepareDescriptors(x, keep_image=False)) for label, x in looks.items()])
+        self.trees = fit_trees(seen["descriptors"], seen["is_meteo"], seen["weight"], self.seed)
 
     def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
         tensors = {
@@ -101,14 +123,14 @@ class GateTask(Task):
             "target": torch.from_numpy(batch["is_meteo"].astype(np.float32)),
             "kind": torch.from_numpy(np.array(batch["kind"])),
         }
-        if self.config.descriptors:
+        if "descriptors" in batch:
             tensors["descriptors"] = torch.from_numpy(np.array(batch["descriptors"]))
         return tensors
 
     # -- model -------------------------------------------------------------------------------------------------------
 
     def build(self) -> nn.Module:
-        return GateModel(self.init, self.config.input_size, self.config.descriptors, len(self._kinds))
+        return GateModel(self.init, self.config.input_size, len(self._kinds))
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         gate = cast(GateModel, model)
@@ -134,7 +156,7 @@ class GateTask(Task):
         return [head_only, everything] if pretrained and settings.frozen_epochs else [everything]
 
     def loss(self, model: nn.Module, batch: dict[str, torch.Tensor], progress: Progress) -> Loss:
-        logits: GateLogits = model(batch["image"], batch.get("descriptors"))
+        logits: GateLogits = model(batch["image"])
         rows = self._losses(logits.chart, batch["target"])
         if logits.kind is None or (batch["kind"] == UNKNOWN_KIND).all():
             return Loss(rows.mean(), rows=rows.detach())
@@ -147,16 +169,19 @@ class GateTask(Task):
     # -- validation and result ---------------------------------------------------------------------------------------
 
     def outputs(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> Batch:
-        logits = model(batch["image"], batch.get("descriptors")).chart
-        return {
+        logits = model(batch["image"]).chart
+        found = {
             "logit": logits.float().cpu().numpy(),
             "target": batch["target"].cpu().numpy(),
             "loss": self._losses(logits, batch["target"]).cpu().numpy(),
         }
+        if self.trees is not None:
+            found["trees"] = log_odds(self.trees, batch["descriptors"].cpu().numpy())
+        return found
 
     def metrics(self, outputs: Batch) -> dict[str, float]:
-        """R14's metrics of raw probabilities at their own best threshold, and the mean loss."""
-        scores = 1 / (1 + np.exp(-outputs["logit"].astype(np.float64)))
+        """R14's metrics of the network's raw probabilities at their own best threshold, and the mean loss."""
+        scores = expit(outputs["logit"].astype(np.float64))
         threshold = best_f1_threshold(outputs["target"], scores)
         known = binary_metrics(outputs["target"], scores, threshold)
         return {
@@ -165,51 +190,17 @@ class GateTask(Task):
         }
 
     def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
-        calibration = GateCalibration.fit(outputs["logit"], outputs["target"])
-        write_bundle(folder, model, self.config, self.vocabulary, calibration)
-        scores = calibration.probabilities(outputs["logit"])
-        return dict(binary_metrics(outputs["target"], scores, calibration.threshold))
+        logits, targets, alone = outputs["logit"], outputs["target"], {}
+        weight = None
+        if "trees" in outputs:
+            alone = {f"{name}_auc": _auc(targets, outputs[column]) for name, column in VOTERS.items()}
+            weight = vote_weight(logits, outputs["trees"], targets)
+            logits = logits + np.float32(weight) * outputs["trees"]
+        calibration = GateCalibration.fit(logits, targets, weight)
+        write_bundle(folder, model, self.config, self.vocabulary, calibration, self.trees)
+        scores = calibration.probabilities(logits)
+        return {**binary_metrics(targets, scores, calibration.threshold), **alone}
 
 
-def gate_rows(index: pa.Table, split: str, skip_ambiguous: bool) -> pa.Table:
-    """The rows of a split whose `is_meteo` is known; with `skip_ambiguous` without those marked in `extra`."""
-    keep = pc.and_(pc.equal(index["split"], split), pc.is_valid(index["is_meteo"]))
-    found = index.filter(pc.fill_null(keep, False))
-    if not skip_ambiguous:
-        return found
-    clear = [not json.loads(extra or "{}").get("ambiguous", False) for extra in found["extra"].to_pylist()]
-    return found.filter(pa.array(clear, type=pa.bool_()))
-
-
-def kinds(rows: pa.Table) -> tuple[str, ...]:
-    """Every product and every kind of other image among the rows, in alphabetical order."""
-    return tuple(sorted({kind for kind in _kind_names(rows) if kind}))
-
-
-def kind_positions(rows: pa.Table, known: tuple[str, ...]) -> pa.Array:
-    """Each row's place in `known`, int64 `(rows,)`; UNKNOWN_KIND where it has no kind or another one."""
-    position = {name: number for number, name in enumerate(known)}
-    return pa.array([position.get(kind or "", UNKNOWN_KIND) for kind in _kind_names(rows)], pa.int64())
-
-
-def _kind_names(rows: pa.Table) -> list[str | None]:
-    columns = (rows[name].to_pylist() for name in ("product", "extra"))
-    return [product or json.loads(extra or "{}").get("kind") for product, extra in zip(*columns, strict=True)]
-
-
-def sampling_weights(
-    positive: np.ndarray, row_loss: np.ndarray | None, hard_share: float, hard_weight: float
-) -> NDArray[np.float64]:
-    """How likely each row is drawn, `(rows,)`: both classes weigh the same, hard rows more within theirs (R12).
-
-    Hard are the `hard_share` of the rows of highest loss among those of a class that were seen; rows not seen yet
-    (NaN) weigh like the ordinary ones.
-    """
-    weights = np.ones(len(positive))
-    for members in (np.flatnonzero(positive), np.flatnonzero(~positive.astype(bool))):
-        if row_loss is not None:
-            seen = members[np.isfinite(row_loss[members])]
-            count = int(hard_share * len(seen))
-            weights[seen[np.argsort(-row_loss[seen], kind="stable")[:count]]] = hard_weight
-        weights[members] /= max(weights[members].sum(), 1)
-    return weights
+def _auc(targets: np.ndarray, logits: np.ndarray) -> float | None:
+    return binary_metrics(targets, expit(logits.astype(np.float64)), 0.5)["auc"]

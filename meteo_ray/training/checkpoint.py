@@ -1,7 +1,8 @@
-"""What a run needs to go on where it stopped: three plain files, no pickle.
+"""What a run needs to go on where it stopped: plain files, no pickle.
 
-model.safetensors, optimizer.safetensors (its tensors under `state.{parameter}.{name}`) and run.json. The generators
-are not saved: they are seeded from (seed, epoch) at every epoch's start, and checkpoints lie between epochs.
+model.safetensors, average.safetensors where weights are averaged, optimizer.safetensors (its tensors under
+`state.{parameter}.{name}`) and run.json. The generators are not saved: they are seeded from (seed, epoch) at every
+epoch's start, and checkpoints lie between epochs.
 """
 
 import json
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-MODEL, OPTIMIZER, RUN = "model.safetensors", "optimizer.safetensors", "run.json"
+MODEL, AVERAGE, OPTIMIZER, RUN = "model.safetensors", "average.safetensors", "optimizer.safetensors", "run.json"
 
 
 @dataclass
@@ -52,15 +53,15 @@ def save(
     (folder / RUN).write_text(json.dumps(asdict(state), indent=2), "utf-8")
 
 
-def save_model(folder: Path, model: dict[str, torch.Tensor]) -> None:
+def save_model(folder: Path, model: dict[str, torch.Tensor], name: str = MODEL) -> None:
     """Only the weights, written beside and renamed: a kill leaves the previous ones."""
-    scratch = folder / f".{MODEL}.new"
+    scratch = folder / f".{name}.new"
     save_file(_plain(model), scratch)
-    os.replace(scratch, folder / MODEL)
+    os.replace(scratch, folder / name)
 
 
-def load_model(folder: Path) -> dict[str, torch.Tensor]:
-    tensors: dict[str, torch.Tensor] = load_file(folder / MODEL)
+def load_model(folder: Path, name: str = MODEL) -> dict[str, torch.Tensor]:
+    tensors: dict[str, torch.Tensor] = load_file(folder / name)
     return tensors
 
 

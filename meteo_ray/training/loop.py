@@ -17,8 +17,10 @@ import torch
 from torch import nn
 
 from meteo_ray.config.training import LoopSettings
-from meteo_ray.schema import TRAIN, VALIDATION, Batch
+from meteo_ray.progress import ProgressLine
+from meteo_ray.schema import TRAIN, VALIDATION, Batch, concatenate
 from meteo_ray.training import checkpoint
+from meteo_ray.training.averaging import WeightAverage
 from meteo_ray.training.checkpoint import RunState
 from meteo_ray.training.device import place, seed_everything, set_threads
 from meteo_ray.training.distributed import share_of
@@ -87,6 +89,7 @@ class TrainingRun:
             fused=True,
         )
         self.phases = task.phases()
+        self.average = WeightAverage(self.model, settings.average_decay) if settings.average_decay else None
         self.state = RunState()
         self.row_loss = np.full(self.rows[TRAIN].num_rows, np.nan, dtype=np.float32)
         self.record = RunRecord(folder) if host.rank == 0 else None
@@ -102,19 +105,35 @@ class TrainingRun:
         Raises:
             UsageError: when the loss stops being a number, or not even one row fits into memory.
         """
+        self.task.before_training(self._collect)
         for epoch in range(self.state.epochs_done, total_epochs(self.phases)):
             if self.state.finished:
                 break
             self._epoch(epoch, locate(self.phases, epoch))
-        self.task.load_state(self.model, checkpoint.load_model(self.best_folder))
+        self.task.load_state(self.judged_model, checkpoint.load_model(self.best_folder))
         outputs = self._validate()
         if self.record:
             self.record.close()
-        return Finished(self.model, outputs, self.state.history, self.state.best_epoch or 0)
+        return Finished(self.judged_model, outputs, self.state.history, self.state.best_epoch or 0)
 
     @property
     def best_folder(self) -> Path:
         return self.folder / "best"
+
+    @property
+    def judged_model(self) -> nn.Module:
+        """The model that is validated and kept: the averaged one where there is one."""
+        return self.model if self.average is None else self.average.model
+
+    def _collect(self, label: str, prepare: Prepare) -> Batch:
+        """Every training row that can be read once, in order, as `prepare` makes it."""
+        rows, parts = self.rows[TRAIN], []
+        line = ProgressLine(f"{self.task.name} {label}", rows.num_rows, unit="rows")
+        for batch in self.stream(rows, prepare, self.settings.batch_size):
+            parts.append(batch)
+            line.update(len(batch["ok"]))
+        line.close()
+        return concatenate(parts)
 
     def _epoch(self, epoch: int, position: Position) -> None:
         seed_everything(self.settings.seed, epoch)
@@ -153,6 +172,8 @@ class TrainingRun:
             self._set_learning_rates(position, step / steps)
             fraction = (epoch + step / steps) / total_epochs(self.phases)
             stepper.step(batch, Progress(epoch, self.state.steps_done, fraction), totals, self.row_loss)
+            if self.average:
+                self.average.update(self.model)
             self.state.steps_done += 1
         totals.close()
         if totals.rows < len(order):
@@ -183,7 +204,7 @@ class TrainingRun:
     def _validate(self) -> Batch:
         prepare = self.task.prepare(VALIDATION, 0)
         batches = self.stream(self.rows[VALIDATION], prepare, self.guard.micro_batch)
-        return collect_outputs(self.task, self.model, batches, self.device, self.settings.precision)
+        return collect_outputs(self.task, self.judged_model, batches, self.device, self.settings.precision)
 
     def _conclude(self, entry: dict[str, Any], watched: float, position: Position) -> None:
         """Keep the best weights, decide about stopping, record and checkpoint."""
@@ -192,7 +213,7 @@ class TrainingRun:
             state.best_metric, state.best_epoch, state.epochs_without_gain = watched, entry["epoch"], 0
             if self.host.rank == 0:
                 self.best_folder.mkdir(parents=True, exist_ok=True)
-                checkpoint.save_model(self.best_folder, self.task.state(self.model))
+                checkpoint.save_model(self.best_folder, self.task.state(self.judged_model))
         elif position.is_last_phase:
             state.epochs_without_gain += 1
         state.epochs_done = int(entry["epoch"]) + 1
@@ -207,6 +228,8 @@ class TrainingRun:
 
     def _write_checkpoint(self, folder: Path) -> None:
         checkpoint.save(folder, self.task.state(self.model), self.optimizer, self.state, self.row_loss)
+        if self.average:
+            checkpoint.save_model(folder, self.task.state(self.average.model), checkpoint.AVERAGE)
 
     def _restore(self) -> None:
         folder = self.host.latest_checkpoint()
@@ -215,6 +238,9 @@ class TrainingRun:
             self.state, row_loss = checkpoint.load_run(folder, self.optimizer)
             if row_loss is not None:
                 self.row_loss = row_loss
+            if self.average:
+                self.task.load_state(self.average.model, checkpoint.load_model(folder, checkpoint.AVERAGE))
+                self.average.steps = self.state.steps_done
             logger.info("%s: going on after epoch %d", self.task.name, self.state.epochs_done)
         if self.record:  # without a checkpoint too: a kill may fall between an epoch's line and its checkpoint
             self.record.restore(self.state.history)

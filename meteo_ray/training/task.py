@@ -19,6 +19,9 @@ from meteo_ray.schema import Batch
 
 Prepare = Callable[[Batch], Batch]
 
+Collect = Callable[[str, Prepare], Batch]
+"""(label for the progress line, prepare) -> every training row that can be read, in order, as `prepare` makes it."""
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -132,6 +135,12 @@ class Task(ABC):
         """
 
     # -- optional ---------------------------------------------------------------------------------------------------
+
+    def before_training(self, collect: Collect) -> None:  # noqa: B027  # most tasks have nothing to do here
+        """For what is learnt from all rows at once, beside the network: a pure function of the data and the seed.
+
+        Called in every worker before the first epoch, and again when a run goes on.
+        """
 
     def state(self, model: nn.Module) -> dict[str, torch.Tensor]:
         """The tensors that a checkpoint holds; adapters override it to leave the frozen base out."""

@@ -24,7 +24,5 @@ def gate_bundle(tmp_path_factory) -> Path:
     targets = np.arange(200) % 2
     calibration = GateCalibration.fit(rng.normal(2 * targets - 1, 1.5), targets)
     with bundle.writing(folder) as scratch:
-        write_bundle(
-            scratch, GateModel("none", SMALL.input_size, SMALL.descriptors), SMALL, load_vocabulary(), calibration
-        )
+        write_bundle(scratch, GateModel("none", SMALL.input_size), SMALL, load_vocabulary(), calibration)
     return folder

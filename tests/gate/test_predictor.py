@@ -73,7 +73,7 @@ def test_images_of_another_size_are_refused(gate_bundle):
 
 def test_scores_that_are_not_numbers_never_leave(gate_bundle):
     predictor = load(gate_bundle)
-    predictor.model.head.linear.bias.data.fill_(float("nan"))
+    predictor.model.head.bias.data.fill_(float("nan"))
     with pytest.raises(FloatingPointError, match="5 logits"):
         predictor({"image": IMAGES})
 
@@ -116,9 +116,9 @@ def test_a_missing_or_damaged_bundle_is_named(gate_bundle, copy, tmp_path):
 
 def test_weights_with_nan_are_refused(copy):
     tensors = load_file(copy / bundle.WEIGHTS)
-    tensors["head.linear.bias"][0] = float("nan")
+    tensors["head.bias"][0] = float("nan")
     save_file(tensors, copy / bundle.WEIGHTS)
-    with pytest.raises(UsageError, match=r"NaN or infinity, first head\.linear\.bias"):
+    with pytest.raises(UsageError, match=r"NaN or infinity, first head\.bias"):
         load(reseal(copy))
 
 
@@ -146,7 +146,7 @@ def test_a_gate_of_another_vocabulary_is_refused(gate_bundle):
 
 def test_another_network_is_refused(copy):
     tensors = load_file(copy / bundle.WEIGHTS)
-    del tensors["head.linear.weight"]
+    del tensors["head.weight"]
     save_file(tensors, copy / bundle.WEIGHTS)
     with pytest.raises(UsageError, match="does not hold a gate"):
         load(reseal(copy))

@@ -12,7 +12,9 @@ from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.config.gate import GateTraining
 from meteo_ray.errors import UsageError
 from meteo_ray.gate.predictor import GatePredictor
-from meteo_ray.gate.task import GateTask, sampling_weights
+from meteo_ray.gate.rows import row_weights, sampling_weights
+from meteo_ray.gate.task import GateTask
+from meteo_ray.gate.trees import vote_weight
 from meteo_ray.labels import load_vocabulary
 from meteo_ray.schema import TRAIN, VALIDATION, Batch, concatenate
 from meteo_ray.training.task import Feedback, Progress
@@ -62,7 +64,7 @@ def test_rows_whose_label_is_not_known_are_left_out(pictures):
 
 
 def test_draws_are_balanced_seeded_and_new_in_every_epoch():
-    rows = pa.table({"is_meteo": [True] * 40 + [False] * 360})
+    rows = pa.table({"is_meteo": [True] * 40 + [False] * 360, "weight": [1.0] * 400})
     task = make_task(Path("."))
     order = task.order(rows, 0, None)
     share = (order < 40).mean()
@@ -76,15 +78,30 @@ def test_hard_rows_are_drawn_more_often_within_their_class():
     positive = np.array([True] * 10 + [False] * 30)
     loss = np.arange(40, dtype=np.float32)
     loss[5] = np.nan
-    weights = sampling_weights(positive, loss, hard_share=0.2, hard_weight=3.0)
+    weights = sampling_weights(positive, loss, hard_share=0.2, hard_weight=3.0, given=np.ones(40))
     assert weights[positive].sum() == pytest.approx(weights[~positive].sum())
     assert weights[9] == pytest.approx(3 * weights[0])  # the hardest of nine seen charts (a fifth of 9 is 1)
     assert weights[5] == pytest.approx(weights[0])  # not seen yet
     assert set(np.flatnonzero(weights[10:] > weights[10] * 2) + 10) == {34, 35, 36, 37, 38, 39}
 
 
+def test_rows_are_drawn_by_their_weight_in_the_labels_and_both_classes_alike():
+    index = pa.table({"path": ["a", "b", "c"], "extra": ['{"weight": 0.25}', None, "{}"]})
+    given = row_weights(index).to_numpy()
+    assert given.tolist() == [0.25, 1.0, 1.0]
+    weights = sampling_weights(np.array([True, True, False]), None, 0.2, 2.0, given)
+    assert weights == pytest.approx([0.2, 0.8, 1.0])
+
+
+@pytest.mark.parametrize("weight", ["0", "-1", '"heavy"', "true", "Infinity", "null"])
+def test_a_weight_that_is_no_positive_number_is_named(weight):
+    index = pa.table({"path": ["a.png"], "extra": [f'{{"weight": {weight}}}']})
+    with pytest.raises(UsageError, match=r"labels\.jsonl, a\.png: weight must be a positive number"):
+        row_weights(index)
+
+
 def test_hard_rows_count_only_after_the_first_epochs():
-    rows = pa.table({"is_meteo": [True, False] * 20})
+    rows = pa.table({"is_meteo": [True, False] * 20, "weight": [1.0] * 40})
     feedback = Feedback(np.linspace(0, 1, 40, dtype=np.float32))
     task = make_task(Path("."), SMALL.model_copy(update={"hard_from_epoch": 2, "hard_weight": 50.0}))
     assert np.array_equal(task.order(rows, 1, feedback), task.order(rows, 1, None))
@@ -140,8 +157,11 @@ def test_a_gate_learns_and_its_bundle_judges_as_it_did(pictures, tmp_path, descr
     data, index = pictures
     torch.manual_seed(0)
     task = make_task(data, SMALL.model_copy(update={"descriptors": descriptors}))
+    train = task.rows(index, TRAIN)
+    task.before_training(lambda label, prepare: prepare(row_batch(train)))
+    assert (task.trees is not None) == descriptors
     model = task.build()
-    batch = task.collate(prepared(task, task.rows(index, TRAIN), TRAIN))
+    batch = task.collate(prepared(task, train, TRAIN))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     for step in range(8):
         optimizer.zero_grad()
@@ -159,10 +179,17 @@ def test_a_gate_learns_and_its_bundle_judges_as_it_did(pictures, tmp_path, descr
     assert metrics["auc"] > 0.95
     with bundle.writing(tmp_path / "gate") as scratch:
         exported = task.export(model, outputs, scratch)
-    assert exported["auc"] == pytest.approx(metrics["auc"])
+    logits = outputs["logit"]
+    if descriptors:
+        weight = vote_weight(logits, outputs["trees"], outputs["target"])
+        logits = logits + weight * outputs["trees"]
+        assert exported["network_auc"] == pytest.approx(metrics["auc"])
+        assert exported["trees_auc"] > 0.9
+    else:
+        assert exported["auc"] == pytest.approx(metrics["auc"])
 
     predictor = GatePredictor.load(tmp_path / "gate", device="cpu", vocabulary=load_vocabulary(), precision="fp32")
     judged = predictor({"image": validation["image"]})
-    np.testing.assert_allclose(predictor.logits(validation["image"]), outputs["logit"], atol=1e-3)
+    np.testing.assert_allclose(predictor.logits(validation["image"]), logits, atol=1e-3)
     f1 = 2 * (judged["is_meteo"] & validation["is_meteo"]).sum() / (judged["is_meteo"].sum() + 12)
     assert f1 == pytest.approx(exported["f1"])

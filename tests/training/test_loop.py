@@ -10,6 +10,7 @@ import torch
 from meteo_ray.config.training import LoopSettings
 from meteo_ray.errors import UsageError
 from meteo_ray.training import checkpoint
+from meteo_ray.training.averaging import WeightAverage
 from meteo_ray.training.loop import TrainingRun
 from tests.training.line_task import FolderHost, LineTask, points, stream
 
@@ -49,6 +50,47 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path):
         assert ours["train/loss"] == pytest.approx(theirs["train/loss"], abs=1e-6)
     lines = [json.loads(line) for line in (tmp_path / "cut/metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.99])
+def test_averaged_weights_are_those_of_the_plain_formula(decay):
+    torch.manual_seed(0)
+    model = torch.nn.BatchNorm1d(3)
+    average, expected = WeightAverage(model, decay), model.weight.detach().double().clone()
+    for step in range(30):
+        with torch.no_grad():
+            model.weight.copy_(torch.randn(3))
+            model.running_mean.fill_(step)
+        average.update(model)
+        share = min(decay, (1 + step) / (10 + step)) if step else 0.0  # the first step's weights are the start
+        expected = share * expected + (1 - share) * model.weight.double()
+    torch.testing.assert_close(average.model.weight.double(), expected, rtol=1e-5, atol=1e-6)
+    assert 0 < average.model.running_mean[0] < 29
+    assert average.steps == 30
+
+
+def test_averaged_weights_are_judged_kept_and_resumed(tmp_path):
+    whole = make_run(tmp_path / "whole", average_decay=0.9).fit()
+    plain = make_run(tmp_path / "plain").fit()
+    assert whole.history[-1]["train/loss"] == plain.history[-1]["train/loss"]  # training itself is the same
+    assert whole.history[-1]["validation/negative_error"] != plain.history[-1]["validation/negative_error"]
+    host = FolderHost(tmp_path / "cut/checkpoints", stop_after=2)
+    with pytest.raises(KeyboardInterrupt):
+        make_run(tmp_path / "cut", host=host, average_decay=0.9).fit()
+    resumed = make_run(tmp_path / "cut", average_decay=0.9).fit()
+    for name, tensor in whole.model.state_dict().items():
+        torch.testing.assert_close(resumed.model.state_dict()[name], tensor)
+    kept = checkpoint.load_model(tmp_path / "whole" / "best")
+    torch.testing.assert_close(kept["head.weight"], whole.model["head"].weight)
+
+
+def test_a_task_may_look_at_all_training_rows_first_and_again_after_a_resume(tmp_path, monkeypatch):
+    task, seen = LineTask(epochs=(1, 1)), []
+    monkeypatch.setattr(task, "before_training", lambda collect: seen.append(collect("all", task.prepare("train", 0))))
+    make_run(tmp_path, task).fit()
+    make_run(tmp_path, task).fit()
+    np.testing.assert_array_equal(seen[0]["y"], points()["y"].to_numpy()[:40])
+    np.testing.assert_array_equal(seen[1]["y"], seen[0]["y"])
 
 
 def test_a_line_of_an_epoch_that_left_no_checkpoint_does_not_stay(tmp_path):

@@ -1,0 +1,71 @@
+"""Which rows of the index the gate uses, of what kind they are, and how often each is drawn (R12)."""
+
+import json
+import math
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from meteo_ray.errors import UsageError
+
+# What cross-entropy skips.
+UNKNOWN_KIND = -1
+
+
+def gate_rows(index: pa.Table, split: str, skip_ambiguous: bool) -> pa.Table:
+    """The rows of a split whose `is_meteo` is known; with `skip_ambiguous` without those marked in `extra`."""
+    keep = pc.and_(pc.equal(index["split"], split), pc.is_valid(index["is_meteo"]))
+    found = index.filter(pc.fill_null(keep, False))
+    if not skip_ambiguous:
+        return found
+    clear = [not json.loads(extra or "{}").get("ambiguous", False) for extra in found["extra"].to_pylist()]
+    return found.filter(pa.array(clear, type=pa.bool_()))
+
+
+def kinds(rows: pa.Table) -> tuple[str, ...]:
+    """Every product and every kind of other image among the rows, in alphabetical order."""
+    return tuple(sorted({kind for kind in _kind_names(rows) if kind}))
+
+
+def kind_positions(rows: pa.Table, known: tuple[str, ...]) -> pa.Array:
+    """Each row's place in `known`, int64 `(rows,)`; UNKNOWN_KIND where it has no kind or another one."""
+    position = {name: number for number, name in enumerate(known)}
+    return pa.array([position.get(kind or "", UNKNOWN_KIND) for kind in _kind_names(rows)], pa.int64())
+
+
+def row_weights(rows: pa.Table) -> pa.Array:
+    """The rows' "weight" in labels.jsonl, float64 `(rows,)`, 1 where there is none: how much each counts in training.
+
+    Raises:
+        UsageError: naming the first row whose weight is no positive number.
+    """
+    weights = [json.loads(extra or "{}").get("weight", 1.0) for extra in rows["extra"].to_pylist()]
+    for path, weight in zip(rows["path"].to_pylist(), weights, strict=True):
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
+            raise UsageError(f"labels.jsonl, {path}: weight must be a positive number, not {weight!r}")
+    return pa.array(weights, pa.float64())
+
+
+def _kind_names(rows: pa.Table) -> list[str | None]:
+    columns = (rows[name].to_pylist() for name in ("product", "extra"))
+    return [product or json.loads(extra or "{}").get("kind") for product, extra in zip(*columns, strict=True)]
+
+
+def sampling_weights(
+    positive: np.ndarray, row_loss: np.ndarray | None, hard_share: float, hard_weight: float, given: np.ndarray
+) -> NDArray[np.float64]:
+    """How likely each row is drawn, `(rows,)`: both classes weigh the same, hard rows more within theirs (R12).
+
+    Hard are the `hard_share` of the rows of highest loss among those of a class that were seen; rows not seen yet
+    (NaN) weigh like the ordinary ones. `given` are the rows' own weights, `(rows,)`.
+    """
+    weights = given.astype(np.float64)
+    for members in (np.flatnonzero(positive), np.flatnonzero(~positive.astype(bool))):
+        if row_loss is not None:
+            seen = members[np.isfinite(row_loss[members])]
+            count = int(hard_share * len(seen))
+            weights[seen[np.argsort(-row_loss[seen], kind="stable")[:count]]] *= hard_weight
+        weights[members] /= max(weights[members].sum(), 1e-12)
+    return weights
