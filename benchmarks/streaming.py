@@ -25,8 +25,9 @@ import ray
 
 from meteo_ray import cluster
 from meteo_ray.config.augment import AugmentConfig
+from meteo_ray.cores import default_workers
 from meteo_ray.dataset.pixels import PreparePixels
-from meteo_ray.dataset.streaming import default_workers, stream
+from meteo_ray.dataset.streaming import stream
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.load import load_image
 

@@ -48,11 +48,9 @@ def resnet(name: str, init: str = "none") -> nn.Module:
     features = cast(nn.Linear, model.fc).in_features
     model.fc = nn.Identity()
     model.output_features = features  # type: ignore[assignment]
-    init = resolve_init(name, init)
-    if init == "imagenet":
-        _load(model, _imagenet_file(name))
-    elif init != "none":
-        _load(model, _weight_file(Path(init)))
+    tensors = initial_tensors(name, init)
+    if tensors:
+        _load(model, tensors, init)
     return model
 
 
@@ -66,6 +64,18 @@ def resolve_init(name: str, init: str) -> str:
         logger.warning("%s starts from random weights and needs more epochs: %s", name, error)
         return "none"
     return "imagenet"
+
+
+def initial_tensors(name: str, init: str) -> dict[str, Tensor]:
+    """All tensors of the file that `init` stands for, empty for "none"; a bundle of ours holds its heads' too.
+
+    Raises:
+        UsageError: weights that are absent or damaged.
+    """
+    init = resolve_init(name, init)
+    if init == "none":
+        return {}
+    return _read(_imagenet_file(name) if init == "imagenet" else _weight_file(Path(init)))
 
 
 def to_float(images: Tensor, size: tuple[int, int] | None = None) -> Tensor:
@@ -108,10 +118,10 @@ def _weight_file(path: Path) -> Path:
     return found[0]
 
 
-def _load(model: nn.Module, path: Path) -> None:
-    """Copy a weight file into the model, its classifier left out; UsageError when a tensor does not fit."""
+def _load(model: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
+    """Copy a file's tensors into the model, its classifier left out; UsageError when one does not fit."""
     wanted = model.state_dict()
-    given = {key.removeprefix("backbone."): tensor for key, tensor in _read(path).items()}
+    given = {key.removeprefix("backbone."): tensor for key, tensor in tensors.items()}
     problems = [f"missing: {key}" for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
     problems += [
         f"{key}: {tuple(given[key].shape)} in the file, {tuple(tensor.shape)} wanted"
@@ -119,7 +129,7 @@ def _load(model: nn.Module, path: Path) -> None:
         if key in given and given[key].shape != tensor.shape
     ]
     if problems:
-        raise UsageError.of_problems(f"{path}: not the weights of this ResNet:", problems, limit=5)
+        raise UsageError.of_problems(f"{origin}: not the weights of this ResNet:", problems, limit=5)
     model.load_state_dict({key: given.get(key, tensor) for key, tensor in wanted.items()})
 
 

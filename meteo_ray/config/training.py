@@ -33,7 +33,8 @@ class LoopSettings(Section):
     data_workers: int | None = Field(None, gt=0)
     """CPU workers that decode and augment; default: 70 % of the cores (R7 asks for 60-80 %)."""
     torch_threads: int | None = Field(None, gt=0)
-    """Threads of the training process on a CPU; default: all cores."""
+    """Threads of the training process on a CPU; default: the cores that the data workers leave. More may be faster
+    where preparing is little work, without augmentation for example."""
     workers: int = Field(1, gt=0)
     """Training workers; more than one for several GPUs or machines, each takes its share of every batch."""
     use_gpu: bool | None = None

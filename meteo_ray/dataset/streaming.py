@@ -4,14 +4,13 @@ The order (sampling weights, hard examples, length groups) is decided on the sma
 the heavy part, decoding and augmenting in CPU workers ahead of the consumer. One epoch is one such stream.
 """
 
-import math
-import os
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 import ray.data
 from ray.data import TaskPoolStrategy
 
+from meteo_ray.cores import default_workers
 from meteo_ray.schema import Batch
 
 # 32 decoded rows of 320x240x3 bytes are 7 MB: small enough that a first batch is there at once and that order-keeping
@@ -20,14 +19,6 @@ BLOCK_ROWS = 32
 
 # R7: two batches ahead of the consumer.
 PREFETCH_BATCHES = 2
-
-# R7 asks for 60-80 % of the cores.
-WORKER_SHARE = 0.7
-
-
-def default_workers() -> int:
-    """CPU workers for decoding: 70 % of this machine's cores, at least one."""
-    return max(1, math.floor((os.cpu_count() or 1) * WORKER_SHARE))
 
 
 def stream(

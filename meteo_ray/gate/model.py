@@ -5,7 +5,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from meteo_ray.backbones import resnet, to_float
+from meteo_ray.backbones import initial_tensors, resnet, to_float
 
 ARCHITECTURE = "resnet18"
 
@@ -21,7 +21,7 @@ class GateModel(nn.Module):
     """uint8 pixels `(batch, height, width, 3)` -> logits.
 
     Args:
-        init: see `backbones.resnet`.
+        init: see `backbones.resnet`; the head too is taken over from a gate.
         input_size: width and height that the network reads; larger images are reduced on the device.
         kinds: classes of the second head that only training uses; 0 for none.
     """
@@ -32,6 +32,9 @@ class GateModel(nn.Module):
         self.backbone = resnet(ARCHITECTURE, init)
         features = cast(int, self.backbone.output_features)
         self.head = nn.Linear(features, 1)
+        known = initial_tensors(ARCHITECTURE, init)
+        if "head.weight" in known and known["head.weight"].shape == self.head.weight.shape:
+            self.head.load_state_dict({name: known[f"head.{name}"] for name in ("weight", "bias")})
         self.kind_head = nn.Linear(features, kinds) if kinds else None
 
     def forward(self, images: Tensor) -> GateLogits:

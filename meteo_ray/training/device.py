@@ -1,6 +1,5 @@
 """Where and how the numbers are computed: device, autocast, memory layout, compilation, seeds."""
 
-import os
 import random
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 from meteo_ray.config.training import LoopSettings
+from meteo_ray.cores import training_threads
 
 
 def pick_device() -> torch.device:
@@ -53,7 +53,7 @@ def seed_everything(*seed: int) -> None:
 def set_threads(settings: LoopSettings, device: torch.device) -> None:
     """Ray gives a worker OMP_NUM_THREADS=1; on a CPU the training worker is the one that must compute."""
     if device.type == "cpu":
-        torch.set_num_threads(settings.torch_threads or os.cpu_count() or 1)
+        torch.set_num_threads(settings.torch_threads or training_threads(settings.data_workers))
 
 
 def to_device(batch: dict[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:

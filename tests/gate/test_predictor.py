@@ -5,12 +5,14 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 from sklearn.metrics import precision_score, recall_score
 
 from meteo_ray import bundle
 from meteo_ray.errors import UsageError
 from meteo_ray.gate.bundle import GateCalibration
+from meteo_ray.gate.model import GateModel
 from meteo_ray.gate.predictor import GatePredictor
 from meteo_ray.labels import Vocabulary, load_vocabulary
 
@@ -150,3 +152,12 @@ def test_another_network_is_refused(copy):
     save_file(tensors, copy / bundle.WEIGHTS)
     with pytest.raises(UsageError, match="does not hold a gate"):
         load(reseal(copy))
+
+
+def test_a_gate_goes_on_from_another_with_its_head(gate_bundle):
+    images = torch.from_numpy(IMAGES)
+    gate = load(gate_bundle).model
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            GateModel(str(gate_bundle), gate.input_size).eval()(images).chart, gate(images).chart
+        )
