@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torchvision.models import get_model, get_model_weights
 
 from meteo_ray.errors import UsageError
+from meteo_ray.files import sha256_of
 
 logger = logging.getLogger("meteo_ray")
 
@@ -66,6 +67,18 @@ def resolve_init(name: str, init: str) -> str:
     return "imagenet"
 
 
+def init_digest(name: str, init: str) -> str:
+    """sha256 of the weight file that `init` stands for, "" for none: a run is another one when its start changes."""
+    init = resolve_init(name, init)
+    if init == "none":
+        return ""
+    return sha256_of(_init_file(name, init))
+
+
+def _init_file(name: str, init: str) -> Path:
+    return _imagenet_file(name) if init == "imagenet" else _weight_file(Path(init))
+
+
 def initial_tensors(name: str, init: str) -> dict[str, Tensor]:
     """All tensors of the file that `init` stands for, empty for "none"; a bundle of ours holds its heads' too.
 
@@ -75,7 +88,7 @@ def initial_tensors(name: str, init: str) -> dict[str, Tensor]:
     init = resolve_init(name, init)
     if init == "none":
         return {}
-    return _read(_imagenet_file(name) if init == "imagenet" else _weight_file(Path(init)))
+    return _read(_init_file(name, init))
 
 
 def to_float(images: Tensor, size: tuple[int, int] | None = None) -> Tensor:

@@ -3,7 +3,6 @@
 A bundle is written beside its final place and renamed, so a reader sees the old one or the new one, whole.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -17,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from meteo_ray.errors import UsageError
-from meteo_ray.files import replace_folder
+from meteo_ray.files import replace_folder, sha256_of
 from meteo_ray.labels import Vocabulary, differences, load_vocabulary
 
 WEIGHTS, CONFIG, LABELS = "weights.safetensors", "config.json", "labels.yaml"
@@ -61,10 +60,10 @@ def check(folder: Path, stage: str) -> str:
         path = folder / name
         if not path.is_file():
             raise UsageError(f"{path}: missing from the {stage} model; copy the whole folder again")
-        actual = _sha256(path)
+        actual = sha256_of(path)
         if actual != expected:
             raise UsageError(f"{path}: damaged: sha256 is {actual[:16]}..., {SUMS} says {expected[:16]}...")
-    return _sha256(sums_path)[:12]
+    return sha256_of(sums_path)[:12]
 
 
 def read_config(folder: Path, stage: str) -> dict[str, Any]:
@@ -113,10 +112,5 @@ def read_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def _write_sums(folder: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
-    lines = [f"{_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    lines = [f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
     (folder / SUMS).write_text("".join(lines), "utf-8")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

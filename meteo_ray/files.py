@@ -1,9 +1,16 @@
 """Files and folders that a reader sees whole or not at all, and names that a page can show as they are."""
 
+import hashlib
 import os
 import shutil
 import unicodedata
 from pathlib import Path
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256 as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -1,6 +1,5 @@
 """First operator of the cascade: listed files in, pixels out; what cannot be read is marked, never raised."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from meteo_ray.archive.manifest import Chunk
 from meteo_ray.archive.source import Changed, Listed, Source
+from meteo_ray.files import sha256_of
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.imaging.guard import GuardedLoader
@@ -118,7 +118,6 @@ class ReadImages:
 
 def _sha256(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(file)
     except OSError:
         return ""

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from meteo_ray.backbones import resolve_init
+from meteo_ray.backbones import init_digest, resolve_init
 from meteo_ray.config.elements import ElementsTraining
 from meteo_ray.dataset.pixels import PreparePixels
 from meteo_ray.dataset.sampling import group_by_length
@@ -124,6 +124,9 @@ class ElementsTask(Task):
             layers=config.layers,
         )
         return ElementsModel(dimensions, self.init, config.gradient_checkpointing)
+
+    def origin(self) -> str:
+        return init_digest(self.config.backbone, self.init)
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         model = cast(ElementsModel, model)

@@ -12,6 +12,7 @@ from meteo_ray.evaluation.calibration import best_f1_threshold
 from meteo_ray.evaluation.judging import judge
 from meteo_ray.evaluation.metrics import binary_metrics
 from meteo_ray.gate.descriptors import PrepareDescriptors
+from meteo_ray.gate.rows import row_weights
 from meteo_ray.schema import Batch
 
 
@@ -33,22 +34,34 @@ def gate_baseline(
     known = {}
     for name, rows in (("train", train), ("validation", validation), ("scored", scored)):
         known[name] = _descriptors(f"descriptors of {name} rows", rows, pixels, workers)
+    descriptors, targets, weights = known["train"]
     started = perf_counter()
-    model = HistGradientBoostingClassifier(random_state=seed, class_weight="balanced").fit(*known["train"])
+    model = HistGradientBoostingClassifier(random_state=seed, class_weight="balanced")
+    model.fit(descriptors, targets, sample_weight=weights)
     seconds = perf_counter() - started
-    scores = {name: model.predict_proba(x)[:, 1] for name, (x, _) in known.items() if name != "train"}
+    scores = {name: model.predict_proba(known[name][0])[:, 1] for name in ("validation", "scored")}
     threshold = best_f1_threshold(known["validation"][1], scores["validation"])
     return {
         **binary_metrics(known["scored"][1], scores["scored"], threshold),
-        "train_rows": len(known["train"][1]),
+        "train_rows": len(targets),
         "training_seconds": seconds,
     }
 
 
+# Of the index, besides what pixels need.
+COLUMNS = ("is_meteo", "weight")
+
+
+def _descriptors_alone(batch: Batch) -> Batch:
+    return {"descriptors": batch["descriptors"]}
+
+
 def _descriptors(
     label: str, rows: pa.Table, pixels: Callable[[Batch], Batch], workers: int | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Descriptors `(rows, FEATURES)` and is_meteo `(rows,)` of the rows that could be read."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Descriptors `(rows, FEATURES)`, is_meteo and weight `(rows,)` of the rows that could be read."""
     prepare = PrepareDescriptors(pixels, keep_image=False)
-    judged = judge(label, lambda batch: {"descriptors": batch["descriptors"]}, rows, prepare, (), 64, workers)
-    return judged.columns["descriptors"], np.array(judged.rows["is_meteo"].to_pylist(), dtype=bool)
+    weighted = rows.append_column("weight", row_weights(rows))
+    judged = judge(label, _descriptors_alone, weighted, prepare, COLUMNS, 64, workers)
+    targets = np.array(judged.rows["is_meteo"].to_pylist(), dtype=bool)
+    return judged.columns["descriptors"], targets, np.array(judged.rows["weight"])

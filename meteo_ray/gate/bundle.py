@@ -148,6 +148,8 @@ def read_bundle(folder: Path, vocabulary: Vocabulary | None) -> Gate:
     except (RuntimeError, TypeError) as error:
         raise UsageError(f"{folder}: does not hold a gate as this meteo_ray builds it: {error}") from None
     trees = read_trees(folder) if config["descriptors"] else None
+    if (trees is None) != (calibration.trees_weight is None):
+        raise UsageError(f"{folder}: trees and their weight in {bundle.CALIBRATION} do not go together; train it again")
     return Gate(model.eval(), trees, calibration, version)
 
 

@@ -93,7 +93,7 @@ class GatePredictor:
         """What the trees add to the logits, float32 `(rows,)`; zeros without trees."""
         if self.trees is None:
             return np.zeros(len(images), dtype=np.float32)
-        return np.float32(self.calibration.trees_weight or 0.0) * log_odds(self.trees, describe_all(images))
+        return np.float32(self.calibration.trees_weight) * log_odds(self.trees, describe_all(images))
 
     def _micro_batch(self, images: np.ndarray) -> torch.Tensor:
         """Logits `(rows,)` on the device; nothing waits for the device here, so copies and kernels overlap."""

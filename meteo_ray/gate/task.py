@@ -13,7 +13,7 @@ from scipy.special import expit
 from torch import nn
 from torch.nn import functional as F
 
-from meteo_ray.backbones import resolve_init
+from meteo_ray.backbones import init_digest, resolve_init
 from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.config.gate import GateTraining
 from meteo_ray.dataset.pixels import PreparePixels
@@ -26,7 +26,7 @@ from meteo_ray.gate.descriptors import PrepareDescriptors
 from meteo_ray.gate.loss import gate_loss
 from meteo_ray.gate.model import ARCHITECTURE, GateLogits, GateModel
 from meteo_ray.gate.rows import UNKNOWN_KIND, gate_rows, kind_positions, kinds, row_weights, sampling_weights
-from meteo_ray.gate.trees import fit_trees, log_odds, vote_weight
+from meteo_ray.gate.trees import check_installed, fit_trees, log_odds, vote_weight
 from meteo_ray.labels import Vocabulary
 from meteo_ray.schema import TRAIN, Batch, concatenate
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
@@ -60,6 +60,8 @@ class GateTask(Task):
     ) -> None:
         self.config, self.data, self.vocabulary, self.seed, self.cache = config, data, vocabulary, seed, cache
         self.init = resolve_init(ARCHITECTURE, config.init)
+        if config.descriptors:
+            check_installed()
         self._kinds: tuple[str, ...] = ()
         self.trees: Booster | None = None
 
@@ -131,6 +133,9 @@ class GateTask(Task):
 
     def build(self) -> nn.Module:
         return GateModel(self.init, self.config.input_size, len(self._kinds))
+
+    def origin(self) -> str:
+        return init_digest(ARCHITECTURE, self.init)
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         gate = cast(GateModel, model)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.calibration import fit_temperature
+from meteo_ray.gate.descriptors import FEATURES
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -21,7 +22,7 @@ TREES = "trees.txt"
 ROUNDS = 1000
 
 # Extremely randomised splits (Geurts et al. 2006) on a third of the descriptors a tree: with about a thousand rows and
-# 367 columns, exact splits fit the sources instead of the charts (benchmarks/gate_on_real_charts.py).
+# 367 columns, exact splits fit the sources instead of the charts (docs/results.md).
 SETTINGS: dict[str, Any] = {
     "objective": "binary",
     "learning_rate": 0.03,
@@ -35,13 +36,26 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+def check_installed() -> None:
+    """Raise UsageError where LightGBM cannot be loaded: before the work that would need it at its end."""
+    _lightgbm()
+
+
 def fit_trees(descriptors: NDArray[np.float32], targets: ArrayLike, weights: ArrayLike, seed: int) -> "Booster":
     """Trees on descriptors `(rows, features)` and targets `(rows,)` of 0 and 1; both classes weigh the same in all.
 
     Args:
         weights: how much each row counts within its class, `(rows,)`.
+
+    Raises:
+        UsageError: without rows of both classes.
     """
     truth, share = np.asarray(targets, dtype=bool), np.array(weights, dtype=np.float64)
+    if not 0 < truth.sum() < len(truth):
+        raise UsageError(
+            f"trees on descriptors need weather charts and other images; of the training images that can be read "
+            f"{truth.sum()} are charts and {(~truth).sum()} are not: run jobs/prepare_data.py again"
+        )
     for members in (truth, ~truth):
         share[members] *= 0.5 * len(truth) / max(share[members].sum(), 1e-12)
     lightgbm = _lightgbm()
@@ -78,6 +92,11 @@ def read_trees(folder: Path) -> "Booster":
         found: Booster = lightgbm.Booster(model_str=(folder / TREES).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
         raise UsageError(f"{folder / TREES}: cannot be read ({error}); train the gate again") from None
+    if found.num_feature() != FEATURES:
+        raise UsageError(
+            f"{folder / TREES}: made for {found.num_feature()} descriptors, there are {FEATURES} now; "
+            "train the gate again"
+        )
     return found
 
 

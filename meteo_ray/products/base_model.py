@@ -1,6 +1,5 @@
 """The Gemma 3 checkpoint that the product stage starts from: found on this machine, checked, loaded (R30)."""
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from meteo_ray.errors import UsageError
+from meteo_ray.files import sha256_of
 
 Quantize = Literal["nf4", "none"]
 
@@ -131,7 +131,7 @@ class GemmaBase:
     def fingerprint(self) -> dict[str, str]:
         """sha256 of config.json and of what names the weights: the index of a split checkpoint, or the one file."""
         weights = INDEX_FILE if (self.folder / INDEX_FILE).is_file() else SINGLE_FILE
-        return {name: _sha256(self.folder / name) for name in ("config.json", weights)}
+        return {name: sha256_of(self.folder / name) for name in ("config.json", weights)}
 
 
 def find(name: str) -> Path:
@@ -190,8 +190,3 @@ def _keep_4bit_layout(model: torch.nn.Module) -> None:
     layers: list[Any] = [module for module in model.modules() if hasattr(module, "support_avx512bf16_for_cpu")]
     for layer in layers:
         layer.support_avx512bf16_for_cpu = False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import PARAM_LIST, AveragedModel, get_ema_multi_avg_f
 
 
 class WeightAverage:
-    """`(1 - d) * weights + d * average` after every optimiser step, buffers such as batch statistics included.
+    """`(1 - d) * weights + d * average` after every optimiser step, batch statistics included; integers are copied.
 
     d is `decay`, but at most (1 + step) / (10 + step), so that the random first weights are soon forgotten.
 
@@ -21,6 +21,10 @@ class WeightAverage:
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         def average(averaged: PARAM_LIST, current: PARAM_LIST, step: Tensor | int) -> None:
+            if not averaged[0].is_floating_point():  # counters, and the packed codes of quantised weights
+                for kept, new in zip(averaged, current, strict=True):
+                    kept.copy_(new)
+                return
             reached = min(decay, (1 + int(step)) / (10 + int(step)))
             get_ema_multi_avg_fn(reached)(averaged, current, step)
 

@@ -16,6 +16,18 @@ def share_of(order: np.ndarray, rank: int, world_size: int) -> np.ndarray:
     return order[: len(order) - len(order) % world_size][rank::world_size]
 
 
+def of_first_rank(value: float, world_size: int) -> float:
+    """The first worker's value in every worker, so that all stop after the same epoch.
+
+    Batch statistics, and with them validation, differ a little from worker to worker.
+    """
+    if world_size == 1:
+        return value
+    values = [value]
+    dist.broadcast_object_list(values)
+    return values[0]
+
+
 def average_gradients(parameters: Iterable[torch.nn.Parameter], world_size: int) -> None:
     """Replace every gradient by its mean over the workers; a worker without one counts as zero."""
     if world_size == 1:

@@ -36,7 +36,7 @@ from meteo_ray.versions import versions
 
 logger = logging.getLogger("meteo_ray")
 
-# What a run's result does not depend on, so that moving folders or asking for more workers does not start it anew.
+# What a run's result does not depend on, so that moving folders does not start it anew.
 _NOT_IN_DIGEST = {"models": True, "cache": True, "fresh": True, "data": True, "index": True}
 
 
@@ -72,7 +72,7 @@ def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
     """
     for split in (TRAIN, VALIDATION):
         task.rows(inputs.index, split)
-    name = f"{task.name}-{run_digest(job, inputs)}"
+    name = f"{task.name}-{run_digest(job, inputs, task.origin())}"
     folder = inputs.models / "runs" / name
     if job.fresh:
         shutil.rmtree(folder, ignore_errors=True)
@@ -85,9 +85,9 @@ def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
     return bundle.read_json(inputs.models / task.name / bundle.METRICS)
 
 
-def run_digest(job: TrainingJob, inputs: TaskInputs) -> str:
-    """Ten hex digits over the config and the index's content."""
-    document = job.model_dump_json(exclude=_NOT_IN_DIGEST)
+def run_digest(job: TrainingJob, inputs: TaskInputs, origin: str = "") -> str:
+    """Ten hex digits over the config, the index's content and what the model starts from (`Task.origin`)."""
+    document = job.model_dump_json(exclude=_NOT_IN_DIGEST) + origin
     digest = hashlib.sha256(document.encode())
     for column in inputs.index.columns:
         digest.update(str(column.to_pylist()).encode())

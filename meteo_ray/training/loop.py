@@ -23,7 +23,7 @@ from meteo_ray.training import checkpoint
 from meteo_ray.training.averaging import WeightAverage
 from meteo_ray.training.checkpoint import RunState
 from meteo_ray.training.device import place, seed_everything, set_threads
-from meteo_ray.training.distributed import share_of
+from meteo_ray.training.distributed import of_first_rank, share_of
 from meteo_ray.training.memory import MemoryGuard
 from meteo_ray.training.record import RunRecord, scalars
 from meteo_ray.training.schedule import Position, learning_rate, locate, total_epochs
@@ -153,7 +153,7 @@ class TrainingRun:
             "rows_per_second": round(totals.rows / max(trained_s, 1e-9), 2),
         }
         self.guard.end_epoch()
-        self._conclude(entry, metrics[self.task.watch], position)
+        self._conclude(entry, of_first_rank(metrics[self.task.watch], self.host.world_size), position)
 
     # -- training --------------------------------------------------------------------------------------------
 

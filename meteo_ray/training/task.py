@@ -142,6 +142,10 @@ class Task(ABC):
         Called in every worker before the first epoch, and again when a run goes on.
         """
 
+    def origin(self) -> str:
+        """A digest of what the model starts from, such as a file of weights: with another one it is another run."""
+        return ""
+
     def state(self, model: nn.Module) -> dict[str, torch.Tensor]:
         """The tensors that a checkpoint holds; adapters override it to leave the frozen base out."""
         return model.state_dict()

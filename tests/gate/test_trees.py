@@ -51,8 +51,17 @@ def test_both_classes_weigh_the_same():
     assert share > 0.25  # unweighted trees say about one in eight
 
 
-def test_they_come_back_from_their_file(trees, tmp_path):
+def test_one_class_alone_is_refused():
+    descriptors, _ = rows(20, seed=7)
+    with pytest.raises(UsageError, match="20 are charts and 0 are not"):
+        fit_trees(descriptors, np.ones(20), np.ones(20), seed=0)
+
+
+def test_they_come_back_from_their_file_if_made_for_these_descriptors(trees, tmp_path, monkeypatch):
     write_trees(tmp_path, trees)
+    with pytest.raises(UsageError, match=r"trees\.txt: made for 6 descriptors, there are 367 now"):
+        read_trees(tmp_path)
+    monkeypatch.setattr("meteo_ray.gate.trees.FEATURES", FEATURES)
     descriptors, _ = rows(50, seed=5)
     np.testing.assert_array_equal(log_odds(read_trees(tmp_path), descriptors), log_odds(trees, descriptors))
 

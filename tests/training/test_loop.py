@@ -69,6 +69,15 @@ def test_averaged_weights_are_those_of_the_plain_formula(decay):
     assert average.steps == 30
 
 
+def test_integers_are_copied_and_not_averaged():
+    model = torch.nn.Module()
+    model.register_buffer("codes", torch.arange(256, dtype=torch.uint8))
+    average = WeightAverage(model, 0.999)
+    for _ in range(50):
+        average.update(model)
+    assert torch.equal(average.model.codes, model.codes)
+
+
 def test_averaged_weights_are_judged_kept_and_resumed(tmp_path):
     whole = make_run(tmp_path / "whole", average_decay=0.9).fit()
     plain = make_run(tmp_path / "plain").fit()
