@@ -82,8 +82,10 @@ def folds(real: Rows, options: argparse.Namespace) -> Iterator[Rows]:
     inner = StratifiedGroupKFold(VALIDATION_FOLDS, shuffle=True, random_state=options.seed)
     for known, test in outer.split(charts, charts, sources):
         parts = [known[part] for _, part in inner.split(known, charts[known], sources[known])]
-        # Sources differ so much in size that a part may hold hardly any charts: the most even one validates.
-        validation = min(parts, key=lambda part: abs(charts[part].mean() - charts.mean()))
+        # Sources differ so much in size that a part may hold few images or hardly any charts: of those of fair size
+        # the most even one validates.
+        large = [part for part in parts if len(part) >= len(known) / VALIDATION_FOLDS / 2]
+        validation = min(large, key=lambda part: abs(charts[part].mean() - charts.mean()))
         split = np.full(len(real), "train", dtype=object)
         split[test], split[validation] = "test", "validation"
         yield [{**row, "split": name} for row, name in zip(real, split, strict=True)]
@@ -92,12 +94,13 @@ def folds(real: Rows, options: argparse.Namespace) -> Iterator[Rows]:
 def train(folder: Path, rows: Rows, options: argparse.Namespace, *flags: Any) -> None:
     """Prepare `rows` in FOLDER/data, train a gate on them into FOLDER/models."""
     data = folder / "data"
-    if not (data / "index" / "index.parquet").is_file():
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    known = data / "labels.jsonl"
+    if not known.is_file() or known.read_text("utf-8") != lines or not (data / "index" / "index.parquet").is_file():
         for name, place in (("drawn", options.drawn), ("real", options.real)):
             link(data / "images" / name, place / "images")
         link(data / "logos", options.drawn / "logos")
-        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-        (data / "labels.jsonl").write_text("".join(lines), "utf-8")
+        known.write_text(lines, "utf-8")
         job("prepare_data", "--data", data, "--split-by", "given", "--allow-leakage")
     job("train_gate", "--data", data, "--models", folder / "models", *flags)
 
