@@ -21,8 +21,8 @@ TREES = "trees.txt"
 
 ROUNDS = 1000
 
-# Extremely randomised splits (Geurts et al. 2006) on a third of the descriptors a tree: with about a thousand rows and
-# 367 columns, exact splits fit the sources instead of the charts (docs/results.md).
+# Extremely randomised splits (Geurts et al. 2006) on a third of the descriptors a tree: on unseen real sources they gave
+# an AUC of 0.931, scikit-learn's boosting with exact splits 0.921 (docs/results.md).
 SETTINGS: dict[str, Any] = {
     "objective": "binary",
     "learning_rate": 0.03,
@@ -74,8 +74,8 @@ def log_odds(trees: "Booster", descriptors: NDArray[np.float32]) -> NDArray[np.f
 def vote_weight(network: ArrayLike, trees: ArrayLike, targets: ArrayLike) -> float:
     """How many of the network's logits one log-odd of the trees is worth.
 
-    Both are brought to calibrated log-odds by their temperatures on the validation split and then count alike: a
-    geometric mean of two probabilities, with nothing else to fit to what may be a hundred rows.
+    Both are brought to calibrated log-odds by their temperatures on the validation split and then count alike, with
+    nothing else to fit to what may be a hundred rows; the sum is calibrated again.
     """
     return fit_temperature(network, targets) / fit_temperature(trees, targets)
 
