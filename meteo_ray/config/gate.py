@@ -1,5 +1,6 @@
 """Settings of stage 1, the gate (R10-R14)."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -11,6 +12,17 @@ from meteo_ray.config.training import LoopSettings, TrainingJob
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0)]
+
+
+class AuxiliaryImages(Section):
+    """Images of another folder that the gate learns from beside its own: drawn ones where real ones are few."""
+
+    data: Path | None = None
+    """That folder, prepared by jobs/prepare_data.py; its training split is used. Default: none."""
+    rows: int = Field(2000, gt=0)
+    """How many of its images, chosen at random."""
+    weight: float = Field(0.15, gt=0)
+    """How much each of them counts beside an own image."""
 
 
 class GateTraining(Section):
@@ -25,6 +37,9 @@ class GateTraining(Section):
     descriptors: bool = False
     """Let boosted trees on hand-made descriptors (colour, edges, texture, gradients) vote beside the network. They cost
     9 ms an image on a CPU core; worth it where neither ImageNet's weights nor many images are at hand."""
+
+    auxiliary: AuxiliaryImages = AuxiliaryImages()
+    """Images that are learnt from beside those of --data."""
 
     kind_weight: float = Field(0.0, ge=0)
     """Weight of a second head, used in training alone, that names the product or the `kind` of other image: more for

@@ -21,12 +21,14 @@ from meteo_ray.dataset.sampling import weighted_order
 from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.calibration import best_f1_threshold
 from meteo_ray.evaluation.metrics import binary_metrics
+from meteo_ray.files import sha256_of
+from meteo_ray.gate.auxiliary import auxiliary_rows
 from meteo_ray.gate.bundle import GateCalibration, write_bundle
 from meteo_ray.gate.descriptors import PrepareDescriptors
 from meteo_ray.gate.loss import gate_loss
 from meteo_ray.gate.model import ARCHITECTURE, GateLogits, GateModel
 from meteo_ray.gate.rows import UNKNOWN_KIND, gate_rows, kind_positions, kinds, row_weights, sampling_weights
-from meteo_ray.gate.trees import check_installed, fit_trees, log_odds, vote_weight
+from meteo_ray.gate.trees import TREES, check_installed, fit_trees, log_odds, read_trees, trees_of_origin, vote_weight
 from meteo_ray.labels import Vocabulary
 from meteo_ray.schema import TRAIN, Batch, concatenate
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
@@ -62,13 +64,15 @@ class GateTask(Task):
         self.init = resolve_init(ARCHITECTURE, config.init)
         if config.descriptors:
             check_installed()
+        self.auxiliary = auxiliary_rows(config.auxiliary, seed)
+        self.first_trees = trees_of_origin(self.init) if config.descriptors else None
         self._kinds: tuple[str, ...] = ()
         self.trees: Booster | None = None
 
     # -- data --------------------------------------------------------------------------------------------------------
 
     def rows(self, index: pa.Table, split: str) -> pa.Table:
-        found = gate_rows(index, split, skip_ambiguous=self.config.skip_ambiguous and split != TRAIN)
+        found = self._labelled(index, split)
         positives = pc.sum(found["is_meteo"]).as_py() or 0
         if not 0 < positives < found.num_rows:
             raise UsageError(
@@ -76,9 +80,16 @@ class GateTask(Task):
                 "a known is_meteo; the gate needs both: add rows to labels.jsonl or split otherwise "
                 "(jobs/prepare_data.py --split-by)"
             )
-        self._kinds = kinds(gate_rows(index, TRAIN, skip_ambiguous=False)) if self.config.kind_weight else ()
-        kept = found.select(COLUMNS).append_column("kind", kind_positions(found, self._kinds))
-        return kept.append_column("weight", row_weights(found))
+        self._kinds = kinds(self._labelled(index, TRAIN)) if self.config.kind_weight else ()
+        kept = found.select([*COLUMNS, "weight"])
+        return kept.append_column("kind", kind_positions(found, self._kinds))
+
+    def _labelled(self, index: pa.Table, split: str) -> pa.Table:
+        found = gate_rows(index, split, skip_ambiguous=self.config.skip_ambiguous and split != TRAIN)
+        found = found.append_column("weight", row_weights(found))
+        if split != TRAIN or self.auxiliary is None:
+            return found
+        return pa.concat_tables([found, self.auxiliary])
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> NDArray[np.int64]:
         weights = sampling_weights(
@@ -109,7 +120,7 @@ class GateTask(Task):
         )
 
     def before_training(self, collect: Collect) -> None:
-        """Fit the trees on every training image as it is and as the first epoch alters it."""
+        """Fit the trees on every training image as it is and as the first epoch alters it; see `fit_trees`."""
         if not self.config.descriptors:
             return
         as_it_is = self.config.augmentation.model_copy(update={"enabled": False})
@@ -117,7 +128,8 @@ class GateTask(Task):
         if self.config.augmentation.enabled:
             looks["descriptors, augmented"] = self._pixels(0, self.config.augmentation, cache=None)
         seen = concatenate([collect(label, PrepareDescriptors(x, keep_image=False)) for label, x in looks.items()])
-        self.trees = fit_trees(seen["descriptors"], seen["is_meteo"], seen["weight"], self.seed)
+        earlier = read_trees(self.first_trees) if self.first_trees else None
+        self.trees = fit_trees(seen["descriptors"], seen["is_meteo"], seen["weight"], self.seed, earlier)
 
     def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
         tensors = {
@@ -135,7 +147,12 @@ class GateTask(Task):
         return GateModel(self.init, self.config.input_size, len(self._kinds))
 
     def origin(self) -> str:
-        return init_digest(ARCHITECTURE, self.init)
+        parts = [init_digest(ARCHITECTURE, self.init)]
+        if self.first_trees:
+            parts.append(sha256_of(self.first_trees / TREES))
+        if self.auxiliary is not None:
+            parts += [str(self.auxiliary[name].to_pylist()) for name in ("sha256", "is_meteo", "weight")]
+        return " ".join(parts)
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         gate = cast(GateModel, model)

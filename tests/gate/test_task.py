@@ -14,7 +14,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.gate.predictor import GatePredictor
 from meteo_ray.gate.rows import row_weights, sampling_weights
 from meteo_ray.gate.task import GateTask
-from meteo_ray.gate.trees import vote_weight
+from meteo_ray.gate.trees import TREES, vote_weight
 from meteo_ray.labels import load_vocabulary
 from meteo_ray.schema import TRAIN, VALIDATION, Batch, concatenate
 from meteo_ray.training.task import Feedback, Progress
@@ -150,6 +150,31 @@ def test_the_head_for_kinds_learns_in_training_and_stays_out_of_the_bundle(pictu
         task.export(model, concatenate([task.outputs(model, task.collate(validation))]), scratch)
     assert GatePredictor.load(tmp_path / "gate", device="cpu", vocabulary=load_vocabulary()).model.kind_head is None
     assert plain.rows(index, TRAIN)["kind"].to_pylist() == [-1] * 24
+
+
+def test_a_gate_that_starts_from_another_goes_on_with_its_trees(pictures, tmp_path):
+    data, index = pictures
+    with_trees = SMALL.model_copy(update={"descriptors": True})
+    first = make_task(data, with_trees)
+    rows = first.rows(index, TRAIN)
+    first.before_training(lambda label, prepare: prepare(row_batch(rows)))
+    validation = prepared(first, first.rows(index, VALIDATION), VALIDATION)
+    model = first.build().eval()
+    with torch.inference_mode(), bundle.writing(tmp_path / "gate") as scratch:
+        first.export(model, first.outputs(model, first.collate(validation)), scratch)
+
+    second = make_task(data, with_trees.model_copy(update={"init": str(tmp_path / "gate")}), seed=1)
+    second.before_training(lambda label, prepare: prepare(row_batch(rows)))
+    descriptors = validation["descriptors"]
+    kept = second.trees.predict(descriptors, raw_score=True, num_iteration=first.trees.num_trees())
+    assert kept == pytest.approx(first.trees.predict(descriptors, raw_score=True))
+
+    origin = second.origin()
+    (tmp_path / "gate" / TREES).write_text("other trees")
+    assert second.origin() != origin
+    without = make_task(data, second.config.model_copy(update={"descriptors": False}))
+    without.before_training(lambda label, prepare: prepare(row_batch(rows)))
+    assert without.trees is None
 
 
 @pytest.mark.parametrize("descriptors", [False, True])

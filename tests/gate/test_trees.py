@@ -51,6 +51,18 @@ def test_both_classes_weigh_the_same():
     assert share > 0.25  # unweighted trees say about one in eight
 
 
+def test_earlier_trees_are_kept_and_corrected(trees):
+    descriptors, targets = rows(300, seed=8)
+    corrected = targets | (descriptors[:, 2] > 0.5)  # what the earlier rows did not tell
+    further = fit_trees(descriptors, corrected, np.ones(300), seed=0, earlier=trees)
+    unseen, simple = rows(2000, seed=9)
+    truth = simple | (unseen[:, 2] > 0.5)
+    assert further.predict(unseen, raw_score=True, num_iteration=trees.num_trees()) == pytest.approx(
+        log_odds(trees, unseen), abs=1e-5
+    )
+    assert roc_auc_score(truth, log_odds(further, unseen)) > roc_auc_score(truth, log_odds(trees, unseen)) + 0.03
+
+
 def test_one_class_alone_is_refused():
     descriptors, _ = rows(20, seed=7)
     with pytest.raises(UsageError, match="20 are charts and 0 are not"):

@@ -1,0 +1,31 @@
+"""Images of another prepared folder that the gate learns from beside its own: drawn ones beside few real ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from meteo_ray.config.gate import AuxiliaryImages
+from meteo_ray.dataset.index import read_index
+from meteo_ray.gate.rows import gate_rows, row_weights
+from meteo_ray.schema import TRAIN
+
+
+def auxiliary_rows(config: AuxiliaryImages, seed: int) -> pa.Table | None:
+    """At most `config.rows` training rows of `config.data`, chosen by `seed`; None where no folder is given.
+
+    Their paths are absolute, their `weight` column is what labels.jsonl says times `config.weight`.
+
+    Raises:
+        UsageError: when the folder is not prepared, or a weight of its rows is no positive number.
+    """
+    if config.data is None:
+        return None
+    folder = Path(config.data).resolve()
+    found = gate_rows(read_index(folder), TRAIN, skip_ambiguous=False)
+    chosen = np.random.default_rng(seed).permutation(found.num_rows)[: config.rows]
+    found = found.take(np.sort(chosen))
+    paths = pa.array([str(folder / path) for path in found["path"].to_pylist()], pa.string())
+    placed = found.set_column(found.schema.get_field_index("path"), "path", paths)
+    return placed.append_column("weight", pc.multiply(row_weights(found), config.weight))
