@@ -4,8 +4,8 @@ A stage added later adds one line here, a folder with its task and predictor, an
 are made: training the gate should not wait for transformers to load.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from meteo_ray.config.elements import TrainElementsJob
@@ -18,11 +18,15 @@ from meteo_ray.training.task import Task
 
 @dataclass(frozen=True)
 class Stage:
-    """How a stage is trained: its job's config class, its task, and the metrics worth a line."""
+    """How a stage is trained: its job's config class, its task, and the metrics worth a line.
+
+    `in_trials` are settings for a sweep's trials: what they save does not change the watched metric.
+    """
 
     job: type[TrainingJob]
     make_task: Callable[[Any, TaskInputs], Task]
     headline: tuple[str, ...]
+    in_trials: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _gate(job: TrainGateJob, inputs: TaskInputs) -> Task:
@@ -45,7 +49,7 @@ def _products(job: TrainProductsJob, inputs: TaskInputs) -> Task:
 
 
 STAGES: dict[str, Stage] = {
-    "gate": Stage(TrainGateJob, _gate, ("auc", "f1", "precision", "recall")),
+    "gate": Stage(TrainGateJob, _gate, ("auc", "f1", "precision", "recall"), {"gate.descriptors": False}),
     "elements": Stage(TrainElementsJob, _elements, ("map", "micro_f1", "macro_f1")),
     "products": Stage(TrainProductsJob, _products, ("top1", "top3", "top5", "ece")),
 }

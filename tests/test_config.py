@@ -144,3 +144,16 @@ def test_an_input_size_is_read_with_comma_and_x(text):
 def test_an_input_size_of_another_shape_is_refused():
     with pytest.raises(UsageError, match="100x100 is not 4:3"):
         parse_config(TrainGateJob, ["--gate.input-size", "100x100"])
+
+
+def test_paths_in_sections_become_absolute_and_names_stay(tmp_path, monkeypatch):
+    (tmp_path / "drawn/models/gate").mkdir(parents=True)
+    (tmp_path / "elsewhere/imagenet").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    text = "gate: {init: drawn/models/gate, auxiliary: {data: drawn}}\n"
+    from_file = parse_config(TrainGateJob, ["--config", str(write(tmp_path, text))])
+    flags = ["--gate.init", "../drawn/models/gate", "--gate.auxiliary.data", "../drawn"]
+    for gate in (from_file.gate, parse_config(TrainGateJob, flags).gate):
+        assert (gate.init, gate.auxiliary.data) == (str(tmp_path / "drawn/models/gate"), tmp_path / "drawn")
+    assert parse_config(TrainGateJob, ["--gate.init", "imagenet"]).gate.init == "imagenet"
+    assert parse_config(TrainGateJob, ["--gate.init", "not/there"]).gate.init == "not/there"  # named when it is read

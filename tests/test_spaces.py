@@ -24,6 +24,8 @@ def test_a_space_fits_its_job(space):
         base_job(space).with_values(**point)
     for name, domain in module.space().items():
         base_job(space).with_values(**{name: domain.sample()})
+    if space in STAGES:
+        base_job(space).with_values(**STAGES[space].in_trials)
 
 
 @pytest.mark.parametrize("stage", sorted(STAGES))

@@ -7,12 +7,15 @@ there mean relative to the file, because Ray's workers run in folders of their o
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function
 from pydantic_settings import (
     BaseSettings,
     CliSettingsSource,
@@ -23,6 +26,26 @@ from pydantic_settings import (
 from rapidfuzz import process
 
 from meteo_ray.errors import UsageError
+
+
+@dataclass(frozen=True)
+class NameOrPath:
+    """Marks a text that is a name or a path (`Annotated[str, NameOrPath(("none",))]`).
+
+    What exists on disk, and is not one of `names`, becomes an absolute path: Ray's workers run in folders of their own.
+    """
+
+    names: tuple[str, ...] = ()
+
+    def placed(self, text: str, folder: Path) -> str:
+        place = folder / text
+        return str(place.resolve()) if text not in self.names and place.exists() else text
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def placed_here(text: str) -> str:
+            return self.placed(text, Path.cwd())
+
+        return no_info_after_validator_function(placed_here, handler(source))
 
 
 class Section(BaseModel):
@@ -139,10 +162,7 @@ def _read_config_file(job: type[JobConfig], path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise UsageError(f"--config {path}: expected `name: value` lines, found {type(document).__name__}")
     document = _underscored(document)
-    for field in _path_fields(job):
-        value = document.get(field)
-        if isinstance(value, str) and "://" not in value:
-            document[field] = str((path.resolve().parent / value).resolve())
+    _place_paths(job, document, path.resolve().parent)
     return document
 
 
@@ -153,10 +173,19 @@ def _underscored(value: Any) -> Any:
     return {str(key).replace("-", "_"): _underscored(inner) for key, inner in value.items()}
 
 
-def _path_fields(job: type[BaseModel]) -> Iterator[str]:
-    for name, field in job.model_fields.items():
-        if field.annotation is Path or Path in get_args(field.annotation):
-            yield name
+def _place_paths(model: type[BaseModel], document: dict[str, Any], folder: Path) -> None:
+    """Make the relative paths of a config file absolute, those in sections too; URIs stay."""
+    for name, field in model.model_fields.items():
+        value = document.get(name)
+        if isinstance(value, dict) and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            _place_paths(field.annotation, value, folder)
+        if not isinstance(value, str):
+            continue
+        for marker in field.metadata:
+            if isinstance(marker, NameOrPath):
+                document[name] = marker.placed(value, folder)
+        if (field.annotation is Path or Path in get_args(field.annotation)) and "://" not in value:
+            document[name] = str((folder / value).resolve())
 
 
 def _problem(job: type[BaseModel], entry: Any) -> str:

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.config.base import Section
+from meteo_ray.config.init import Init
 from meteo_ray.config.input_size import InputSize
 from meteo_ray.config.training import TrainingJob
 
@@ -19,7 +20,7 @@ class ElementsTraining(Section):
 
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
     """The image encoder (R20); the small one for tests and quick trials."""
-    init: str = "auto"
+    init: Init = "auto"
     """First weights of the encoder: auto (ImageNet's where this machine has them, else none), imagenet, none, or the
     path of a weight file or folder."""
     input_size: InputSize = (320, 240)

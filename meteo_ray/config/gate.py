@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.config.base import Section
+from meteo_ray.config.init import Init
 from meteo_ray.config.input_size import InputSize
 from meteo_ray.config.training import LoopSettings, TrainingJob
 
@@ -18,25 +19,33 @@ class AuxiliaryImages(Section):
     """Images of another folder that the gate learns from beside its own: drawn ones where real ones are few."""
 
     data: Path | None = None
-    """That folder, prepared by jobs/prepare_data.py; its training split is used. Default: none."""
+    """That folder, prepared by jobs/prepare_data.py; its training split is used, without the images that the own folder
+    has too. Default: none."""
     rows: int = Field(2000, gt=0)
     """How many of its images, chosen at random."""
     weight: float = Field(0.15, gt=0)
     """How much each of them counts beside an own image."""
 
+    @field_validator("data")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """Ray's workers run in folders of their own."""
+        return path and path.resolve()
+
 
 class GateTraining(Section):
     """What the gate learns from and how; the loop's own settings stand under `training`."""
 
-    init: str = "auto"
+    init: Init = "auto"
     """First weights of the ResNet-18: auto (ImageNet's where this machine has them, else none), imagenet, none, or the
     path of a weight file or folder."""
     input_size: InputSize = (320, 240)
     """Width and height that the network reads (R6). Smaller, such as 160x120, trains four times faster on a CPU."""
 
-    descriptors: bool = False
-    """Let boosted trees on hand-made descriptors (colour, edges, texture, gradients) vote beside the network. They cost
-    9 ms an image on a CPU core; worth it where neither ImageNet's weights nor many images are at hand."""
+    descriptors: bool | None = None
+    """Let boosted trees on hand-made descriptors (colour, edges, texture, gradients) vote beside the network; 9 ms an
+    image on a CPU core. Default: where the network starts from random weights, or from a gate that has trees, which
+    then learn on."""
 
     auxiliary: AuxiliaryImages = AuxiliaryImages()
     """Images that are learnt from beside those of --data."""

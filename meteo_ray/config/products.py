@@ -1,19 +1,19 @@
 """Settings of the product stage: the base model, how it is adapted, what it is asked; and the small stand-in base."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from meteo_ray.config.augment import AugmentConfig
-from meteo_ray.config.base import JobConfig, Section
+from meteo_ray.config.base import JobConfig, NameOrPath, Section
 from meteo_ray.config.training import LoopSettings, TrainingJob
 
 
 class ProductsTraining(Section):
     """What distinguishes training the product stage from the other stages (R30-R35)."""
 
-    base_model: str = "google/gemma-3-4b-pt"
+    base_model: Annotated[str, NameOrPath()] = "google/gemma-3-4b-pt"
     """A folder with a Gemma 3 checkpoint (vision included), or a model name that the local hub cache holds."""
     adaptation: Literal["lora", "full"] = "lora"
     """lora: train a low-rank adapter on the language model, vision frozen; full: train everything (small bases)."""

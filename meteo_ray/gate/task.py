@@ -22,13 +22,13 @@ from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.calibration import best_f1_threshold
 from meteo_ray.evaluation.metrics import binary_metrics
 from meteo_ray.files import sha256_of
-from meteo_ray.gate.auxiliary import auxiliary_rows
+from meteo_ray.gate.auxiliary import auxiliary_rows, content_digest, foreign
 from meteo_ray.gate.bundle import GateCalibration, write_bundle
 from meteo_ray.gate.descriptors import PrepareDescriptors
 from meteo_ray.gate.loss import gate_loss
 from meteo_ray.gate.model import ARCHITECTURE, GateLogits, GateModel
 from meteo_ray.gate.rows import UNKNOWN_KIND, gate_rows, kind_positions, kinds, row_weights, sampling_weights
-from meteo_ray.gate.trees import TREES, check_installed, fit_trees, log_odds, read_trees, trees_of_origin, vote_weight
+from meteo_ray.gate.trees import TREES, bundle_with_trees, check_installed, fit_trees, log_odds, read_trees, vote_weight
 from meteo_ray.labels import Vocabulary
 from meteo_ray.schema import TRAIN, Batch, concatenate
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
@@ -62,10 +62,13 @@ class GateTask(Task):
     ) -> None:
         self.config, self.data, self.vocabulary, self.seed, self.cache = config, data, vocabulary, seed, cache
         self.init = resolve_init(ARCHITECTURE, config.init)
-        if config.descriptors:
-            check_installed()
         self.auxiliary = auxiliary_rows(config.auxiliary, seed)
-        self.first_trees = trees_of_origin(self.init) if config.descriptors else None
+        self.earlier_bundle = None if config.descriptors is False else bundle_with_trees(self.init)
+        by_default = self.init == "none" or self.earlier_bundle is not None
+        self.with_trees = by_default if config.descriptors is None else config.descriptors
+        if self.with_trees:
+            check_installed()
+        self.earlier_trees = read_trees(self.earlier_bundle) if self.earlier_bundle else None
         self._kinds: tuple[str, ...] = ()
         self.trees: Booster | None = None
 
@@ -89,7 +92,7 @@ class GateTask(Task):
         found = found.append_column("weight", row_weights(found))
         if split != TRAIN or self.auxiliary is None:
             return found
-        return pa.concat_tables([found, self.auxiliary])
+        return pa.concat_tables([found, foreign(self.auxiliary, index)])
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> NDArray[np.int64]:
         weights = sampling_weights(
@@ -121,15 +124,14 @@ class GateTask(Task):
 
     def before_training(self, collect: Collect) -> None:
         """Fit the trees on every training image as it is and as the first epoch alters it; see `fit_trees`."""
-        if not self.config.descriptors:
+        if not self.with_trees:
             return
         as_it_is = self.config.augmentation.model_copy(update={"enabled": False})
         looks = {"descriptors": self._pixels(None, as_it_is, cache=None)}
         if self.config.augmentation.enabled:
             looks["descriptors, augmented"] = self._pixels(0, self.config.augmentation, cache=None)
         seen = concatenate([collect(label, PrepareDescriptors(x, keep_image=False)) for label, x in looks.items()])
-        earlier = read_trees(self.first_trees) if self.first_trees else None
-        self.trees = fit_trees(seen["descriptors"], seen["is_meteo"], seen["weight"], self.seed, earlier)
+        self.trees = fit_trees(seen["descriptors"], seen["is_meteo"], seen["weight"], self.seed, self.earlier_trees)
 
     def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
         tensors = {
@@ -148,10 +150,10 @@ class GateTask(Task):
 
     def origin(self) -> str:
         parts = [init_digest(ARCHITECTURE, self.init)]
-        if self.first_trees:
-            parts.append(sha256_of(self.first_trees / TREES))
+        if self.earlier_bundle:
+            parts.append(sha256_of(self.earlier_bundle / TREES))
         if self.auxiliary is not None:
-            parts += [str(self.auxiliary[name].to_pylist()) for name in ("sha256", "is_meteo", "weight")]
+            parts.append(content_digest(self.auxiliary))
         return " ".join(parts)
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:

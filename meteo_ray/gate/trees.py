@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from meteo_ray.bundle import WEIGHTS
 from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.calibration import fit_temperature
 from meteo_ray.gate.descriptors import FEATURES
@@ -96,9 +97,10 @@ def write_trees(folder: Path, trees: "Booster") -> None:
     (folder / TREES).write_text(trees.model_to_string(), "utf-8")
 
 
-def trees_of_origin(init: str) -> Path | None:
-    """The bundle that holds the trees from which a gate starts: `init` (R11) where it is the folder of such a gate."""
-    return Path(init) if (Path(init) / TREES).is_file() else None
+def bundle_with_trees(init: str) -> Path | None:
+    """The bundle whose trees a gate goes on with: `init` where it is such a bundle's folder, or the weights in it."""
+    folder = Path(init).parent if Path(init).name == WEIGHTS else Path(init)
+    return folder if (folder / TREES).is_file() else None
 
 
 def read_trees(folder: Path) -> "Booster":

@@ -37,7 +37,11 @@ from meteo_ray.versions import versions
 logger = logging.getLogger("meteo_ray")
 
 # What a run's result does not depend on, so that moving folders does not start it anew.
-_NOT_IN_DIGEST = {"models": True, "cache": True, "fresh": True, "data": True, "index": True}
+_PLACES: dict[str, Any] = {
+    **dict.fromkeys(("models", "cache", "fresh", "data", "index"), True),
+    "gate": {"init": True, "auxiliary": {"data": True}},
+    "elements": {"init": True},
+}
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,8 @@ def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
 
 
 def run_digest(job: TrainingJob, inputs: TaskInputs, origin: str = "") -> str:
-    """Ten hex digits over the config, the index's content and what the model starts from (`Task.origin`)."""
-    document = job.model_dump_json(exclude=_NOT_IN_DIGEST) + origin
+    """Ten hex digits over the config, the index's content and what else the result depends on (`Task.origin`)."""
+    document = job.model_dump_json(exclude=_PLACES) + origin
     digest = hashlib.sha256(document.encode())
     for column in inputs.index.columns:
         digest.update(str(column.to_pylist()).encode())

@@ -96,8 +96,9 @@ class TrainingTarget:
 
     def run(self, values: dict[str, Any]) -> None:
         _set_up_trial()
-        job = self.base.with_values(**values)
-        task = STAGES[self.space].make_task(job, self.inputs)
+        stage = STAGES[self.space]
+        job = self.base.with_values(**values, **stage.in_trials)
+        task = stage.make_task(job, self.inputs)
         batches = partial(stream, workers=job.training.data_workers)
         host = TuneHost(task.watch)
         with tempfile.TemporaryDirectory(prefix="meteo_ray_trial_") as folder:

@@ -143,7 +143,10 @@ class Task(ABC):
         """
 
     def origin(self) -> str:
-        """A digest of what the model starts from, such as a file of weights: with another one it is another run."""
+        """Digests of what the result depends on besides config and index, such as a file of weights.
+
+        With another one it is another run.
+        """
         return ""
 
     def state(self, model: nn.Module) -> dict[str, torch.Tensor]:

@@ -69,6 +69,12 @@ def test_as_many_as_asked_for_are_chosen_by_the_seed(folders):
     assert auxiliary_rows(AuxiliaryImages(), 0) is None
 
 
+def test_images_that_the_own_folder_has_too_are_left_out(folders):
+    own, _, index = folders
+    write_index(own, index)
+    assert task_with(own, own).rows(index, TRAIN).num_rows == 24
+
+
 def test_a_run_is_another_one_when_they_change(folders, tmp_path):
     own, _, _ = folders
     origins = set()
@@ -77,6 +83,12 @@ def test_a_run_is_another_one_when_they_change(folders, tmp_path):
         origins.add(task_with(own, tmp_path).origin())
     origins.add(task_with(own, tmp_path, weight=0.3).origin())
     assert len(origins) == 3
+
+
+def test_a_wrong_weight_is_named_with_its_folder(folders, tmp_path):
+    write_index(tmp_path, with_weight(picture_index(tmp_path), "images/train_3.png", -1))
+    with pytest.raises(UsageError, match=rf"{tmp_path}/images/train_3\.png: weight must be a positive number"):
+        task_with(folders[0], tmp_path)
 
 
 def test_a_folder_that_is_not_prepared_is_named_before_anything_starts(folders, tmp_path):

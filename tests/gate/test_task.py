@@ -120,6 +120,15 @@ def test_phases_are_those_of_the_plan():
     assert set(everything.learning_rates) == set(groups)
 
 
+def test_trees_vote_by_default_where_the_network_starts_from_nothing(tmp_path):
+    torch.save(make_task(Path(".")).build().backbone.state_dict(), tmp_path / "resnet.pt")
+    pretrained = SMALL.model_copy(update={"init": str(tmp_path / "resnet.pt")})
+    assert make_task(Path(".")).with_trees
+    assert not make_task(Path("."), pretrained).with_trees
+    assert not make_task(Path("."), SMALL.model_copy(update={"descriptors": False})).with_trees
+    assert make_task(Path("."), pretrained.model_copy(update={"descriptors": True})).with_trees
+
+
 def test_training_and_validation_pixels(pictures):
     data, index = pictures
     task = make_task(data, SMALL.model_copy(update={"augmentation": AugmentConfig()}))
@@ -169,9 +178,15 @@ def test_a_gate_that_starts_from_another_goes_on_with_its_trees(pictures, tmp_pa
     kept = second.trees.predict(descriptors, raw_score=True, num_iteration=first.trees.num_trees())
     assert kept == pytest.approx(first.trees.predict(descriptors, raw_score=True))
 
+    by_its_weights = str(tmp_path / "gate" / bundle.WEIGHTS)
+    for init in (second.config.init, by_its_weights):
+        by_default = make_task(data, second.config.model_copy(update={"init": init, "descriptors": None}))
+        assert by_default.earlier_trees.num_trees() == first.trees.num_trees()
     origin = second.origin()
     (tmp_path / "gate" / TREES).write_text("other trees")
     assert second.origin() != origin
+    with pytest.raises(UsageError, match=r"trees\.txt: cannot be read"):
+        make_task(data, second.config)
     without = make_task(data, second.config.model_copy(update={"descriptors": False}))
     without.before_training(lambda label, prepare: prepare(row_batch(rows)))
     assert without.trees is None

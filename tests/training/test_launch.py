@@ -5,6 +5,7 @@ import json
 import pytest
 
 from meteo_ray import bundle
+from meteo_ray.config.gate import TrainGateJob
 from meteo_ray.config.training import LoopSettings, TrainingJob
 from meteo_ray.errors import UsageError
 from meteo_ray.labels import load_vocabulary
@@ -69,6 +70,9 @@ def test_the_run_name_follows_config_and_data_but_not_folders(tmp_path):
     moved = TrainingJob(data=tmp_path / "x", models=tmp_path / "b", fresh=True, training=SETTINGS)
     inputs = inputs_in(tmp_path)
     assert run_digest(job, inputs) == run_digest(moved, inputs)
+    first, second = (TrainGateJob(gate={"init": "none", "auxiliary": {"data": tmp_path / name}}) for name in "ab")
+    assert run_digest(first, inputs) == run_digest(second, inputs)
+    assert run_digest(first, inputs, "one weight file") != run_digest(second, inputs, "another")
     other = job.model_copy(update={"training": SETTINGS.model_copy(update={"seed": 1})})
     assert run_digest(job, inputs) != run_digest(other, inputs)
     more = TaskInputs(tmp_path, tmp_path, tmp_path, points(seed=1), load_vocabulary())
