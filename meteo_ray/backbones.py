@@ -123,11 +123,15 @@ def _weight_file(path: Path) -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
-        raise UsageError(f"init {path}: no such file or folder; expected none, imagenet or a path to ResNet weights")
+        raise UsageError(
+            f"init {path}: no such file or folder; expected auto, imagenet, none, a file of ResNet weights, or the "
+            "folder of a trained gate such as MODELS/gate"
+        )
     found = sorted(file for file in path.iterdir() if file.suffix in WEIGHT_SUFFIXES)
     if len(found) != 1:
         names = ", ".join(file.name for file in found) or "nothing"
-        raise UsageError(f"init {path}: expected one weight file ({' '.join(WEIGHT_SUFFIXES)}), found {names}")
+        hint = f"; did you mean {path / 'gate'}?" if (path / "gate").is_dir() else ""
+        raise UsageError(f"init {path}: expected one weight file ({' '.join(WEIGHT_SUFFIXES)}), found {names}{hint}")
     return found[0]
 
 

@@ -49,7 +49,12 @@ def _products(job: TrainProductsJob, inputs: TaskInputs) -> Task:
 
 
 STAGES: dict[str, Stage] = {
-    "gate": Stage(TrainGateJob, _gate, ("auc", "f1", "precision", "recall"), {"gate.descriptors": False}),
+    "gate": Stage(
+        TrainGateJob,
+        _gate,
+        ("auc", "f1", "precision", "recall", "network_auc", "trees_auc"),
+        {"gate.descriptors": False},
+    ),
     "elements": Stage(TrainElementsJob, _elements, ("map", "micro_f1", "macro_f1")),
     "products": Stage(TrainProductsJob, _products, ("top1", "top3", "top5", "ece")),
 }

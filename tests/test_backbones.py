@@ -99,3 +99,9 @@ def test_other_networks_and_damaged_files_are_named(tmp_path):
         resnet("resnet18", str(tmp_path))
     with pytest.raises(UsageError, match="known: resnet18, resnet50"):
         resnet("resnet34")
+
+
+def test_the_models_folder_given_for_its_gate_is_pointed_out(tmp_path):
+    (tmp_path / "gate").mkdir()
+    with pytest.raises(UsageError, match=rf"did you mean {tmp_path}/gate\?"):
+        resnet("resnet18", str(tmp_path))

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,14 @@ def summary(document: Mapping[str, Any]) -> str:
         if "absent" in found:
             lines.append(f"  {stage}: not evaluated: {found['absent']}")
             continue
-        known = [f"{name} {number(found[name])}" for name in names if found.get(name) is not None]
-        lines.append(f"  {stage}: {'  '.join(known)}")
+        lines.append(f"  {stage}: {_headline(found, names)}")
+        if "baseline" in found:
+            lines.append(f"    boosting on descriptors, for comparison: {_headline(found['baseline'], names)}")
     return "\n".join(lines)
+
+
+def _headline(found: Mapping[str, Any], names: Sequence[str]) -> str:
+    return "  ".join(f"{name} {number(found[name])}" for name in names if found.get(name) is not None)
 
 
 def write_report(path: Path, outcome: Outcome, pixels: Callable[[Batch], Batch]) -> None:

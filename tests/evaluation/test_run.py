@@ -200,5 +200,11 @@ def test_a_metrics_file_is_written_whole_or_not_at_all(tmp_path):
 
 
 def test_the_summary_names_what_is_missing():
-    text = summary({"split": "test", "gate": {"auc": 0.91234, "f1": None}, "elements": {"absent": "no model"}})
-    assert text == "test split\n  gate: auc 0.9123\n  elements: not evaluated: no model"
+    gate = {"auc": 0.91234, "f1": None, "baseline": {"auc": 0.75, "train_rows": 9}}
+    text = summary({"split": "test", "gate": gate, "elements": {"absent": "no model"}})
+    assert text.splitlines() == [
+        "test split",
+        "  gate: auc 0.9123",
+        "    boosting on descriptors, for comparison: auc 0.7500",
+        "  elements: not evaluated: no model",
+    ]
