@@ -23,7 +23,6 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / "jobs" / "gate_from_scratch"
-PRETRAIN = [CONFIGS / "pretrain.yaml"]
 Rows = list[dict[str, Any]]
 
 # Of the sources that a fold trains on, about a seventh validates: best epoch, threshold and calibration.
@@ -56,7 +55,7 @@ def parse_options() -> argparse.Namespace:
     for name in ("real", "drawn", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--drawn-models", type=Path, help="with a gate trained on drawn images; default: train one")
-    parser.add_argument("--pretrain", type=Path, nargs="+", default=PRETRAIN, help="one after another")
+    parser.add_argument("--pretrain", type=Path, default=CONFIGS / "pretrain.yaml")
     parser.add_argument("--fine-tune", type=Path, default=CONFIGS / "fine_tune.yaml")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
@@ -64,12 +63,9 @@ def parse_options() -> argparse.Namespace:
 
 
 def train_on_drawn(options: argparse.Namespace) -> Path:
-    """Models whose gate has seen drawn images alone, trained with each config of `--pretrain`, one going on another."""
-    start: tuple[Any, ...] = ()
-    for number, config in enumerate(options.pretrain):
-        models = options.out / f"drawn_{number}_{config.stem}"
-        train(options.drawn, models, config, *start)
-        start = ("--gate.init", models / "gate")
+    """Models whose gate has seen drawn images alone."""
+    models: Path = options.out / "drawn_alone" / "models"
+    train(options.drawn, models, options.pretrain)
     return models
 
 

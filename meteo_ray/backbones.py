@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import get_model, get_model_weights
 
+from meteo_ray.bundle import WEIGHTS
 from meteo_ray.errors import UsageError
 from meteo_ray.files import sha256_of
 
@@ -125,12 +126,13 @@ def _weight_file(path: Path) -> Path:
     if not path.is_dir():
         raise UsageError(
             f"init {path}: no such file or folder; expected auto, imagenet, none, a file of ResNet weights, or the "
-            "folder of a trained gate such as MODELS/gate"
+            "folder of a trained model such as MODELS/gate"
         )
     found = sorted(file for file in path.iterdir() if file.suffix in WEIGHT_SUFFIXES)
     if len(found) != 1:
         names = ", ".join(file.name for file in found) or "nothing"
-        hint = f"; did you mean {path / 'gate'}?" if (path / "gate").is_dir() else ""
+        bundles = [str(file.parent) for file in sorted(path.glob(f"*/{WEIGHTS}"))]
+        hint = f"; did you mean {' or '.join(bundles)}?" if bundles else ""
         raise UsageError(f"init {path}: expected one weight file ({' '.join(WEIGHT_SUFFIXES)}), found {names}{hint}")
     return found[0]
 

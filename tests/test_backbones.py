@@ -11,6 +11,7 @@ from torchvision.models import resnet18
 from torchvision.transforms.functional import normalize, to_tensor
 
 from meteo_ray.backbones import IMAGENET_MEAN, IMAGENET_STD, resnet, resolve_init, to_float
+from meteo_ray.bundle import WEIGHTS
 from meteo_ray.errors import UsageError
 
 
@@ -101,7 +102,9 @@ def test_other_networks_and_damaged_files_are_named(tmp_path):
         resnet("resnet34")
 
 
-def test_the_models_folder_given_for_its_gate_is_pointed_out(tmp_path):
+def test_the_models_folder_given_for_one_of_its_models_is_pointed_out(tmp_path):
     (tmp_path / "gate").mkdir()
+    (tmp_path / "gate" / WEIGHTS).touch()
+    (tmp_path / "runs").mkdir()
     with pytest.raises(UsageError, match=rf"did you mean {tmp_path}/gate\?"):
         resnet("resnet18", str(tmp_path))

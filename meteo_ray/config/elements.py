@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.config.base import Section
-from meteo_ray.config.init import Init
+from meteo_ray.config.initial_weights import Init
 from meteo_ray.config.input_size import InputSize
 from meteo_ray.config.training import TrainingJob
 

@@ -83,6 +83,14 @@ def read_index(data: Path, index: Path | None = None) -> pa.Table:
         raise UsageError(f"{path}: written by another version of meteo_ray; run jobs/prepare_data.py again") from None
 
 
+def content_digest(rows: pa.Table) -> str:
+    """sha256 over every column of a table of index rows."""
+    digest = hashlib.sha256()
+    for column in rows.columns:
+        digest.update(str(column.to_pylist()).encode())
+    return digest.hexdigest()
+
+
 def build_index(config: PrepareData) -> PreparedData:
     """Check labels.jsonl, read every image, group duplicates, split, and write the index folder.
 

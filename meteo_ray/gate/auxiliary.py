@@ -1,7 +1,5 @@
 """Images of another prepared folder that the gate learns from beside its own: drawn ones beside few real ones."""
 
-import hashlib
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,11 +20,10 @@ def auxiliary_rows(config: AuxiliaryImages, seed: int) -> pa.Table | None:
     """
     if config.data is None:
         return None
-    folder = config.data.resolve()
-    found = gate_rows(read_index(folder), TRAIN, skip_ambiguous=False)
+    found = gate_rows(read_index(config.data), TRAIN, skip_ambiguous=False)
     chosen = np.random.default_rng(seed).permutation(found.num_rows)[: config.rows]
     found = found.take(np.sort(chosen))
-    paths = pa.array([str(folder / path) for path in found["path"].to_pylist()], pa.string())
+    paths = pa.array([str(config.data / path) for path in found["path"].to_pylist()], pa.string())
     placed = found.set_column(found.schema.get_field_index("path"), "path", paths)
     return placed.append_column("weight", pc.multiply(row_weights(placed), config.weight))
 
@@ -34,12 +31,3 @@ def auxiliary_rows(config: AuxiliaryImages, seed: int) -> pa.Table | None:
 def foreign(rows: pa.Table, index: pa.Table) -> pa.Table:
     """Those rows whose image is not in the index: validation and test must stay unseen."""
     return rows.filter(pc.invert(pc.is_in(rows["sha256"], index["sha256"].combine_chunks())))
-
-
-def content_digest(rows: pa.Table) -> str:
-    """sha256 over everything but where the images lie."""
-    digest = hashlib.sha256()
-    for name in rows.column_names:
-        if name != "path":
-            digest.update(str(rows[name].to_pylist()).encode())
-    return digest.hexdigest()

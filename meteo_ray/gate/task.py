@@ -16,13 +16,14 @@ from torch.nn import functional as F
 from meteo_ray.backbones import init_digest, resolve_init
 from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.config.gate import GateTraining
+from meteo_ray.dataset.index import content_digest
 from meteo_ray.dataset.pixels import PreparePixels
 from meteo_ray.dataset.sampling import weighted_order
 from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.calibration import best_f1_threshold
 from meteo_ray.evaluation.metrics import binary_metrics
 from meteo_ray.files import sha256_of
-from meteo_ray.gate.auxiliary import auxiliary_rows, content_digest, foreign
+from meteo_ray.gate.auxiliary import auxiliary_rows, foreign
 from meteo_ray.gate.bundle import GateCalibration, write_bundle
 from meteo_ray.gate.descriptors import PrepareDescriptors
 from meteo_ray.gate.loss import gate_loss
@@ -153,7 +154,7 @@ class GateTask(Task):
         if self.earlier_bundle:
             parts.append(sha256_of(self.earlier_bundle / TREES))
         if self.auxiliary is not None:
-            parts.append(content_digest(self.auxiliary))
+            parts.append(content_digest(self.auxiliary.drop_columns("path")))
         return " ".join(parts)
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:

@@ -23,7 +23,7 @@ from ray.train.torch import TorchTrainer
 
 from meteo_ray import bundle, cluster
 from meteo_ray.config.training import LoopSettings, TrainingJob
-from meteo_ray.dataset.index import read_index
+from meteo_ray.dataset.index import content_digest, read_index
 from meteo_ray.dataset.streaming import stream
 from meteo_ray.errors import UsageError
 from meteo_ray.labels import Vocabulary, load_vocabulary
@@ -37,7 +37,7 @@ from meteo_ray.versions import versions
 logger = logging.getLogger("meteo_ray")
 
 # What a run's result does not depend on, so that moving folders does not start it anew.
-_PLACES: dict[str, Any] = {
+_NOT_IN_DIGEST: dict[str, Any] = {
     **dict.fromkeys(("models", "cache", "fresh", "data", "index"), True),
     "gate": {"init": True, "auxiliary": {"data": True}},
     "elements": {"init": True},
@@ -91,11 +91,8 @@ def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
 
 def run_digest(job: TrainingJob, inputs: TaskInputs, origin: str = "") -> str:
     """Ten hex digits over the config, the index's content and what else the result depends on (`Task.origin`)."""
-    document = job.model_dump_json(exclude=_PLACES) + origin
-    digest = hashlib.sha256(document.encode())
-    for column in inputs.index.columns:
-        digest.update(str(column.to_pylist()).encode())
-    return digest.hexdigest()[:10]
+    document = job.model_dump_json(exclude=_NOT_IN_DIGEST) + origin + content_digest(inputs.index)
+    return hashlib.sha256(document.encode()).hexdigest()[:10]
 
 
 def _made_by(folder: Path, name: str) -> bool:

@@ -1,5 +1,6 @@
 """What the parts of the augmentation share: a sample that travels, and a transform that is applied to some of them."""
 
+from abc import ABC, abstractmethod
 from typing import Any, TypedDict
 
 import numpy as np
@@ -19,7 +20,7 @@ class Sample(TypedDict):
     """What has been done, in JSON values: part -> its drawn parameters."""
 
 
-class RandomTransform(v2.Transform):
+class RandomTransform(v2.Transform, ABC):
     """Alters a share of the samples; subclasses say how in `alter`."""
 
     name: str
@@ -38,6 +39,7 @@ class RandomTransform(v2.Transform):
             return sample
         return {**sample, "image": image, "applied": {**sample["applied"], self.name: record}}
 
+    @abstractmethod
     def alter(
         self, image: Image.Image, rng: np.random.Generator, title: str | None
     ) -> tuple[Image.Image, dict[str, Any] | None]:
@@ -45,7 +47,6 @@ class RandomTransform(v2.Transform):
 
         `image` itself stays as it is.
         """
-        raise NotImplementedError
 
 
 def uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
