@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from meteo_ray.cli import run_job
-from meteo_ray.config.demo import DemoJob
-from meteo_ray.demo.build import build_archive, build_data
+from meteo_ray.demo.config import DemoJob
+from meteo_ray.demo.data_set import build_archive, build_data
 
 
 def body(config: DemoJob) -> None:

@@ -6,9 +6,10 @@ Draws a data set, trains the three stages on it, evaluates them and classifies a
 import sys
 from collections.abc import Sequence
 
+from meteo_ray.drawing.walkthrough import run_demo
+
 from meteo_ray.cli import run_job
-from meteo_ray.config.walkthrough import RunDemoJob
-from meteo_ray.demo.walkthrough import run_demo
+from meteo_ray.demo.config import RunDemoJob
 
 
 def main(argv: Sequence[str] | None = None) -> int:

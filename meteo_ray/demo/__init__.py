@@ -1,9 +1,2 @@
-"""Draws the demo data set: weather charts, and look-alikes that are none, in the styles of many offices.
-
-fields, atmosphere    invented weather that obeys simple physics
-outlines, frames      coastlines and map projections
-style, story, panel   the looks of an image, what it is about, the part of it that one drawing fills
-maps, layers, fronts  what lies on a map
-charts, lookalikes    the drawing functions, one module a family
-compose, build        one image from its number; the folders on disk
-"""
+"""The whole system tried on drawn data: the data set and archive on disk (data_set, awkward_archive), and the walk
+through every job (walkthrough)."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from meteo_ray.bundle import read_json, write_json
-from meteo_ray.config.walkthrough import RunDemoJob
+from meteo_ray.demo.config import RunDemoJob
 from meteo_ray.errors import UsageError
 
 logger = logging.getLogger("meteo_ray")

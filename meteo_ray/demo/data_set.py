@@ -1,0 +1,116 @@
+"""Write the demo data set (and an archive) to disk, the drawing spread over Ray tasks."""
+
+import json
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+
+from meteo_ray import cluster
+from meteo_ray.demo.awkward_archive import broken_files, place
+from meteo_ray.demo.config import DemoJob
+from meteo_ray.drawing.compose import ARCHIVE, DATA, Drawn, Order, draw
+from meteo_ray.drawing.logos import draw_logos
+from meteo_ray.errors import UsageError
+from meteo_ray.progress import ProgressLine
+
+TASK_IMAGES = 16  # about three seconds of drawing a task: a hundredth of that is Ray's own
+DUPLICATES = 0.02  # share of the archive's images that stand in it twice
+
+
+def _draw_many(orders: Sequence[Order]) -> list[Drawn]:
+    drawn = []
+    for order in orders:
+        try:
+            drawn.append(draw(order))
+        except Exception as error:
+            # The order alone repeats the failure: meteo_ray.drawing.compose.draw(order).
+            raise RuntimeError(f"cannot draw {order}") from error
+    return drawn
+
+
+def drawn_in_order(orders: Sequence[Order], label: str) -> Iterator[Drawn]:
+    """Draw on the cluster's CPUs, at most a few tasks ahead of the reader, and yield in the order given."""
+    cluster.connect()
+    task = ray.remote(_draw_many).options(num_cpus=1)
+    groups = [orders[start : start + TASK_IMAGES] for start in range(0, len(orders), TASK_IMAGES)]
+    ahead = 2 * max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    progress = ProgressLine(label, len(orders))
+    waiting = iter(groups)
+    running = deque(task.remote(group) for group in islice(waiting, ahead))
+    while running:
+        done = ray.get(running.popleft())  # nothing holds the images in Ray's store any longer
+        running.extend(task.remote(group) for group in islice(waiting, 1))
+        yield from done
+        progress.update(len(done))
+    progress.close()
+
+
+def build_data(config: DemoJob) -> int:
+    """Write `config.out/{images/, labels.jsonl, logos/}` (R1) and return the number of images.
+
+    labels.jsonl is written last and at once, so that a folder with one is complete.
+
+    Raises:
+        UsageError: when the folder holds a data set already and `overwrite` is not given.
+    """
+    out, seed = config.out, config.seed
+    target = out / "labels.jsonl"
+    if target.exists() and not config.overwrite:
+        raise UsageError(f"{target} exists: choose another --out, or give --overwrite to draw it anew")
+    target.unlink(missing_ok=True)
+    (out / "images").mkdir(parents=True, exist_ok=True)
+    _write_logos(out / "logos", seed)
+    wanted = [(True, n) for n in range(config.charts)] + [(False, n) for n in range(config.others)]
+    orders = [Order(seed, DATA, is_meteo, n, config.offices, config.habit) for is_meteo, n in wanted]
+    # Mixed, so that neither file names nor row numbers tell the classes apart.
+    orders = [orders[i] for i in np.random.default_rng([seed, 4]).permutation(len(orders))]
+    rows = []
+    for number, drawn in enumerate(drawn_in_order(orders, "demo data")):
+        path = f"images/{number:06d}{drawn.extension}"
+        (out / path).write_bytes(drawn.data)
+        rows.append({"path": path, **drawn.row})
+    _write_rows(target, rows)
+    return len(rows)
+
+
+def build_archive(folder: Path, config: DemoJob) -> int:
+    """Fill `folder` with `config.archive_count` fresh images under awkward names, some twice, and the broken files.
+
+    Returns the number of files. None of the images is in the data set of the same seed.
+    """
+    numbers = range(config.archive_count)
+    orders = [Order(config.seed, ARCHIVE, n % 2 == 0, n, config.offices, config.habit) for n in numbers]
+    rng = np.random.default_rng([config.seed, 5])
+    files, sample = 0, b""
+    for number, drawn in enumerate(drawn_in_order(orders, "demo archive")):
+        for _ in range(2 if rng.random() < DUPLICATES else 1):
+            _write(folder / place(rng, number + files, drawn.extension), drawn.data)
+            files += 1
+        sample = drawn.data
+    for name, data in broken_files(sample, rng) if sample else ():
+        _write(folder / name, data)
+        files += 1
+    return files
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _write_logos(folder: Path, seed: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, logo in enumerate(draw_logos(seed)):
+        logo.save(folder / f"logo_{number:02d}.png")
+
+
+def _write_rows(target: Path, rows: Sequence[dict[str, Any]]) -> None:
+    beside = target.with_suffix(".partial")
+    beside.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    os.replace(beside, target)
