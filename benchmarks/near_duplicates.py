@@ -1,8 +1,8 @@
 """python benchmarks/near_duplicates.py DATA [--copies-of-every 3]
 
 How well do perceptual hashes of several sizes find copies of charts, and how often do they mistake two charts for one?
-Prints the Markdown table behind `HASH_SIZE` and `MAX_DISTANCE` in meteo_ray/dataset/duplicates.py. DATA is a labelled
-folder; rows of different `title`, labels or is_meteo count as different pictures.
+Prints the Markdown table behind `HASH_SIZE` and `MAX_DISTANCE` in preparation/duplicates.py. DATA is a labelled folder;
+rows of different `title`, labels or is_meteo count as different pictures.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from meteo_ray.dataset.index import read_checked_labels
-from meteo_ray.dataset.labels_file import LabelRow
 from meteo_ray.imaging.decode import decode, read_bytes
 from meteo_ray.imaging.fit import fit
+from meteo_ray.preparation.labels_file import LabelRow
+from meteo_ray.preparation.prepare import read_checked_labels
 
 HASH_SIZES = (8, 12, 16, 24)
 SHARES = (1 / 32, 1 / 16, 3 / 32, 1 / 8, 5 / 32)  # of the bits that may differ: 8, 16, 24, 32, 40 of 256

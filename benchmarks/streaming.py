@@ -24,12 +24,12 @@ import pyarrow as pa
 import ray
 
 from meteo_ray import cluster
-from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.cores import default_workers
-from meteo_ray.dataset.pixels import PreparePixels
-from meteo_ray.dataset.streaming import stream
+from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.load import load_image
+from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.streaming.stream import stream
 
 MEGABYTE = 2**20
 

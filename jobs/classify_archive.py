@@ -7,9 +7,9 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.archive.run import classify
 from meteo_ray.cli import run_job
-from meteo_ray.config.archive import ArchiveConfig
 
 logger = logging.getLogger("meteo_ray")
 

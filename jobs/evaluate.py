@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from meteo_ray.cli import run_job
-from meteo_ray.config.evaluate import EvaluateJob
+from meteo_ray.evaluation.config import EvaluateJob
 
 logger = logging.getLogger("meteo_ray")
 

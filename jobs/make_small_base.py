@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 
 from meteo_ray.cli import run_job
-from meteo_ray.config.products import SmallBaseJob
 from meteo_ray.errors import UsageError
 from meteo_ray.labels import DEFAULT_PATH, load_vocabulary
+from meteo_ray.products.config import SmallBaseJob
 
 logger = logging.getLogger("meteo_ray")
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from meteo_ray.cli import run_job
-from meteo_ray.config.data import PrepareData
-from meteo_ray.dataset.index import build_index
+from meteo_ray.preparation.config import PrepareData
+from meteo_ray.preparation.prepare import build_index
 
 
 def body(config: PrepareData) -> None:

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from meteo_ray.cli import run_job
-from meteo_ray.config.preview import PreviewData
-from meteo_ray.dataset.preview import write_preview
+from meteo_ray.preparation.config import PreviewData
+from meteo_ray.preparation.preview import write_preview
 
 
 def body(config: PreviewData) -> None:

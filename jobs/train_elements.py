@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from meteo_ray.cli import run_job
-from meteo_ray.config.elements import TrainElementsJob
+from meteo_ray.elements.config import TrainElementsJob
 from meteo_ray.stages import train_stage
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from meteo_ray.cli import run_job
-from meteo_ray.config.gate import TrainGateJob
+from meteo_ray.gate.config import TrainGateJob
 from meteo_ray.stages import train_stage
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from meteo_ray.cli import run_job
-from meteo_ray.config.products import TrainProductsJob
+from meteo_ray.products.config import TrainProductsJob
 from meteo_ray.stages import train_stage
 
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from meteo_ray.cli import run_job
-from meteo_ray.config.tune import TuneJob
-from meteo_ray.training.sweep import sweep
+from meteo_ray.tuning.config import TuneJob
+from meteo_ray.tuning.sweep import sweep
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ Evaluation, the archive job and the tests all call this one object, so a number 
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from meteo_ray.schema import Batch
+from meteo_ray.batch import Batch
 
 
 class Predictor(Protocol):

@@ -1,10 +1,6 @@
 """Column names, status values and Arrow schemas of the files that outsiders read. Nothing else defines them."""
 
-import numpy as np
 import pyarrow as pa
-
-Batch = dict[str, np.ndarray]
-"""Rows on their way: column name -> array whose first axis is the row; object arrays carry strings, lists and None."""
 
 # Raised by one whenever a column of the predictions changes its name, type or meaning.
 SCHEMA_VERSION = 1
@@ -66,8 +62,3 @@ PREDICTIONS = pa.schema(
 GATE_COLUMNS = ("is_meteo", "gate_score")
 ELEMENTS_COLUMNS = ("elements", "element_sequence")
 PRODUCTS_COLUMNS = ("product", "product_score", "product_top")
-
-
-def concatenate(parts: list[Batch]) -> Batch:
-    """Batches of equal columns, joined along the rows."""
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}

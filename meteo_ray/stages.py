@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from meteo_ray.config.elements import TrainElementsJob
-from meteo_ray.config.gate import TrainGateJob
-from meteo_ray.config.products import TrainProductsJob
-from meteo_ray.config.training import TrainingJob
+from meteo_ray.elements.config import TrainElementsJob
+from meteo_ray.gate.config import TrainGateJob
+from meteo_ray.products.config import TrainProductsJob
+from meteo_ray.training.config import TrainingJob
 from meteo_ray.training.launch import TaskInputs, check_inputs, summary_line, train
 from meteo_ray.training.task import Task
 

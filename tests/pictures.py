@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from meteo_ray.schema import INDEX, SPLITS, Batch
+from meteo_ray.batch import Batch
+from meteo_ray.schema import INDEX, SPLITS
 
 SIZE = (96, 72)
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from meteo_ray.config import JobConfig, Section, parse_config
-from meteo_ray.config.gate import TrainGateJob
 from meteo_ray.errors import UsageError
+from meteo_ray.gate.config import TrainGateJob
 
 
 class Inner(Section):

@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from meteo_ray.config import parse_config
-from meteo_ray.config.evaluate import EvaluateJob
+from meteo_ray.evaluation.config import EvaluateJob
 from meteo_ray.stages import STAGES
 from tests.conftest import ROOT
 

@@ -7,12 +7,12 @@ import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, Dataset
 
+from meteo_ray.archive.config import Batches
 from meteo_ray.archive.judge import JudgeCharts, NameProducts
 from meteo_ray.archive.manifest import Chunk
 from meteo_ray.archive.read import Limits, ReadImages
 from meteo_ray.archive.source import Source
 from meteo_ray.archive.stages import Stage
-from meteo_ray.config.archive import Batches
 
 # R7 asks for CPU workers on 60-80 % of the cores.
 READER_SHARE = 0.7

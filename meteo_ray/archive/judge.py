@@ -20,7 +20,8 @@ import torch
 from meteo_ray.archive.read import Limits, Read, Reader
 from meteo_ray.archive.source import Listed, Source
 from meteo_ray.archive.stages import LoadedStage, Stage
-from meteo_ray.schema import ERROR, OK, PREDICTIONS, SCHEMA_VERSION, Batch
+from meteo_ray.batch import Batch
+from meteo_ray.schema import ERROR, OK, PREDICTIONS, SCHEMA_VERSION
 
 SECONDS = ("read_s", "gate_s", "elements_s", "products_s")
 LISTED = [pa.field("size", pa.int64()), pa.field("modified_ns", pa.int64())]

@@ -10,12 +10,13 @@ import numpy as np
 
 from meteo_ray.archive.manifest import Chunk
 from meteo_ray.archive.source import Changed, Listed, Source
+from meteo_ray.batch import Batch
 from meteo_ray.files import sha256_of
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.fit import INPUT_SIZE
-from meteo_ray.imaging.guard import GuardedLoader
+from meteo_ray.imaging.guarded_decoding import GuardedLoader
 from meteo_ray.imaging.load import LoadedImage
-from meteo_ray.schema import ERROR, OK, Batch
+from meteo_ray.schema import ERROR, OK
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from meteo_ray import bundle, cluster
 from meteo_ray.archive import output
 from meteo_ray.archive.cascade import cluster_plan, judge_files
+from meteo_ray.archive.config import STAGES, ArchiveConfig
 from meteo_ray.archive.manifest import Chunk, manifest_rows, write_manifest, write_pending
 from meteo_ray.archive.read import Limits
 from meteo_ray.archive.report import write_report
@@ -24,7 +25,6 @@ from meteo_ray.archive.source import Source, open_source
 from meteo_ray.archive.stages import Stage
 from meteo_ray.archive.summary import Timing, Totals, add_up, summary_document
 from meteo_ray.archive.writer import PartWriter, committed_ids
-from meteo_ray.config.archive import STAGES, ArchiveConfig
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
 from meteo_ray.files import write_atomically
 from meteo_ray.imaging.load import PREPROCESSING_VERSION

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from meteo_ray.batch import Batch
 from meteo_ray.errors import MeteoRayError, UsageError
 from meteo_ray.predictor import Predictor
-from meteo_ray.schema import Batch
 
 # A remembered judgement is about 1 kB (a dozen scored ids): 100 MB at most.
 REMEMBERED_IMAGES = 100_000

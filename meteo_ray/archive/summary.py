@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.archive.manifest import id_numbers
 from meteo_ray.archive.writer import read_parts
-from meteo_ray.config.archive import ArchiveConfig
 from meteo_ray.schema import OK, SCHEMA_VERSION, STATUSES
 
 HISTOGRAM_BINS = 20

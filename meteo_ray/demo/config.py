@@ -5,10 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from meteo_ray.config import JobConfig
-
-OFFICES = 12  # the invented ones of drawing/story.py
-# Offices that keep to half of their habits: hardly two images look alike, as in a collection from everywhere.
-LOOSE = 0.5
+from meteo_ray.drawing.story import LOOSE, OFFICES
 
 
 class DemoJob(JobConfig):

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from meteo_ray.demo.config import LOOSE, OFFICES
 from meteo_ray.drawing.charts import CHARTS, Chart, product_charts, vocabulary
 from meteo_ray.drawing.logos import draw_logos
 from meteo_ray.drawing.lookalikes import LOOKALIKES, Lookalike
 from meteo_ray.drawing.page import draw_page
-from meteo_ray.drawing.story import Story
+from meteo_ray.drawing.story import LOOSE, OFFICES, Story
 from meteo_ray.drawing.style import Style, sample_style, strictness
 from meteo_ray.drawing.surround import surround
 

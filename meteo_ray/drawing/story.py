@@ -19,6 +19,11 @@ SOURCES = {  # id -> (zh, en); invented offices, so that no real one is blamed f
     "ocean_institute": ("海洋研究所", "Ocean Institute"),
     "open_tools": ("开源绘图组", "Open Plotting Tools"),
 }
+OFFICES = len(SOURCES)
+
+# Offices that keep to half of their habits: hardly two images look alike, as in a collection from everywhere.
+LOOSE = 0.5
+
 _MODELS = ("GRAPES_GFS", "CMA-MESO", "ECMWF", "NCEP GFS", "WRF", "ICON", "CMA-GFS", "JMA-GSM", "HRRR", "AROME", "ERA5")
 _CITIES = (
     ("北京", "Beijing", 116.4, 39.9), ("上海", "Shanghai", 121.5, 31.2), ("广州", "Guangzhou", 113.3, 23.1),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from matplotlib import font_manager
 
-from meteo_ray.demo.config import LOOSE
+from meteo_ray.drawing.story import LOOSE
 from meteo_ray.errors import UsageError
 
 _CJK_FILES = ("NotoSansCJKsc-Regular.otf", "NotoSerifCJKsc-Regular.otf", "NotoSansMonoCJKsc-Regular.otf")

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from meteo_ray import bundle
-from meteo_ray.config.elements import ElementsTraining
 from meteo_ray.elements.calibration import ElementsCalibration
+from meteo_ray.elements.config import ElementsTraining
 from meteo_ray.elements.label_order import LabelOrder
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
 from meteo_ray.errors import UsageError

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from meteo_ray.evaluation.calibration import best_f1_threshold, fit_platt
-from meteo_ray.evaluation.metrics import multilabel_metrics
+from meteo_ray.calibration.probabilities import fit_platt
+from meteo_ray.calibration.thresholds import best_f1_threshold
+from meteo_ray.metrics.multilabel import multilabel_metrics
 
 # Shares of the sequence head that are tried; finer steps would only follow the noise of a validation split.
 BLENDS = np.linspace(0, 1, 11)

@@ -1,4 +1,4 @@
-"""In which order a set of labels becomes a sequence, and how long the decoder is led by the hand (R23)."""
+"""In which order a set of labels becomes a sequence (R23)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,19 +29,3 @@ class LabelOrder:
         present = set(labels)
         kept = [label for label in self.frequent_first if label in present][:max_labels]
         return kept if rng is None else [int(label) for label in rng.permutation(kept)]
-
-
-def teacher_forcing(fraction: float, start: float = 1.0, end: float = 0.7) -> float:
-    """Probability of feeding the true label when `fraction` of the training is done: linear from start to end."""
-    return max(end, start - (start - end) * fraction)
-
-
-def class_weights(counts: NDArray[np.int64], limit: float) -> NDArray[np.float32]:
-    """Inverse-frequency weights of the labels, `(labels,)`, relative to the mean count (R21).
-
-    Weights stay within [1/limit, limit]: a label seen once in ten thousand rows must not outweigh all others. Labels
-    never seen get `limit`, which has no effect as no row shows them.
-    """
-    seen = counts[counts > 0]
-    mean = seen.mean() if len(seen) else 1.0
-    return np.clip(mean / np.maximum(counts, 1e-9), 1 / limit, limit).astype(np.float32)

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from meteo_ray.batch import Batch
 from meteo_ray.elements.beam_search import beam_search
 from meteo_ray.elements.bundle import ElementsBundle, read_bundle
+from meteo_ray.elements.int8_encoder import quantize_encoder
 from meteo_ray.elements.model import Encoded
-from meteo_ray.elements.quantize import quantize_encoder
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.labels import Vocabulary
-from meteo_ray.schema import Batch
 from meteo_ray.training.device import autocast, pick_device
 
 # 128 images of 320x240 through a ResNet-50 under bfloat16 hold about 2 x 0.6 GB at the widest stage (128*256*60*80

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from meteo_ray.dataset.pixels import PreparePixels
+from meteo_ray.batch import Batch
 from meteo_ray.elements.label_order import LabelOrder
 from meteo_ray.elements.loss import PADDING
-from meteo_ray.schema import Batch
+from meteo_ray.streaming.pixels import PreparePixels
 
 
 @dataclass(frozen=True)

@@ -12,20 +12,23 @@ from numpy.typing import NDArray
 from torch import nn
 
 from meteo_ray.backbones import init_digest, resolve_init
-from meteo_ray.config.elements import ElementsTraining
-from meteo_ray.dataset.pixels import PreparePixels
-from meteo_ray.dataset.sampling import group_by_length
+from meteo_ray.batch import Batch
 from meteo_ray.elements.beam_search import beam_search
 from meteo_ray.elements.bundle import write_bundle
 from meteo_ray.elements.calibration import ElementsCalibration
-from meteo_ray.elements.label_order import LabelOrder, class_weights, teacher_forcing
+from meteo_ray.elements.class_weights import class_weights
+from meteo_ray.elements.config import ElementsTraining
+from meteo_ray.elements.label_order import LabelOrder
 from meteo_ray.elements.loss import parallel_loss, sequence_loss
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
 from meteo_ray.elements.targets import PrepareElements, collate
+from meteo_ray.elements.teacher_forcing import teacher_forcing
 from meteo_ray.errors import UsageError
-from meteo_ray.evaluation.metrics import multilabel_metrics
 from meteo_ray.labels import Vocabulary
-from meteo_ray.schema import TRAIN, Batch
+from meteo_ray.metrics.multilabel import multilabel_metrics
+from meteo_ray.schema import TRAIN
+from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.streaming.sampling import group_by_length
 from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
 
 # Keeps the draws of scheduled sampling apart from those of order and augmentation, which are seeded alike.

@@ -1,1 +1,1 @@
-"""What a trained cascade is worth: metrics, calibration, robustness, baselines and the report (R14, R26, R36, R43)."""
+"""Trained models scored on a labelled split: each stage on its own, and all of them end to end (R43)."""

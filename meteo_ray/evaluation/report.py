@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from meteo_ray.evaluation import plots
-from meteo_ray.evaluation.judging import PIXEL_COLUMNS, Judged
+from meteo_ray.batch import Batch
 from meteo_ray.evaluation.run import Outcome, write_file
 from meteo_ray.files import visible
 from meteo_ray.imaging.contact_sheet import contact_sheet
-from meteo_ray.schema import Batch
+from meteo_ray.metrics import plots
+from meteo_ray.streaming.judge import PIXEL_COLUMNS, Judged
 
 # Three lines of six pictures for each kind of mistake: 6 * (156 + 6) + 6 = 978 pixels, about the width of the page.
 COLUMNS, WORST = 6, 18

@@ -12,22 +12,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from meteo_ray import bundle
-from meteo_ray.config.evaluate import STAGES, EvaluateJob
-from meteo_ray.dataset.index import read_index
 from meteo_ray.elements.predictor import ElementsPredictor
 from meteo_ray.elements.task import count_labels, labelled_charts
 from meteo_ray.errors import UsageError
-from meteo_ray.evaluation.baseline import gate_baseline
-from meteo_ray.evaluation.cascade import PRODUCT_BATCH, run_cascade
-from meteo_ray.evaluation.judging import Judge, Judged
-from meteo_ray.evaluation.robustness import gate_robustness
+from meteo_ray.evaluation.config import STAGES, EvaluateJob
+from meteo_ray.evaluation.end_to_end import PRODUCT_BATCH, run_cascade
 from meteo_ray.evaluation.stage_metrics import elements_metrics, gate_metrics, products_metrics
 from meteo_ray.files import write_atomically
+from meteo_ray.gate.baseline import gate_baseline
 from meteo_ray.gate.predictor import GatePredictor
+from meteo_ray.gate.robustness import gate_robustness
 from meteo_ray.gate.rows import gate_rows
 from meteo_ray.labels import DEFAULT_PATH, load_vocabulary
 from meteo_ray.products.predictor import ProductsPredictor
 from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.streaming.index import read_index
+from meteo_ray.streaming.judge import Judge, Judged
 from meteo_ray.versions import versions
 
 logger = logging.getLogger("meteo_ray")

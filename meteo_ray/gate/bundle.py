@@ -11,16 +11,12 @@ from scipy.special import expit
 from torch import nn
 
 from meteo_ray import bundle
-from meteo_ray.config.gate import GateTraining
+from meteo_ray.calibration.probabilities import fit_temperature
+from meteo_ray.calibration.thresholds import best_f1_threshold, threshold_for_precision, threshold_for_recall
 from meteo_ray.errors import UsageError
-from meteo_ray.evaluation.calibration import (
-    best_f1_threshold,
-    fit_temperature,
-    threshold_for_precision,
-    threshold_for_recall,
-)
+from meteo_ray.gate.boosted_trees import read_trees, write_trees
+from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.model import ARCHITECTURE, GateModel
-from meteo_ray.gate.trees import read_trees, write_trees
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.labels import Vocabulary

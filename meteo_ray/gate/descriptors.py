@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import sobel
 
-from meteo_ray.schema import Batch
+from meteo_ray.batch import Batch
 
 Floats = NDArray[np.float32]
 

@@ -6,12 +6,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from meteo_ray.batch import Batch
+from meteo_ray.gate.boosted_trees import log_odds
 from meteo_ray.gate.bundle import Gate, read_bundle
 from meteo_ray.gate.descriptors import describe_all
-from meteo_ray.gate.trees import log_odds
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.labels import Vocabulary
-from meteo_ray.schema import Batch
 from meteo_ray.training.device import autocast, pick_device
 
 # 256 images of 320x240 need about 1.5 GB under bfloat16 (the stem's output alone is 256*64*120*160*2 B = 0.6 GB): a

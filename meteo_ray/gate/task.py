@@ -14,24 +14,34 @@ from torch import nn
 from torch.nn import functional as F
 
 from meteo_ray.backbones import init_digest, resolve_init
-from meteo_ray.config.augment import AugmentConfig
-from meteo_ray.config.gate import GateTraining
-from meteo_ray.dataset.index import content_digest
-from meteo_ray.dataset.pixels import PreparePixels
-from meteo_ray.dataset.sampling import weighted_order
+from meteo_ray.batch import Batch, concatenate
+from meteo_ray.calibration.thresholds import best_f1_threshold
 from meteo_ray.errors import UsageError
-from meteo_ray.evaluation.calibration import best_f1_threshold
-from meteo_ray.evaluation.metrics import binary_metrics
 from meteo_ray.files import sha256_of
-from meteo_ray.gate.auxiliary import auxiliary_rows, foreign
+from meteo_ray.gate.auxiliary_images import auxiliary_rows, foreign
+from meteo_ray.gate.boosted_trees import (
+    TREES,
+    bundle_with_trees,
+    check_installed,
+    fit_trees,
+    log_odds,
+    read_trees,
+    vote_weight,
+)
 from meteo_ray.gate.bundle import GateCalibration, write_bundle
+from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.descriptors import PrepareDescriptors
+from meteo_ray.gate.hard_examples import sampling_weights
 from meteo_ray.gate.loss import gate_loss
 from meteo_ray.gate.model import ARCHITECTURE, GateLogits, GateModel
-from meteo_ray.gate.rows import UNKNOWN_KIND, gate_rows, kind_positions, kinds, row_weights, sampling_weights
-from meteo_ray.gate.trees import TREES, bundle_with_trees, check_installed, fit_trees, log_odds, read_trees, vote_weight
+from meteo_ray.gate.rows import UNKNOWN_KIND, gate_rows, kind_positions, kinds, row_weights
+from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.labels import Vocabulary
-from meteo_ray.schema import TRAIN, Batch, concatenate
+from meteo_ray.metrics.binary import binary_metrics
+from meteo_ray.schema import TRAIN
+from meteo_ray.streaming.index import content_digest
+from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.streaming.sampling import weighted_order
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
 
 if TYPE_CHECKING:

@@ -11,18 +11,19 @@ import pyarrow.compute as pc
 import torch
 from torch import nn
 
-from meteo_ray.config.products import ProductsTraining
-from meteo_ray.dataset.pixels import PreparePixels
+from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
-from meteo_ray.evaluation.metrics import ranking_metrics
 from meteo_ray.labels import Vocabulary
-from meteo_ray.products.adapter import adapter_parameters, load_trained_state, trained_state, training_model
+from meteo_ray.metrics.ranking import ranking_metrics
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.bundle import ProductsCalibration, write_bundle
+from meteo_ray.products.config import ProductsTraining
+from meteo_ray.products.lora_adapter import adapter_parameters, load_trained_state, trained_state, training_model
 from meteo_ray.products.prompt import PromptEncoder
 from meteo_ray.products.questions import CandidateQuestions, PrepareQuestions, Question, TrainingQuestions
 from meteo_ray.products.scoring import IMPOSSIBLE, confidences, log_likelihoods, pack
-from meteo_ray.schema import TRAIN, Batch
+from meteo_ray.schema import TRAIN
+from meteo_ray.streaming.pixels import PreparePixels
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
 

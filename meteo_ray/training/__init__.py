@@ -1,1 +1,1 @@
-"""One training loop for every task, its launch on Ray Train, and sweeps on Ray Tune."""
+"""One training loop for every task, and its launch on Ray Train."""

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from meteo_ray.config.training import LoopSettings
 from meteo_ray.cores import training_threads
+from meteo_ray.training.config import LoopSettings
 
 
 def pick_device() -> torch.device:

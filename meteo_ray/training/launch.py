@@ -22,12 +22,12 @@ from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
 from meteo_ray import bundle, cluster
-from meteo_ray.config.training import LoopSettings, TrainingJob
-from meteo_ray.dataset.index import content_digest, read_index
-from meteo_ray.dataset.streaming import stream
 from meteo_ray.errors import UsageError
 from meteo_ray.labels import Vocabulary, load_vocabulary
 from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.streaming.index import content_digest, read_index
+from meteo_ray.streaming.stream import stream
+from meteo_ray.training.config import LoopSettings, TrainingJob
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.loop import Finished, TrainingRun
 from meteo_ray.training.run_log import followed, log_to_run

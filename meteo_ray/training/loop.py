@@ -16,25 +16,26 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from meteo_ray.config.training import LoopSettings
+from meteo_ray.batch import Batch, concatenate
 from meteo_ray.progress import ProgressLine
-from meteo_ray.schema import TRAIN, VALIDATION, Batch, concatenate
+from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training import checkpoint
-from meteo_ray.training.averaging import WeightAverage
 from meteo_ray.training.checkpoint import RunState
+from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.device import place, seed_everything, set_threads
 from meteo_ray.training.distributed import of_first_rank, share_of
-from meteo_ray.training.memory import MemoryGuard
-from meteo_ray.training.record import RunRecord, scalars
-from meteo_ray.training.schedule import Position, learning_rate, locate, total_epochs
-from meteo_ray.training.steps import EpochTotals, Stepper
+from meteo_ray.training.gradient_steps import EpochTotals, Stepper
+from meteo_ray.training.learning_rate import Position, learning_rate, locate, total_epochs
+from meteo_ray.training.memory_guard import MemoryGuard
+from meteo_ray.training.metrics_record import RunRecord, scalars
 from meteo_ray.training.task import Feedback, Prepare, Progress, Task
 from meteo_ray.training.validation import collect_outputs
+from meteo_ray.training.weight_averaging import WeightAverage
 
 logger = logging.getLogger("meteo_ray")
 
 Stream = Callable[[pa.Table, Prepare, int], Iterator[Batch]]
-"""(rows, prepare, batch size) -> batches in the rows' order; `dataset.streaming.stream` outside of tests."""
+"""(rows, prepare, batch size) -> batches in the rows' order; `streaming.stream.stream` outside of tests."""
 
 
 class Host(Protocol):

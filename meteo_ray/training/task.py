@@ -15,7 +15,7 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from meteo_ray.schema import Batch
+from meteo_ray.batch import Batch
 
 Prepare = Callable[[Batch], Batch]
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from meteo_ray.batch import Batch, concatenate
 from meteo_ray.errors import UsageError
-from meteo_ray.schema import Batch, concatenate
 from meteo_ray.training.device import autocast, to_device
 from meteo_ray.training.task import Task
 

@@ -13,15 +13,15 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image
 
+from meteo_ray.archive.config import STAGES, ArchiveConfig
 from meteo_ray.archive.run import COLUMNS, Models, classify
 from meteo_ray.archive.stages import Stage
+from meteo_ray.batch import Batch
 from meteo_ray.cli import run_job
-from meteo_ray.config.archive import STAGES, ArchiveConfig
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.load import LoadedImage, load_image
 from meteo_ray.labels import load_vocabulary
 from meteo_ray.predictor import Predictor
-from meteo_ray.schema import Batch
 
 BLUE, RED, DARK_BLUE = (40, 120, 220), (220, 120, 40), (20, 30, 120)
 

@@ -15,9 +15,9 @@ from meteo_ray.archive.manifest import write_manifest, write_pending
 from meteo_ray.archive.read import Limits, ReadImages
 from meteo_ray.archive.source import LocalSource, RemoteSource, Source
 from meteo_ray.archive.stages import Judgements, LoadedStage, Stage
+from meteo_ray.batch import Batch
 from meteo_ray.errors import MeteoRayError
-from meteo_ray.imaging.guard import GuardedLoader
-from meteo_ray.schema import Batch
+from meteo_ray.imaging.guarded_decoding import GuardedLoader
 from tests.archive.fakes import BLUE, RED, Fake, FakeGate, NanGate, fake_models, paint
 
 LIMITS = Limits(timeout_s=20.0, memory_limit_mb=1536)

@@ -15,9 +15,9 @@ import pytest
 
 from jobs import classify_archive
 from meteo_ray.archive import run
+from meteo_ray.archive.config import ArchiveConfig, Batches
 from meteo_ray.archive.manifest import manifest_rows
 from meteo_ray.archive.writer import PartWriter
-from meteo_ray.config.archive import ArchiveConfig, Batches
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
 from meteo_ray.schema import PREDICTIONS
 from tests.archive.fakes import BLUE, fake_models, paint, paint_archive

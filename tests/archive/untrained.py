@@ -6,19 +6,19 @@ import numpy as np
 import torch
 
 from meteo_ray import bundle
-from meteo_ray.config.elements import ElementsTraining
-from meteo_ray.config.gate import GateTraining
-from meteo_ray.config.products import ProductsTraining, SmallBase
 from meteo_ray.elements.bundle import write_bundle as write_elements
 from meteo_ray.elements.calibration import ElementsCalibration, LabelCalibration
+from meteo_ray.elements.config import ElementsTraining
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
 from meteo_ray.gate.bundle import GateCalibration
 from meteo_ray.gate.bundle import write_bundle as write_gate
+from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.model import GateModel
 from meteo_ray.labels import load_vocabulary
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.bundle import ProductsCalibration
 from meteo_ray.products.bundle import write_bundle as write_products
+from meteo_ray.products.config import ProductsTraining, SmallBase
 from meteo_ray.products.small_base import make_small_base
 
 INPUT_SIZE = (80, 60)

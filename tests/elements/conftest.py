@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 from meteo_ray import bundle
-from meteo_ray.config.augment import AugmentConfig
-from meteo_ray.config.elements import ElementsTraining
+from meteo_ray.batch import Batch
+from meteo_ray.elements.config import ElementsTraining
 from meteo_ray.elements.task import ElementsTask
+from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.labels import Element, Product, Vocabulary
-from meteo_ray.schema import INDEX, TRAIN, VALIDATION, Batch
+from meteo_ray.schema import INDEX, TRAIN, VALIDATION
 from meteo_ray.training.task import Progress
 
 COLOURS = {"wind": (220, 40, 40), "pressure": (40, 60, 220), "rain": (40, 200, 60), "snow": (20, 20, 20)}

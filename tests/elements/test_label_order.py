@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meteo_ray.elements.label_order import LabelOrder, class_weights, teacher_forcing
+from meteo_ray.elements.class_weights import class_weights
+from meteo_ray.elements.label_order import LabelOrder
+from meteo_ray.elements.teacher_forcing import teacher_forcing
 
 
 def test_commonest_label_comes_first_and_ties_keep_the_vocabulary_order():

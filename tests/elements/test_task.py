@@ -5,12 +5,12 @@ import pyarrow as pa
 import pytest
 import torch
 
-from meteo_ray.config.training import LoopSettings
 from meteo_ray.elements.loss import PADDING
 from meteo_ray.elements.targets import collate
 from meteo_ray.elements.task import ElementsTask
 from meteo_ray.errors import UsageError
 from meteo_ray.schema import INDEX, TEST, TRAIN, VALIDATION
+from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.loop import TrainingRun
 from meteo_ray.training.task import Progress
 from tests.elements.conftest import SMALL, as_batch, colour_vocabulary, index_row

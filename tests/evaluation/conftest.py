@@ -9,11 +9,12 @@ import torch
 from PIL import Image
 
 from meteo_ray import bundle
-from meteo_ray.config.augment import AugmentConfig
-from meteo_ray.config.gate import GateTraining
+from meteo_ray.batch import Batch
+from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.task import GateTask
+from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.labels import load_vocabulary
-from meteo_ray.schema import TRAIN, VALIDATION, Batch
+from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training.task import Progress
 from tests.pictures import picture_index, row_batch, write_index
 

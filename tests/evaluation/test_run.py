@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from meteo_ray import bundle
-from meteo_ray.config.evaluate import EvaluateJob
 from meteo_ray.errors import UsageError
 from meteo_ray.evaluation import run
+from meteo_ray.evaluation.config import EvaluateJob
 from meteo_ray.evaluation.report import summary, write_report
 from meteo_ray.evaluation.run import Evaluation, write_document
 from tests.evaluation.conftest import FakeElements, FakeProducts

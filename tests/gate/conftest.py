@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from meteo_ray import bundle
-from meteo_ray.config.gate import GateTraining
 from meteo_ray.gate.bundle import GateCalibration, write_bundle
+from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.model import GateModel
 from meteo_ray.labels import load_vocabulary
 

@@ -8,15 +8,17 @@ import pytest
 import torch
 
 from meteo_ray import bundle
-from meteo_ray.config.augment import AugmentConfig
-from meteo_ray.config.gate import GateTraining
+from meteo_ray.batch import Batch, concatenate
 from meteo_ray.errors import UsageError
+from meteo_ray.gate.boosted_trees import TREES, vote_weight
+from meteo_ray.gate.config import GateTraining
+from meteo_ray.gate.hard_examples import sampling_weights
 from meteo_ray.gate.predictor import GatePredictor
-from meteo_ray.gate.rows import row_weights, sampling_weights
+from meteo_ray.gate.rows import row_weights
 from meteo_ray.gate.task import GateTask
-from meteo_ray.gate.trees import TREES, vote_weight
+from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.labels import load_vocabulary
-from meteo_ray.schema import TRAIN, VALIDATION, Batch, concatenate
+from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training.task import Feedback, Progress
 from tests.pictures import picture_index, row_batch
 

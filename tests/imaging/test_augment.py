@@ -11,12 +11,12 @@ from PIL import Image, ImageDraw
 from pydantic import ValidationError
 from torchvision.transforms import v2
 
-from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment import Augmentation, load_logos
 from meteo_ray.imaging.augment.noise import BackgroundNoise
 from meteo_ray.imaging.augment.pipeline import WORKING_SIZE
 from meteo_ray.imaging.augment.title import emptiest_place
+from meteo_ray.imaging.augment_config import AugmentConfig
 from tests.imaging.files import chart, difference, noisy
 
 PARTS = ("crop", "colour", "noise", "logo", "title", "artefacts")

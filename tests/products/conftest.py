@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from meteo_ray.config.products import SmallBase
 from meteo_ray.labels import Vocabulary, load_vocabulary
 from meteo_ray.products.base_model import GemmaBase
+from meteo_ray.products.config import SmallBase
 from meteo_ray.products.small_base import make_small_base
 
 TINY = SmallBase(

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from jobs.make_small_base import main
 from meteo_ray import bundle
-from meteo_ray.config.products import ProductsTraining, SmallBase
 from meteo_ray.errors import UsageError
 from meteo_ray.products.base_model import GemmaBase
+from meteo_ray.products.config import ProductsTraining, SmallBase
 from meteo_ray.products.prompt import SYSTEM, PromptEncoder
 from meteo_ray.products.small_base import make_small_base
 
@@ -92,8 +92,8 @@ def test_settings_that_contradict_are_refused() -> None:
 
 
 def test_an_adapter_on_another_base_is_refused(base_folder: Path, vocabulary, tmp_path: Path) -> None:
-    from meteo_ray.products.adapter import add_adapter
     from meteo_ray.products.bundle import ProductsCalibration, read_bundle, write_bundle
+    from meteo_ray.products.lora_adapter import add_adapter
 
     base = GemmaBase.open(base_folder)
     model = base.load_model()

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from meteo_ray.batch import Batch
 from meteo_ray.products.candidates import candidates
 from meteo_ray.products.predictor import ProductsPredictor
-from meteo_ray.schema import PRODUCTS_COLUMNS, Batch
+from meteo_ray.schema import PRODUCTS_COLUMNS
 
 ELEMENTS = [["wind"], [{"id": "snow", "score": 0.9}, {"id": "precipitation", "score": 0.6}], [], ["temperature"]]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from meteo_ray.labels import Vocabulary
 from meteo_ray.products.base_model import GemmaBase
-from meteo_ray.products.decoding import constrained_beam
+from meteo_ray.products.constrained_decoding import constrained_beam
 from meteo_ray.products.prompt import PromptEncoder
 from meteo_ray.products.scoring import confidences, log_likelihoods, pack
 from meteo_ray.products.trie import build_trie

@@ -10,14 +10,15 @@ import torch
 from PIL import Image
 
 from meteo_ray import bundle
-from meteo_ray.config.augment import AugmentConfig
-from meteo_ray.config.products import ProductsTraining
+from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
+from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.labels import Vocabulary
+from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.predictor import ProductsPredictor
 from meteo_ray.products.questions import Question
 from meteo_ray.products.task import ProductsTask
-from meteo_ray.schema import INDEX, TRAIN, VALIDATION, Batch
+from meteo_ray.schema import INDEX, TRAIN, VALIDATION
 from meteo_ray.training.task import Progress
 
 PRODUCTS = ("snow_depth", "lightning_density", "24h_cn_temperature_change", "24h_cn_max_temperature")

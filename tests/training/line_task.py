@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from meteo_ray import bundle
-from meteo_ray.schema import Batch
+from meteo_ray.batch import Batch
 from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
 
 INPUTS = 3
@@ -81,7 +81,7 @@ class LineTask(Task):
 
 
 def stream(rows: pa.Table, prepare: Callable[[Batch], Batch], batch_size: int) -> Iterator[Batch]:
-    """`dataset.streaming.stream` without Ray."""
+    """`streaming.stream.stream` without Ray."""
     for start in range(0, rows.num_rows, batch_size):
         piece = rows.slice(start, batch_size)
         columns = {name: np.array(piece[name].to_pylist(), dtype=object) for name in ("x",)}

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from meteo_ray import bundle
-from meteo_ray.config.gate import TrainGateJob
-from meteo_ray.config.training import LoopSettings, TrainingJob
 from meteo_ray.errors import UsageError
+from meteo_ray.gate.config import TrainGateJob
 from meteo_ray.labels import load_vocabulary
+from meteo_ray.training.config import LoopSettings, TrainingJob
 from meteo_ray.training.launch import TaskInputs, check_inputs, run_digest, train
 from tests.training.line_task import LineTask, points
 

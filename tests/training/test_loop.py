@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from meteo_ray.config.training import LoopSettings
 from meteo_ray.errors import UsageError
 from meteo_ray.training import checkpoint
-from meteo_ray.training.averaging import WeightAverage
+from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.loop import TrainingRun
+from meteo_ray.training.weight_averaging import WeightAverage
 from tests.training.line_task import FolderHost, LineTask, points, stream
 
 CPU = torch.device("cpu")

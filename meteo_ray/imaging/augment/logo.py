@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment.transform import RandomTransform, uniform
+from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.imaging.formats import ACCEPTED
 
 # A logo takes at most 20 % of a 640-pixel working image, 128 pixels; twice that keeps it sharp and cheap to scale.

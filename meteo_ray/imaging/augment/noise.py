@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.imaging.augment.transform import RandomTransform, uniform
+from meteo_ray.imaging.augment_config import AugmentConfig
 
 
 class BackgroundNoise(RandomTransform):

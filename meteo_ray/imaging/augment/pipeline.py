@@ -7,7 +7,6 @@ import numpy as np
 from PIL import Image
 from torchvision.transforms import v2
 
-from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.imaging.augment.artefacts import CompressionArtefacts
 from meteo_ray.imaging.augment.colour import ColourShift
 from meteo_ray.imaging.augment.crop import RandomCrop
@@ -15,6 +14,7 @@ from meteo_ray.imaging.augment.logo import LogoWatermark
 from meteo_ray.imaging.augment.noise import BackgroundNoise
 from meteo_ray.imaging.augment.title import ChineseTitle
 from meteo_ray.imaging.augment.transform import Sample
+from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.imaging.fit import INPUT_SIZE, resize
 
 WORKING_SIZE = (INPUT_SIZE[0] * 2, INPUT_SIZE[1] * 2)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from meteo_ray.config.augment import AugmentConfig
 from meteo_ray.imaging.augment.transform import RandomTransform
+from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.imaging.fit import content_box
 from meteo_ray.imaging.fonts import hei_font
 

@@ -1,0 +1,11 @@
+"""Rows on their way through CPU workers, models and actors; never on disk (the files' tables stand in schema.py)."""
+
+import numpy as np
+
+Batch = dict[str, np.ndarray]
+"""Column name -> array whose first axis is the row; object arrays carry strings, lists and None."""
+
+
+def concatenate(parts: list[Batch]) -> Batch:
+    """Batches of equal columns, joined along the rows."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}

@@ -1,0 +1,71 @@
+"""Probabilities that mean what they say: temperature and Platt scaling, fitted on the validation split (R40)."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import expit, logsumexp
+
+Floats = NDArray[np.float64]
+
+# A network is seldom wrong about its own sharpness by more than this factor; the bounds keep a tiny validation split,
+# on which any temperature fits, from leaving the range in which float32 probabilities stay distinct.
+TEMPERATURE_BOUNDS = (1 / 20, 20.0)
+
+
+def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
+    """The T that makes `sigmoid(logit / T)`, or `softmax(logits / T)`, most likely (Guo et al. 2017, section 4.2).
+
+    Args:
+        logits: `(n,)` for yes/no, `(n, classes)` for one of several.
+        targets: `(n,)` of 0 and 1, or of class numbers.
+
+    Returns:
+        T within TEMPERATURE_BOUNDS; 1 when the targets hold no row, or yes/no targets one class only.
+    """
+    values, truth = np.asarray(logits, dtype=np.float64), np.asarray(targets)
+    if not len(truth) or (values.ndim == 1 and truth.min() == truth.max()):
+        return 1.0
+    smooth = _platt_targets(truth) if values.ndim == 1 else None
+
+    def negative_log_likelihood(log_temperature: float) -> float:
+        scaled = values / np.exp(log_temperature)
+        if smooth is not None:
+            return float(np.mean(np.logaddexp(0, scaled) - smooth * scaled))
+        return float(np.mean(logsumexp(scaled, axis=1) - scaled[np.arange(len(truth)), truth]))
+
+    low, high = np.log(TEMPERATURE_BOUNDS)
+    found = minimize_scalar(negative_log_likelihood, bounds=(low, high), method="bounded", options={"xatol": 1e-7})
+    return float(np.exp(found.x))
+
+
+def fit_platt(logits: ArrayLike, targets: ArrayLike) -> tuple[float, float]:
+    """The (a, b) that make `sigmoid(a * logit + b)` most likely (Platt 1999); (1, 0) unless both classes occur.
+
+    Args:
+        logits: `(n,)`.
+        targets: `(n,)` of 0 and 1.
+    """
+    values, truth = np.asarray(logits, dtype=np.float64), np.asarray(targets)
+    if not len(truth) or truth.min() == truth.max():
+        return 1.0, 0.0
+    smooth = _platt_targets(truth)
+
+    def loss_and_gradient(parameters: Floats) -> tuple[float, Floats]:
+        scaled = parameters[0] * values + parameters[1]
+        error = expit(scaled) - smooth
+        return float(np.mean(np.logaddexp(0, scaled) - smooth * scaled)), np.array(
+            [np.mean(error * values), error.mean()]
+        )
+
+    found = minimize(loss_and_gradient, np.array([1.0, 0.0]), jac=True, method="BFGS", options={"gtol": 1e-9})
+    return float(found.x[0]), float(found.x[1])
+
+
+def _platt_targets(truth: NDArray[np.generic]) -> Floats:
+    """Platt's targets (n+ + 1)/(n+ + 2) and 1/(n- + 2) instead of 1 and 0.
+
+    Perfectly separated rows would otherwise be most likely at infinite sharpness.
+    """
+    positives = float(truth.astype(bool).sum())
+    negatives = len(truth) - positives
+    return np.where(truth.astype(bool), (positives + 1) / (positives + 2), 1 / (negatives + 2))

@@ -1,0 +1,60 @@
+"""Decision thresholds, fitted on the validation split: of best F1, of a wanted recall or precision (R13, R25)."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+# Used where the data cannot tell: a label without a positive row keeps the neutral threshold.
+NEUTRAL_THRESHOLD = 0.5
+
+# Rows are whole: a wanted share of them may be missed by less than the rounding of float64, never by a row.
+ROUNDING = 1e-9
+
+
+def best_f1_threshold(targets: ArrayLike, scores: ArrayLike) -> float:
+    """The threshold of best F1, searched over every one that changes a decision (R13).
+
+    The grid is exhaustive: the middles between neighbouring distinct scores and the lowest score. Among equally good
+    ones the nearest to 0.5 is taken. 0.5 when there is no positive row.
+    """
+    truth, values = np.asarray(targets, dtype=bool), np.asarray(scores, dtype=np.float64)
+    if not truth.any():
+        return NEUTRAL_THRESHOLD
+    thresholds, hits, called = _operating_points(truth, values)
+    f1 = 2 * hits / (called + truth.sum())
+    best = thresholds[np.isclose(f1, f1.max(), rtol=1e-12, atol=0)]
+    return float(best[np.argmin(np.abs(best - NEUTRAL_THRESHOLD))])
+
+
+def threshold_for_recall(targets: ArrayLike, scores: ArrayLike, recall: float) -> float | None:
+    """The highest threshold that still finds at least this share of the positives; None without a positive row."""
+    truth, values = np.asarray(targets, dtype=bool), np.asarray(scores, dtype=np.float64)
+    if not truth.any():
+        return None
+    thresholds, hits, _ = _operating_points(truth, values)
+    return float(thresholds[hits >= recall * truth.sum() - ROUNDING].max())
+
+
+def threshold_for_precision(targets: ArrayLike, scores: ArrayLike, precision: float) -> float | None:
+    """The lowest threshold whose positives are right at least this often; None when no threshold reaches it."""
+    truth, values = np.asarray(targets, dtype=bool), np.asarray(scores, dtype=np.float64)
+    if not truth.any():
+        return None
+    thresholds, hits, called = _operating_points(truth, values)
+    good = thresholds[hits >= precision * called - ROUNDING]
+    return float(good.min()) if len(good) else None
+
+
+def _operating_points(truth: NDArray[np.bool_], values: Floats) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+    """All thresholds that differ in a decision, highest first, with the true and all positives called by each."""
+    order = np.argsort(-values, kind="stable")
+    ordered = values[order]
+    last_of_tie: NDArray[np.int64] = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    hits: NDArray[np.int64] = np.cumsum(truth[order].astype(np.int64))[last_of_tie]
+    distinct = ordered[last_of_tie]
+    lower = np.append(distinct[1:], distinct[-1])
+    middles = lower + (distinct - lower) / 2
+    # Two neighbouring floats have no middle; then the upper one itself is the threshold.
+    thresholds: Floats = np.where(middles > lower, middles, distinct)
+    return thresholds, hits, last_of_tie + 1

@@ -1,0 +1,92 @@
+"""Settings of stage 2, the elements (R20-R27)."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from meteo_ray.config.fields import Init, InputSize, Rate, Share, Size
+from meteo_ray.config.parsing import Section
+from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.training.config import TrainingJob
+
+
+class ElementsTraining(Section):
+    """What the element stage is made of and how it learns; the loop's own settings stand under `training`."""
+
+    backbone: Literal["resnet18", "resnet50"] = "resnet50"
+    """The image encoder (R20); the small one for tests and quick trials."""
+    init: Init = "auto"
+    """First weights of the encoder: auto (ImageNet's where this machine has them, else none), imagenet, none, or the
+    path of a weight file or folder."""
+    input_size: InputSize = (320, 240)
+    """Width and height that the network reads (R6). Smaller, such as 160x120, trains four times faster on a CPU."""
+    joint_size: Size = 256
+    """Dimensions of the space in which image and labels meet (R20)."""
+    embedding_size: Size = 384
+    """Dimensions of a label's embedding (R20)."""
+    hidden_size: Size = 384
+    """Width of the LSTM; up to 512 where labels are many (R20)."""
+    layers: Size = 2
+    """Layers of the LSTM (R20)."""
+    gradient_checkpointing: bool = False
+    """Compute the encoder's activations again in the backward pass: half the memory for a fifth more time (R28)."""
+
+    length_grouping: bool = True
+    """Batches hold rows of similar sequence length (R28). Without, batch normalisation
+    sees every kind of chart in every batch, which an encoder that starts from random weights seems to need."""
+
+    parallel_weight: float = Field(default=1.0, ge=0)
+    """alpha of the loss alpha * BCE + beta * sequence (R21)."""
+    sequence_weight: float = Field(default=0.5, ge=0)
+    """beta (R21)."""
+    focal_gamma: float = Field(default=2.0, ge=0)
+    """How strongly the parallel head's loss turns away from easy labels (R21)."""
+    class_weight_limit: float = Field(default=10.0, ge=1)
+    """Inverse-frequency class weights stay between 1/limit and limit; 1 switches them off (R21)."""
+
+    frozen_epochs: int = Field(default=5, ge=0)
+    """Phase 1: the encoder is frozen (R22). Left out when the encoder starts from random weights."""
+    frozen_rate: Rate = 2e-3
+    """Peak learning rate of everything but the encoder in phase 1."""
+    full_epochs: int = Field(default=25, gt=0)
+    """Phase 2: everything is trained (R22); early stopping usually ends it before."""
+    encoder_rate: Rate = 1e-4
+    """Peak learning rate of the encoder in phase 2."""
+    decoder_rate: Rate = 5e-4
+    """Peak learning rate of the rest in phase 2; of the encoder too when it starts from random weights."""
+    warmup_epochs: float = Field(default=5.0, ge=0)
+    """The learning rate rises linearly over the first epochs of the training (R22)."""
+    minimum_rate: Rate = 1e-6
+    """Where the cosine ends."""
+
+    shuffled_share: Share = 0.2
+    """Training rows whose labels come in random order instead of the commonest first (R23)."""
+    teacher_forcing_start: Share = 1.0
+    """Probability of feeding the true label at the start of training (R23)."""
+    teacher_forcing_end: Share = 0.7
+    """And at its end; it falls linearly."""
+
+    beam_width: Size = 3
+    """Paths that beam search keeps; 3 to 5 (R24)."""
+    max_labels: Size = 10
+    """Longest label sequence (R24)."""
+    minimum_positives: Size = 5
+    """Labels with fewer positive rows in validation share one pooled threshold and calibration (R25, R40)."""
+
+    augmentation: AugmentConfig = AugmentConfig()
+    """What is done to the images (R5)."""
+
+    @model_validator(mode="after")
+    def _losses_and_forcing(self) -> Self:
+        if self.parallel_weight == 0 and self.sequence_weight == 0:
+            raise ValueError("parallel_weight and sequence_weight are both 0: nothing would be learnt")
+        if self.teacher_forcing_end > self.teacher_forcing_start:
+            raise ValueError("teacher_forcing_end is above teacher_forcing_start; it can only fall")
+        return self
+
+
+class TrainElementsJob(TrainingJob):
+    """Train the element stage: which meteorological elements does a chart show?"""
+
+    elements: ElementsTraining = ElementsTraining()
+    """The element stage."""

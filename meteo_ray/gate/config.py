@@ -1,0 +1,89 @@
+"""Settings of stage 1, the gate (R10-R14)."""
+
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from meteo_ray.config.fields import Init, InputSize, Rate, Share
+from meteo_ray.config.parsing import Section
+from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.training.config import LoopSettings, TrainingJob
+
+
+class AuxiliaryImages(Section):
+    """Images of another folder that the gate learns from beside its own: drawn ones where real ones are few."""
+
+    data: Path | None = None
+    """That folder, prepared by jobs/prepare_data.py; its training split is used, without the images that the own folder
+    has too. Default: none."""
+    rows: int = Field(2000, gt=0)
+    """How many of its images, chosen at random."""
+    weight: float = Field(0.15, gt=0)
+    """How much each of them counts beside an own image."""
+
+    @field_validator("data")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """Ray's workers run in folders of their own."""
+        return path and path.resolve()
+
+
+class GateTraining(Section):
+    """What the gate learns from and how; the loop's own settings stand under `training`."""
+
+    init: Init = "auto"
+    """First weights of the ResNet-18: auto (ImageNet's where this machine has them, else none), imagenet, none, or the
+    path of a weight file or folder."""
+    input_size: InputSize = (320, 240)
+    """Width and height that the network reads (R6). Smaller, such as 160x120, trains four times faster on a CPU."""
+
+    descriptors: bool | None = None
+    """Let boosted trees on hand-made descriptors (colour, edges, texture, gradients) vote beside the network; 9 ms an
+    image on a CPU core. Default: where the network starts from random weights, or from a gate that has trees, which
+    then learn on."""
+
+    auxiliary: AuxiliaryImages = AuxiliaryImages()
+    """Images that are learnt from beside those of --data."""
+
+    kind_weight: float = Field(0.0, ge=0)
+    """Weight of a second head, used in training alone, that names the product or the `kind` of other image: more for
+    an encoder that starts from random weights to learn from than a yes or no."""
+
+    bce_share: Share = 0.7
+    """alpha of the loss alpha * BCE + (1 - alpha) * focal (R10)."""
+    focal_gamma: float = Field(2.0, ge=0)
+    """How strongly the focal part turns away from easy rows (R10)."""
+
+    frozen_epochs: int = Field(5, ge=0)
+    """Phase 1: the backbone is frozen (R11). Left out when the backbone starts from random weights."""
+    frozen_head_rate: Rate = 1e-3
+    """Peak learning rate of the head in phase 1."""
+    full_epochs: int = Field(15, gt=0)
+    """Phase 2: everything is trained (R11)."""
+    backbone_rate: Rate = 1e-4
+    """Peak learning rate of the backbone in phase 2."""
+    head_rate: Rate = 1e-3
+    """Peak learning rate of the head in phase 2; of the backbone too when it starts from random weights."""
+    minimum_rate: Rate = 1e-6
+    """Where the cosine of both phases ends."""
+
+    hard_from_epoch: int = Field(2, ge=1)
+    """Epoch, counted from 0, from which hard examples are drawn more often (R12)."""
+    hard_share: Share = 0.2
+    """The rows of highest loss in each class that count as hard."""
+    hard_weight: float = Field(2.0, ge=1)
+    """How many times as often as the others of its class a hard row is drawn; 1 switches this off."""
+
+    skip_ambiguous: bool = True
+    """Leave rows whose labels.jsonl line says "ambiguous": true out of validation and test scores."""
+    augmentation: AugmentConfig = AugmentConfig()
+    """What is done to the images (R5)."""
+
+
+class TrainGateJob(TrainingJob):
+    """Train the gate: is an image a weather chart?"""
+
+    training: LoopSettings = LoopSettings(batch_size=64)
+    """The training loop."""
+    gate: GateTraining = GateTraining()
+    """The gate."""

@@ -1,0 +1,54 @@
+"""Quality of a yes-or-no score: AUC, F1, precision, recall, equal error rate (R14)."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics import roc_auc_score, roc_curve
+
+from meteo_ray.metrics.calibration_error import expected_calibration_error
+from meteo_ray.metrics.checks import checked, f1_parts
+
+
+def binary_metrics(targets: ArrayLike, scores: ArrayLike, threshold: float) -> dict[str, float | None]:
+    """Quality of a yes/no score.
+
+    Args:
+        targets: `(n,)` of 0 and 1 (or bool).
+        scores: `(n,)` probabilities.
+        threshold: a row counts as positive at or above it.
+
+    Returns:
+        auc, f1, precision, recall, eer, ece (None where undefined), accuracy, threshold, positives, negatives.
+    """
+    truth, values = checked(targets, scores)
+    predicted = values >= threshold
+    positives = int(truth.sum())
+    counts = f1_parts(truth, predicted)
+    two_classes = 0 < positives < len(truth)
+    return {
+        "auc": float(roc_auc_score(truth, values)) if two_classes else None,
+        **counts,
+        "accuracy": float((truth == predicted).mean()) if len(truth) else None,
+        "eer": equal_error_rate(truth, values),
+        "ece": expected_calibration_error(truth, values) if len(truth) else None,
+        "threshold": float(threshold),
+        "positives": positives,
+        "negatives": len(truth) - positives,
+    }
+
+
+def equal_error_rate(targets: ArrayLike, scores: ArrayLike) -> float | None:
+    """The error rate at which as large a share of negatives is accepted as of positives is turned away.
+
+    Both rates are steps over a finite sample and seldom meet in a point of it; the straight line between the two
+    neighbouring points of the ROC curve is followed to where they do (what ROC-convex interpolation gives; ISO/IEC
+    19795-1 leaves the interpolation open). None unless both classes occur.
+    """
+    truth, values = checked(targets, scores)
+    if truth.all() or not truth.any():
+        return None
+    false_positive, true_positive, _ = roc_curve(truth, values, drop_intermediate=False)
+    gap = (1 - true_positive) - false_positive  # falls from 1 to -1 along the curve
+    after = int(np.argmax(gap <= 0))
+    step = gap[after - 1] - gap[after]
+    share = gap[after - 1] / step
+    return float(false_positive[after - 1] + share * (false_positive[after] - false_positive[after - 1]))

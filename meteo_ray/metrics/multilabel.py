@@ -1,0 +1,56 @@
+"""Quality of per-label scores: mean average precision, micro- and macro-F1 (R26)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics import average_precision_score
+
+from meteo_ray.metrics.checks import checked, f1_parts
+
+
+def multilabel_metrics(
+    targets: ArrayLike, scores: ArrayLike, thresholds: ArrayLike, names: Sequence[str]
+) -> dict[str, Any]:
+    """Quality of per-label scores over a split (R26).
+
+    Args:
+        targets: `(n, labels)` of 0 and 1.
+        scores: `(n, labels)` probabilities.
+        thresholds: `(labels,)`.
+        names: one per label.
+
+    Returns:
+        map, micro_f1, macro_f1 (means over the labels that occur; None when none does), ap and f1 {name: value or
+        None}, support {name: positives}, without_positives [names], count.
+    """
+    truth, values = checked(targets, scores, dimensions=2)
+    predicted = values >= np.asarray(thresholds, dtype=np.float64)
+    support = truth.sum(axis=0)
+    occurs = support > 0
+    ap = [average_precision(truth[:, label], values[:, label]) for label in range(len(names))]
+    f1 = [
+        f1_parts(truth[:, label], predicted[:, label])["f1"] if occurs[label] else None for label in range(len(names))
+    ]
+    return {
+        "map": _mean(ap),
+        "micro_f1": f1_parts(truth.ravel(), predicted.ravel())["f1"],
+        "macro_f1": _mean(f1),
+        "ap": dict(zip(names, ap, strict=True)),
+        "f1": dict(zip(names, f1, strict=True)),
+        "support": dict(zip(names, support.tolist(), strict=True)),
+        "without_positives": [name for name, there in zip(names, occurs, strict=True) if not there],
+        "count": len(truth),
+    }
+
+
+def average_precision(targets: ArrayLike, scores: ArrayLike) -> float | None:
+    """Area under the precision-recall steps, `sum (R_i - R_{i-1}) P_i`, ties in one step; None without a positive."""
+    truth, values = checked(targets, scores)
+    return float(average_precision_score(truth, values)) if truth.any() else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,130 @@
+"""Plots of an evaluation as inline PNGs; the numbers they show come from `metrics` and `robustness`."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from meteo_ray.metrics.calibration_error import reliability
+
+INK, ACCENT, SOFT = "#1c2733", "#3f7cac", "#9fb4c7"
+
+# Inches at 110 dots each: 460 x 400 pixels, two beside each other on a page of 960.
+SIZE = (4.2, 3.6)
+DOTS_PER_INCH = 110
+
+# A confusion matrix beyond this many products cannot be read; the most confused are shown.
+MOST_PRODUCTS = 20
+
+
+def roc(targets: ArrayLike, scores: ArrayLike, threshold: float) -> str:
+    """True against false positive rate, with the threshold in force marked; a `data:` URI."""
+    false_positive, true_positive, _ = roc_curve(targets, scores, drop_intermediate=False)
+    figure, axes = _axes("ROC", "false positive rate", "true positive rate")
+    axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle="--")
+    axes.plot(false_positive, true_positive, color=ACCENT)
+    truth, called = np.asarray(targets, dtype=bool), np.asarray(scores, dtype=np.float64) >= threshold
+    axes.plot(called[~truth].mean(), called[truth].mean(), "o", color=INK, label=f"threshold {threshold:.3f}")
+    axes.legend(frameon=False, loc="lower right")
+    return _uri(figure)
+
+
+def precision_recall(targets: ArrayLike, scores: ArrayLike) -> str:
+    """Precision against recall; a `data:` URI."""
+    precision, recall, _ = precision_recall_curve(targets, scores)
+    figure, axes = _axes("Precision and recall", "recall", "precision")
+    axes.step(recall, precision, where="post", color=ACCENT)
+    axes.set_ylim(0, 1.03)
+    return _uri(figure)
+
+
+def reliability_diagram(correct: ArrayLike, confidence: ArrayLike) -> str:
+    """Share correct against mean confidence, dots as large as their bins; a `data:` URI."""
+    rows, accuracy, mean = reliability(correct, confidence)
+    filled = rows > 0
+    figure, axes = _axes("Reliability", "mean confidence", "share correct")
+    axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle="--")
+    axes.plot(mean[filled], accuracy[filled], color=ACCENT, linewidth=1)
+    axes.scatter(mean[filled], accuracy[filled], s=10 + 190 * rows[filled] / rows.max(), color=ACCENT)
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_ylim(-0.03, 1.03)
+    return _uri(figure)
+
+
+def average_precision_bars(ap: Mapping[str, float | None], support: Mapping[str, int]) -> str:
+    """One bar for every label that occurs, best first, with its support; a `data:` URI."""
+    known = sorted(((value, name) for name, value in ap.items() if value is not None), reverse=True)
+    figure = Figure(figsize=(2 * SIZE[0], 0.6 + 0.22 * max(len(known), 1)), dpi=DOTS_PER_INCH, layout="constrained")
+    axes = figure.add_subplot()
+    axes.barh([f"{name} ({support[name]})" for _, name in known], [value for value, _ in known], color=ACCENT)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_title("Average precision (rows that show it)", fontsize=10, color=INK)
+    axes.tick_params(labelsize=8)
+    return _uri(figure)
+
+
+def confusion(targets: Sequence[str], answers: Sequence[str]) -> str:
+    """Answers against right products as shares of each line, for the products that err most; a `data:` URI."""
+    names = _most_confused(targets, answers)
+    position = {name: number for number, name in enumerate(names)}
+    counts = np.zeros((len(names), len(names)))
+    for target, answer in zip(targets, answers, strict=True):
+        if target in position and answer in position:
+            counts[position[target], position[answer]] += 1
+    side = 2.5 + 0.28 * len(names)
+    figure = Figure(figsize=(side, side), dpi=DOTS_PER_INCH, layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.set_xlabel("answered")
+    axes.set_ylabel("right")
+    return _uri(figure)
+
+
+def robustness(table: Sequence[Mapping[str, Any]]) -> str:
+    """AUC and F1 under every degradation; a `data:` URI."""
+    figure = Figure(figsize=(2 * SIZE[0], SIZE[1]), dpi=DOTS_PER_INCH, layout="constrained")
+    axes = figure.add_subplot()
+    names = [str(entry["name"]) for entry in table]
+    for metric, colour in (("auc", INK), ("f1", ACCENT)):
+        values = [np.nan if entry[metric] is None else entry[metric] for entry in table]
+        axes.plot(names, values, "o-", color=colour, label=metric.upper())
+    axes.set_ylim(0, 1.03)
+    axes.tick_params(axis="x", rotation=60, labelsize=8)
+    axes.legend(frameon=False, loc="lower left")
+    axes.set_title("Gate on degraded images", fontsize=10, color=INK)
+    return _uri(figure)
+
+
+def _most_confused(targets: Sequence[str], answers: Sequence[str]) -> list[str]:
+    """At most MOST_PRODUCTS of the products that occur, those with the most wrong answers, by name."""
+    names = sorted(set(targets) | set(answers))
+    wrong = dict.fromkeys(names, 0)
+    for target, answer in zip(targets, answers, strict=True):
+        wrong[target] += target != answer
+        wrong[answer] += target != answer
+    return sorted(sorted(names, key=lambda name: -wrong[name])[:MOST_PRODUCTS])
+
+
+def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=SIZE, dpi=DOTS_PER_INCH, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title, fontsize=10, color=INK)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.grid(color=SOFT, alpha=0.3)
+    return figure, axes
+
+
+def _uri(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

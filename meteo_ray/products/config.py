@@ -1,0 +1,106 @@
+"""Settings of the product stage: the base model, how it is adapted, what it is asked; and the small stand-in base."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from meteo_ray.config.parsing import JobConfig, NameOrPath, Section
+from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.training.config import LoopSettings, TrainingJob
+
+
+class ProductsTraining(Section):
+    """What distinguishes training the product stage from the other stages (R30-R35)."""
+
+    base_model: Annotated[str, NameOrPath()] = "google/gemma-3-4b-pt"
+    """A folder with a Gemma 3 checkpoint (vision included), or a model name that the local hub cache holds."""
+    adaptation: Literal["lora", "full"] = "lora"
+    """lora: train a low-rank adapter on the language model, vision frozen; full: train everything (small bases)."""
+    quantize: Literal["nf4", "none"] = "nf4"
+    """nf4: the frozen base in 4 bits, doubly quantised, computing in bfloat16."""
+    lora_rank: int = Field(8, gt=0)
+    """r of the adapter."""
+    lora_alpha: int = Field(16, gt=0)
+    """The adapter's output is scaled by alpha / r; twice the rank is the usual choice."""
+    lora_dropout: float = Field(0.05, ge=0, lt=1)
+    """Dropout on the adapter's input."""
+    gradient_checkpointing: bool = True
+    """Compute activations again in the backward pass instead of keeping them: slower, much less memory."""
+    epochs: int = Field(10, gt=0)
+    """At most; early stopping usually ends it before."""
+    learning_rate: float = Field(2e-4, gt=0)
+    """Peak of the cosine."""
+    minimum_learning_rate: float = Field(1e-5, ge=0)
+    """End of the cosine."""
+    warmup_epochs: float = Field(0.0, ge=0)
+    """Linear rise to the peak; worth half an epoch or more when training from scratch."""
+    minimum_match: float = Field(0.5, gt=0, le=1)
+    """A product is a candidate when at least this share of its elements was detected (R32)."""
+    maximum_candidates: int = Field(12, gt=1)
+    """Candidates listed per training row, the right product included; bounds the length of the prompt."""
+    perturbed_share: float = Field(0.2, ge=0, le=1)
+    """Training rows whose element list gets one element too many or too few, as a detector errs."""
+    beam_width: int = Field(3, gt=0)
+    """Beams of the constrained decoding (R35)."""
+    augmentation: AugmentConfig = AugmentConfig()
+    """What is done to the images (R5)."""
+
+    @model_validator(mode="after")
+    def _full_training_needs_whole_weights(self) -> Self:
+        if self.adaptation == "full" and self.quantize != "none":
+            raise ValueError("adaptation 'full' cannot train 4-bit weights: set quantize to 'none'")
+        return self
+
+
+class TrainProductsJob(TrainingJob):
+    """Train the product stage: which product is a weather chart?"""
+
+    training: LoopSettings = LoopSettings(batch_size=32, micro_batch=2)
+    """The training loop; 2 rows at once x 16 steps of accumulation (R34)."""
+    products: ProductsTraining = ProductsTraining()
+    """The product stage."""
+
+
+class SmallBase(Section):
+    """Sizes of the small random Gemma 3: trained in full within minutes on two CPU cores."""
+
+    hidden_size: int = Field(128, gt=0)
+    """Width of the language model."""
+    layers: int = Field(3, gt=0)
+    """Decoder layers; the last one attends to everything, the others within a window, as Gemma 3 does."""
+    heads: int = Field(4, gt=0)
+    """Attention heads; half as many key-value heads."""
+    image_size: int = Field(128, gt=0)
+    """Side of the square input of the vision tower, in pixels."""
+    patch_size: int = Field(16, gt=0)
+    """Side of a patch; image_size must be a multiple of it."""
+    vision_hidden_size: int = Field(128, gt=0)
+    """Width of the vision tower."""
+    vision_layers: int = Field(2, gt=0)
+    """Layers of the vision tower."""
+    image_tokens_per_side: int = Field(4, gt=0)
+    """The tower's patches are averaged to this many tokens a side before the language model sees them."""
+    vocabulary_size: int = Field(2048, gt=300)
+    """Tokens of the byte-level BPE; large enough for every element and product name to become one token."""
+    seed: int = 0
+    """Seeds the weights."""
+
+    @model_validator(mode="after")
+    def _grids_divide(self) -> Self:
+        if self.image_size % self.patch_size or (self.image_size // self.patch_size) % self.image_tokens_per_side:
+            raise ValueError("image_size must be patch_size x image_tokens_per_side x a whole number")
+        if self.hidden_size % self.heads or self.heads % 2 or self.vision_hidden_size % self.heads:
+            raise ValueError("heads must be even and divide hidden_size and vision_hidden_size")
+        return self
+
+
+class SmallBaseJob(JobConfig):
+    """Writes a small, randomly initialised Gemma 3."""
+
+    out: Path | None = None
+    """The folder to write."""
+    labels: Path | None = None
+    """The vocabulary that the tokenizer learns its words from; default: docs/labels.yaml of this project."""
+    base: SmallBase = SmallBase()
+    """Sizes."""

@@ -1,0 +1,8 @@
+"""Rows of the prepared index -> batches of pixels, decoded and augmented on CPU workers ahead of their consumer (R7).
+
+index      the index on disk
+sampling   in which order an epoch draws its rows
+pixels     from a row to what a network reads
+stream     the Ray Data stream
+judge      a predictor over the rows of a split
+"""

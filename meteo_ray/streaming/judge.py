@@ -1,0 +1,116 @@
+"""A predictor over the rows of a split: pixels streamed by Ray Data, columns and seconds back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import pyarrow as pa
+
+from meteo_ray.batch import Batch, concatenate
+from meteo_ray.evaluation.config import EvaluateJob
+from meteo_ray.imaging.fit import INPUT_SIZE
+from meteo_ray.labels import Vocabulary
+from meteo_ray.progress import ProgressLine
+from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.streaming.stream import stream
+
+# What PreparePixels reads.
+PIXEL_COLUMNS = ("image_id", "path", "sha256", "product")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The rows that could be read, what a predictor said about each, and how long it took.
+
+    `columns` also holds `augmented` where the rows' pixels came from `PreparePixels`: what was done to each, as JSON.
+    """
+
+    rows: pa.Table
+    columns: Batch
+    seconds: float
+    unreadable: int
+
+    @property
+    def seconds_per_image(self) -> float | None:
+        return self.seconds / self.rows.num_rows if self.rows.num_rows else None
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges rows of one evaluation with any predictor, on the same fixed pixels as validation saw in training."""
+
+    job: EvaluateJob
+    vocabulary: Vocabulary
+
+    def __call__(
+        self,
+        label: str,
+        predictor: Callable[[Batch], Batch],
+        rows: pa.Table,
+        size: tuple[int, int] = INPUT_SIZE,
+        extra: tuple[str, ...] = (),
+        batch_size: int | None = None,
+    ) -> Judged:
+        """Call `predictor` on batches of `rows` that hold `image` and the columns named in `extra`.
+
+        Args:
+            label: for the progress line.
+            predictor: batch -> columns, one entry a row.
+            rows: of the index, in any order.
+            size: width and height of the images that the predictor takes.
+            extra: columns of `rows` that the predictor reads besides.
+            batch_size: rows of one call, default the job's.
+        """
+        return judge(
+            label,
+            predictor,
+            rows,
+            self.pixels(size),
+            extra,
+            batch_size or self.job.batch_size,
+            self.job.data_workers,
+        )
+
+    def pixels(self, size: tuple[int, int] = INPUT_SIZE) -> PreparePixels:
+        """The fixed draw of every image at `size` (width, height)."""
+        data = self.job.data.resolve()
+        return PreparePixels(
+            data,
+            seed=self.job.seed,
+            epoch=None,
+            augmentation=self.job.augmentation,
+            cache=(self.job.cache or data / "cache").resolve(),
+            size=size,
+            vocabulary=self.vocabulary,
+        )
+
+
+def judge(
+    label: str,
+    predictor: Callable[[Batch], Batch],
+    rows: pa.Table,
+    prepare: Callable[[Batch], Batch],
+    extra: tuple[str, ...],
+    batch_size: int,
+    workers: int | None,
+) -> Judged:
+    """`Judge.__call__` with any `prepare`; see there."""
+    columns = list(dict.fromkeys((*PIXEL_COLUMNS, *extra)))
+    numbered = rows.select(columns).append_column("row", pa.array(np.arange(rows.num_rows), pa.int64()))
+    progress = ProgressLine(label, rows.num_rows)
+    parts: list[Batch] = []
+    seconds = 0.0
+    for batch in stream(numbered, prepare, batch_size, workers) if rows.num_rows else ():
+        if not len(batch["row"]):
+            continue
+        started = perf_counter()
+        answer = predictor(batch)
+        seconds += perf_counter() - started
+        kept: Batch = {name: batch[name] for name in ("row", "augmented") if name in batch}
+        parts.append(answer | kept)
+        progress.update(len(batch["row"]))
+    progress.close()
+    found = concatenate(parts) or {"row": np.zeros(0, dtype=np.int64)}
+    judged = rows.take(pa.array(found.pop("row"), pa.int64()))
+    return Judged(judged, found, seconds, rows.num_rows - judged.num_rows)

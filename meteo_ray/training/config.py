@@ -1,0 +1,62 @@
+"""What the one training loop can be told; the tasks' own settings stand in gate.py, elements.py and products.py."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from meteo_ray.config.parsing import JobConfig, Section
+
+
+class LoopSettings(Section):
+    """How to train: everything that does not depend on what is trained."""
+
+    batch_size: int = Field(32, gt=0)
+    """Rows behind one optimiser step. Kept when memory is short: the loop then accumulates gradients (R28)."""
+    micro_batch: int | None = Field(None, gt=0)
+    """Rows on the device at once; default: the whole batch. Halves by itself when memory runs out."""
+    patience: int = Field(3, ge=0)
+    """Stop after this many epochs of the last phase without gain in the watched metric; 0 never stops."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """auto: bfloat16 autocast where the device computes in it, else float32."""
+    compile: bool = False
+    """torch.compile the model: pays off on a GPU in runs of more than a few minutes."""
+    clip_norm: float = Field(1.0, gt=0)
+    """Gradients are scaled down to this L2 norm."""
+    weight_decay: float = Field(1e-4, ge=0)
+    """AdamW's decoupled weight decay."""
+    average_decay: float = Field(0.0, ge=0, lt=1)
+    """Judge and keep an exponential moving average of the weights with this decay per step, such as 0.999 (a second
+    copy of the model on the device); 0: the weights as they are."""
+    memory_share: float = Field(0.9, gt=0, le=1)
+    """The micro-batch halves when more of the GPU's memory than this is in use (R28)."""
+    data_workers: int | None = Field(None, gt=0)
+    """CPU workers that decode and augment; default: 70 % of the cores (R7 asks for 60-80 %)."""
+    torch_threads: int | None = Field(None, gt=0)
+    """Threads of the training process on a CPU; default: the cores that the data workers leave. More may be faster
+    where preparing is little work, without augmentation for example."""
+    workers: int = Field(1, gt=0)
+    """Training workers; more than one for several GPUs or machines, each takes its share of every batch."""
+    use_gpu: bool | None = None
+    """Default: when the cluster has one."""
+    seed: int = 0
+    """Seeds weights, order and augmentation."""
+
+
+class TrainingJob(JobConfig):
+    """What the three training jobs share."""
+
+    data: Path | None = None
+    """The data folder (or METEO_RAY_DATA), prepared by jobs/prepare_data.py."""
+    models: Path | None = None
+    """Where model bundles go (or METEO_RAY_MODELS); runs are kept in its `runs/`."""
+    index: Path | None = None
+    """Where the index lies, if not in DATA/index."""
+    labels: Path | None = None
+    """The vocabulary; default: docs/labels.yaml of this project."""
+    cache: Path | None = None
+    """Folder for decoded validation images, shared by epochs, stages and trials; default: DATA/cache."""
+    fresh: bool = False
+    """Train anew even if this very config and data were already trained, or trained half-way."""
+    training: LoopSettings = LoopSettings()
+    """The training loop."""

@@ -1,0 +1,107 @@
+"""The cascade's and the stages' numbers on judgements written by hand."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from meteo_ray.evaluation.end_to_end import cascade_metrics
+from meteo_ray.evaluation.stage_metrics import agreement, products_metrics
+from meteo_ray.labels import Element, Product, Vocabulary
+from meteo_ray.streaming.judge import Judged
+
+VOCABULARY = Vocabulary(
+    tuple(Element(id=name, zh=name, en=f"{name} en") for name in ("wind", "rain", "snow")),
+    (
+        Product(id="wind map", zh="wind map", elements=("wind",)),
+        Product(id="gust map", zh="gust map", elements=("wind",)),
+        Product(id="storm map", zh="storm map", elements=("wind", "rain")),
+        Product(id="snow map", zh="snow map", elements=("snow",)),
+    ),
+)
+
+# image_id, is_meteo, elements, product
+ROWS = [
+    ("a", True, ["wind"], "wind map"),
+    ("b", True, ["wind", "rain"], "storm map"),
+    ("c", True, ["snow"], "snow map"),
+    ("d", True, None, None),
+    ("e", False, None, None),
+    ("f", False, None, None),
+]
+
+
+def table(rows) -> pa.Table:
+    columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], [], []]
+    types = (pa.string(), pa.bool_(), pa.list_(pa.string()), pa.string())
+    names = ("image_id", "is_meteo", "elements", "product")
+    return pa.table({name: pa.array(column, kind) for name, column, kind in zip(names, columns, types, strict=True)})
+
+
+def objects(values) -> np.ndarray:
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def scored(*names: str) -> list[dict]:
+    return [{"id": name, "score": 0.9} for name in names]
+
+
+def judgements(passes: list[bool], detected: dict[str, list[str]], answers: dict[str, str]) -> tuple:
+    passed = [row for row, through in zip(ROWS, passes, strict=True) if through]
+    gated = Judged(table(ROWS), {"is_meteo": np.array(passes)}, seconds=6.0, unreadable=1)
+    elements = objects([scored(*detected[row[0]]) for row in passed])
+    tagged = Judged(table(passed), {"elements": elements} if passed else {}, seconds=2.0, unreadable=0)
+    asked = [(row[0], row[1], detected[row[0]], row[3]) for row in passed]
+    products = objects([answers[row[0]] for row in passed])
+    named = Judged(table(asked), {"product": products} if passed else {}, seconds=8.0, unreadable=0)
+    return gated, tagged, named
+
+
+def test_a_chart_that_is_turned_away_has_the_wrong_product():
+    gated, tagged, named = judgements(
+        [True, True, False, True, True, False],
+        {"a": ["wind"], "b": ["wind"], "d": ["snow"], "e": ["rain"]},
+        {"a": "wind map", "b": "gust map", "d": "snow map", "e": "storm map"},
+    )
+    found = cascade_metrics(gated, tagged, named, VOCABULARY)
+    assert found["product_accuracy"] == pytest.approx(1 / 3)  # a is right, b is wrong, c never came through
+    assert found["product_accuracy_passed"] == pytest.approx(1 / 2)
+    assert found["gate_accuracy"] == pytest.approx(4 / 6)
+    assert found["gate_f1"] == pytest.approx(2 * 3 / (4 + 4))
+    assert found["element_micro_f1"] == pytest.approx(2 * 2 / (2 + 3))  # a: wind; b: wind of wind and rain
+    assert found["agreement"] == pytest.approx((1 + 1 + 1 + 1 / 2) / 4)  # e: rain of wind and rain
+    counts = ("images", "charts", "passed", "false_alarms", "with_product", "unreadable")
+    assert [found[name] for name in counts] == [6, 4, 4, 1, 3, 1]
+    assert found["seconds_per_image"] == {"gate": 1.0, "elements": 0.5, "products": 2.0, "total": pytest.approx(16 / 6)}
+
+
+def test_a_gate_that_lets_nothing_through():
+    found = cascade_metrics(*judgements([False] * 6, {}, {}), VOCABULARY)
+    assert (found["product_accuracy"], found["passed"], found["gate_f1"]) == (0.0, 0, 0.0)
+    assert found["product_accuracy_passed"] is None
+    assert found["element_micro_f1"] is None
+    assert found["agreement"] is None
+    assert found["seconds_per_image"]["products"] is None
+
+
+def test_products_chance_and_confusion_within_equal_elements():
+    rows = ROWS[:3]
+    answers = ["gust map", "storm map", "wind map"]
+    tops = [scored("gust map", "wind map"), scored("storm map"), scored("wind map", "snow map")]
+    columns = {"product": objects(answers), "product_score": np.full(3, 0.5), "product_top": objects(tops)}
+    found = products_metrics(Judged(table(rows), columns, 3.0, 0), VOCABULARY, rounds=0, seed=0)
+    assert (found["top1"], found["top3"]) == (pytest.approx(1 / 3), 1.0)
+    # wind: wind, gust and half of storm match; wind and rain: the same three; snow: one.
+    assert found["chance"] == pytest.approx((1 / 3 + 1 / 3 + 1) / 3)
+    assert found["equal_elements"] == {"rows": 1, "top1": 0.0, "confused_within": 1.0}
+    assert found["confusions"] == [
+        {"product": "wind map", "answered": "gust map", "rows": 1},
+        {"product": "snow map", "answered": "wind map", "rows": 1},
+    ]
+    assert found["agreement"] == pytest.approx(2 / 3)
+    assert found["seconds_per_image"] == 1.0
+
+
+def test_agreement_without_rows():
+    assert agreement([], [], VOCABULARY) is None

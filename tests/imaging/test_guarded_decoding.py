@@ -1,0 +1,214 @@
+"""The child process really hangs, crashes and runs out of memory here; the parent only gets a failure."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from meteo_ray.imaging.decode import DecodeFailure
+from meteo_ray.imaging.guarded_decoding import GuardedLoader
+from meteo_ray.imaging.load import load_image
+from tests.imaging.files import chart, encoded
+
+HOSTILE_LOADER = """
+    import ctypes
+    import os
+    import signal
+    import time
+
+    from meteo_ray.imaging.decode import DecodeFailure
+    from meteo_ray.imaging.load import load_image
+
+
+    def load(path, size):
+        name = os.path.basename(path)
+        with open(os.path.join(os.path.dirname(path), "log"), "a") as log:
+            log.write(f"{os.getpid()} {name}\\n")
+        if name == "hangs":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as deaf as a loop inside a C library
+            time.sleep(600)
+        if name == "segfaults":
+            ctypes.string_at(0)
+        if name == "exits":
+            os._exit(3)
+        if name == "hogs":
+            return bytearray(8 * 2**30)
+        if name == "confuses":
+            raise KeyError("a defect of the loader")
+        if name == "crashes once":
+            with open(path, "rb+") as file:
+                if file.read() == b"first":
+                    file.truncate(0)
+                    file.flush()
+                    os.kill(os.getpid(), signal.SIGKILL)
+            path = os.path.join(os.path.dirname(path), "good.png")
+        return load_image(path, size)
+
+
+    def load_and_say_what_is_imported(path, size):
+        import sys
+
+        raise DecodeFailure("error", "io", " ".join(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "hostile_loader.py").write_text(textwrap.dedent(HOSTILE_LOADER))
+    (tmp_path / "good.png").write_bytes(encoded(chart(), "PNG"))
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def guarded(folder):
+    with GuardedLoader(timeout_s=20.0, memory_limit_bytes=2**30, loader="hostile_loader:load") as loader:
+        yield loader
+
+
+def log_of(folder):
+    """(process id, file name) of every call that reached a child."""
+    return [tuple(line.split(" ", 1)) for line in (folder / "log").read_text().splitlines()]
+
+
+def failure(loader, path):
+    with pytest.raises(DecodeFailure) as caught:
+        loader.load(path)
+    return caught.value
+
+
+def alive(process_id):
+    """Whether the process still runs; one that ended but whose end nobody has noted yet (a zombie) does not."""
+    try:
+        status = Path(f"/proc/{process_id}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_the_child_loads_what_the_parent_would(folder):
+    with GuardedLoader() as loader:
+        for size in ((320, 240), (448, 448)):
+            here, there = load_image(folder / "good.png", size), loader.load(folder / "good.png", size)
+            assert (here.pixels == there.pixels).all()
+            assert [getattr(here, n) for n in ("sha256", "width", "height", "format", "n_frames")] == [
+                getattr(there, n) for n in ("sha256", "width", "height", "format", "n_frames")
+            ]
+
+
+def test_failures_pass_through_unchanged(folder):
+    (folder / "text.png").write_text("not an image")
+    with GuardedLoader() as loader:
+        found = failure(loader, folder / "text.png")
+        assert (found.status, found.reason) == ("error", "unidentified")
+        assert failure(loader, folder / "gone.png").reason == "changed"
+
+
+@pytest.mark.parametrize("name", ["图 1#%20\n.png", os.fsdecode(b"caf\xe9.png")], ids=["odd", "not UTF-8"])
+def test_any_file_name_reaches_the_child(folder, name):
+    (folder / name).write_bytes(encoded(chart(), "PNG"))
+    with GuardedLoader() as loader:
+        assert loader.load(folder / name).width == 200
+
+
+def test_a_hang_is_ended_and_the_next_image_loads(folder):
+    with GuardedLoader(timeout_s=1.0, attempts=2, loader="hostile_loader:load") as loader:
+        found = failure(loader, folder / "hangs")
+        assert (found.status, found.reason) == ("error", "timeout")
+        assert "hangs" in found.detail
+        assert loader.load(folder / "good.png").width == 200
+    calls = log_of(folder)
+    assert [name for _, name in calls] == ["hangs", "hangs", "good.png"]
+    assert len({process for process, _ in calls}) == 3
+    assert not any(alive(process) for process, _ in calls)
+
+
+@pytest.mark.parametrize(("name", "how"), [("segfaults", "signal 11"), ("exits", "left with 3")])
+def test_a_crash_is_contained_named_and_tried_again_a_bounded_number_of_times(folder, guarded, name, how):
+    assert guarded.load(folder / "good.png").width == 200
+    found = failure(guarded, folder / name)
+    assert (found.status, found.reason) == ("error", "crashed")
+    assert how in found.detail
+    assert name in found.detail
+    assert guarded.load(folder / "good.png").width == 200
+    assert [entry for _, entry in log_of(folder)] == ["good.png", name, name, "good.png"]
+
+
+def test_a_crash_that_does_not_return_costs_nothing(folder, guarded):
+    (folder / "crashes once").write_bytes(b"first")
+    assert guarded.load(folder / "crashes once").width == 200
+
+
+def test_memory_is_limited(folder, guarded):
+    found = failure(guarded, folder / "hogs")
+    assert (found.status, found.reason) == ("error", "crashed")
+    assert "MemoryError" in found.detail
+    assert guarded.load(folder / "good.png").width == 200
+
+
+def test_a_defect_of_the_loader_costs_one_image_and_is_named(folder, guarded):
+    found = failure(guarded, folder / "confuses")
+    assert (found.status, found.reason) == ("error", "crashed")
+    assert "KeyError" in found.detail
+
+
+def test_a_child_that_was_killed_between_two_images_is_replaced(folder, guarded):
+    guarded.load(folder / "good.png")
+    process = int(log_of(folder)[0][0])
+    os.kill(process, 9)
+    assert guarded.load(folder / "good.png").width == 200
+
+
+def test_the_child_imports_neither_ray_nor_torch(folder):
+    with GuardedLoader(loader="hostile_loader:load_and_say_what_is_imported") as loader:
+        imported = set(failure(loader, folder / "good.png").detail.split())
+    assert {"PIL", "numpy"} <= imported
+    assert not {"ray", "torch", "torchvision", "pyarrow", "pydantic"} & imported
+
+
+def test_a_loader_that_does_not_exist_is_a_defect_and_says_so(folder):
+    with GuardedLoader(loader="hostile_loader:absent") as loader, pytest.raises(RuntimeError, match="absent"):
+        loader.load(folder / "good.png")
+
+
+def test_closing_ends_the_child_and_loading_starts_another(folder, guarded):
+    guarded.load(folder / "good.png")
+    guarded.close()
+    assert not alive(log_of(folder)[0][0])
+    assert guarded.load(folder / "good.png").width == 200
+
+
+def test_a_hanging_child_whose_parent_is_gone_ends_by_itself(folder):
+    (folder / "parent.py").write_text(
+        "import sys\n"
+        f"sys.path.insert(0, {str(folder)!r})\n"
+        "from meteo_ray.imaging.guarded_decoding import GuardedLoader\n"
+        "GuardedLoader(timeout_s=1.0, loader='hostile_loader:load').load(sys.argv[1])\n"
+    )
+    parent = subprocess.Popen([sys.executable, folder / "parent.py", folder / "hangs"])
+    waited_until = time.monotonic() + 20
+    while not (folder / "log").exists() and time.monotonic() < waited_until:
+        time.sleep(0.02)
+    parent.kill()
+    parent.wait()
+    child = log_of(folder)[-1][0]
+    while alive(child) and time.monotonic() < waited_until:
+        time.sleep(0.05)
+    assert not alive(child)
+
+
+def test_it_contains_a_crash_inside_a_ray_worker(folder, ray_session):
+    import ray
+
+    @ray.remote(max_retries=0)
+    def load_both(folder):
+        sys.path.insert(0, folder)
+        with GuardedLoader(loader="hostile_loader:load") as loader:
+            reason = failure(loader, f"{folder}/segfaults").reason
+            return reason, loader.load(f"{folder}/good.png").pixels.shape
+
+    assert ray.get(load_both.remote(str(folder))) == ("crashed", (240, 320, 3))

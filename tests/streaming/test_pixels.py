@@ -1,0 +1,153 @@
+"""Paths become the same pixels with and without the cache, and the cache never answers for anything else."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from meteo_ray.batch import Batch
+from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.streaming import pixels as pixels_module
+from meteo_ray.streaming.pixels import PreparePixels
+from tests.pictures import picture_index
+
+# Every part that needs no logo, on every image.
+ALWAYS = AugmentConfig(crop_share=1.0, title_share=1.0, noise_share=1.0, artefacts_share=1.0)
+OFF = AugmentConfig(enabled=False)
+SIZE = (80, 60)
+
+
+@pytest.fixture
+def batch(tmp_path) -> Batch:
+    """The rows of six images in `tmp_path`/data."""
+    index = picture_index(tmp_path / "data", per_split=1)
+    names = ("path", "sha256", "image_id", "product")
+    return {name: np.array(index[name].to_pylist(), dtype=object) for name in names}
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    """PreparePixels of that folder with a cache beside it; keywords replace what is usual."""
+
+    def build(**changes) -> PreparePixels:
+        usual = {"seed": 3, "epoch": None, "augmentation": ALWAYS, "cache": tmp_path / "cache", "size": SIZE}
+        return PreparePixels(tmp_path / "data", **{**usual, **changes})
+
+    return build
+
+
+def remove_originals(folder) -> None:
+    for path in (folder / "data" / "images").iterdir():
+        path.unlink()
+
+
+def cached(folder) -> set[str]:
+    return {path.name for path in (folder / "cache").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("augmentation", [ALWAYS, OFF, None])
+def test_a_second_call_reads_no_original(batch, prepare, tmp_path, augmentation):
+    first = prepare(augmentation=augmentation)(batch)
+    plain = prepare(augmentation=augmentation, cache=None)(batch)
+    remove_originals(tmp_path)
+    second = prepare(augmentation=augmentation)(batch)
+    assert first["ok"].all()
+    assert second["ok"].all()
+    for found in (second, plain):
+        np.testing.assert_array_equal(found["image"], first["image"])
+        assert found["augmented"].tolist() == first["augmented"].tolist()
+    assert not prepare(augmentation=augmentation, cache=None)(batch)["ok"].any()
+
+
+def test_pixels_with_and_without_augmentation_differ_as_the_record_says(batch, prepare):
+    found, plain = prepare()(batch), prepare(augmentation=OFF)(batch)
+    assert all({"crop", "noise", "title", "artefacts"} >= set(json.loads(text)) != set() for text in found["augmented"])
+    assert plain["augmented"].tolist() == ["{}"] * 6
+    assert all((a != b).any() for a, b in zip(found["image"], plain["image"], strict=True))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 4},
+        {"size": (64, 48)},
+        {"augmentation": OFF},
+        {"augmentation": ALWAYS.model_copy(update={"noise_levels": (1.0, 2.0)})},
+    ],
+)
+def test_other_settings_have_other_entries(batch, prepare, tmp_path, changes):
+    prepare()(batch)
+    before = cached(tmp_path)
+    assert len(before) == len(batch["path"])
+    np.testing.assert_array_equal(prepare(**changes)(batch)["image"], prepare(**changes, cache=None)(batch)["image"])
+    assert len(cached(tmp_path) - before) == len(batch["path"])
+
+
+def test_changed_preprocessing_and_changed_logos_have_other_entries(batch, prepare, tmp_path, monkeypatch):
+    prepare()(batch)
+    before = cached(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(pixels_module, "PREPROCESSING_VERSION", pixels_module.PREPROCESSING_VERSION + 1)
+        prepare()(batch)
+    assert len(cached(tmp_path)) == 2 * len(before)
+    (tmp_path / "data" / "logos").mkdir()
+    Image.new("RGBA", (20, 20), "red").save(tmp_path / "data" / "logos" / "logo.png")
+    for by_process in (pixels_module._ingredients, pixels_module._augmentation):
+        by_process.cache_clear()  # a new job is a new process
+    prepare()(batch)
+    assert len(cached(tmp_path)) == 3 * len(before)
+
+
+def test_epochs_are_kept_only_where_they_are_equal(batch, prepare, tmp_path):
+    epochs = [prepare(epoch=epoch)(batch)["image"] for epoch in (0, 1)]
+    assert not (tmp_path / "cache").exists()
+    assert (epochs[0] != epochs[1]).any()
+    prepare(epoch=0, augmentation=OFF)(batch)
+    entries = cached(tmp_path)
+    assert len(entries) == len(batch["path"])
+    prepare(epoch=1, augmentation=OFF)(batch)
+    prepare(augmentation=None)(batch)
+    assert cached(tmp_path) == entries
+
+
+def test_a_half_written_entry_is_never_seen(batch, prepare, tmp_path, monkeypatch):
+    def stop_halfway(image, file, **options):
+        file.write_bytes(b"\x89PNG\r\n\x1a\n")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "save", stop_halfway)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(augmentation=OFF)(batch)  # augmentation would save to recompress
+    assert not [name for name in cached(tmp_path) if name.endswith(".png")]
+    found = prepare(augmentation=OFF)(batch)["image"]
+    np.testing.assert_array_equal(found, prepare(augmentation=OFF, cache=None)(batch)["image"])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.7])
+def test_a_damaged_entry_is_made_anew(batch, prepare, tmp_path, share):
+    expected = prepare()(batch)
+    entries = sorted((tmp_path / "cache").rglob("*.png"))
+    whole = [path.read_bytes() for path in entries]
+    for path, content in zip(entries, whole, strict=True):
+        path.write_bytes(content[: int(share * len(content))])
+    found = prepare()(batch)
+    np.testing.assert_array_equal(found["image"], expected["image"])
+    assert found["augmented"].tolist() == expected["augmented"].tolist()
+    assert [path.read_bytes() for path in entries] == whole
+
+
+def test_a_foreign_picture_in_the_cache_is_not_taken(batch, prepare, tmp_path):
+    expected = prepare()(batch)["image"]
+    for path in (tmp_path / "cache").rglob("*.png"):
+        Image.new("RGB", SIZE, "red").save(path)  # of the right size, but without the record
+    np.testing.assert_array_equal(prepare()(batch)["image"], expected)
+
+
+def test_a_file_that_changed_since_it_was_indexed_is_not_ok(batch, prepare, tmp_path):
+    Image.new("RGB", SIZE, "red").save(tmp_path / "data" / batch["path"][2])
+    found = prepare()(batch)
+    assert found["ok"].tolist() == [True, True, False, True, True, True]
+    assert not found["image"][2].any()
+    assert len(cached(tmp_path)) == 5
