@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from meteo_ray.cli import run_job
 from meteo_ray.errors import UsageError
-from meteo_ray.labels import DEFAULT_PATH, load_vocabulary
 from meteo_ray.products.config import SmallBaseJob
+from meteo_ray.vocabulary import choose_vocabulary
 
 logger = logging.getLogger("meteo_ray")
 
@@ -20,7 +20,7 @@ def make(config: SmallBaseJob) -> None:
     """Write the folder and say how large it became."""
     if config.out is None:
         raise UsageError("--out FOLDER is required: where the base model goes")
-    vocabulary = load_vocabulary(config.labels or DEFAULT_PATH)
+    vocabulary = choose_vocabulary(config.labels)
     from meteo_ray.products.small_base import make_small_base  # transformers takes seconds; --help should not
 
     make_small_base(config.out, vocabulary, config.base)

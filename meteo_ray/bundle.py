@@ -17,7 +17,8 @@ from safetensors.torch import load_file
 
 from meteo_ray.errors import UsageError
 from meteo_ray.files import replace_folder, sha256_of
-from meteo_ray.labels import Vocabulary, differences, load_vocabulary
+from meteo_ray.vocabulary import Vocabulary, load_vocabulary
+from meteo_ray.vocabulary.growth import differences
 
 WEIGHTS, CONFIG, LABELS = "weights.safetensors", "config.json", "labels.yaml"
 CALIBRATION, METRICS, SUMS = "calibration.json", "metrics.json", "SHA256SUMS"

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from meteo_ray import bundle
 from meteo_ray.errors import UsageError
-from meteo_ray.labels import Vocabulary, load_vocabulary
+from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 
 
 def write(folder, value: float = 1.0) -> None:

@@ -15,7 +15,7 @@ from meteo_ray.archive.read import Limits, Reader
 from meteo_ray.archive.source import Source
 from meteo_ray.archive.summary import HISTOGRAM_BINS, Totals
 from meteo_ray.files import visible, write_atomically
-from meteo_ray.labels import Vocabulary
+from meteo_ray.vocabulary import Vocabulary
 
 # A quarter of the models' input: enough to recognise a chart, about 5 kB each as JPEG.
 THUMBNAIL_SIZE = (160, 120)

@@ -28,11 +28,11 @@ from meteo_ray.archive.writer import PartWriter, committed_ids
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
 from meteo_ray.files import write_atomically
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
-from meteo_ray.labels import Vocabulary
 from meteo_ray.predictor import Predictor
 from meteo_ray.progress import ProgressLine
 from meteo_ray.schema import ELEMENTS_COLUMNS, GATE_COLUMNS, OK, PRODUCTS_COLUMNS, SCHEMA_VERSION
 from meteo_ray.versions import versions
+from meteo_ray.vocabulary import Vocabulary
 
 logger = logging.getLogger("meteo_ray")
 

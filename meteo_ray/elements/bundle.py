@@ -16,8 +16,9 @@ from meteo_ray.elements.model import ElementsDimensions, ElementsModel
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
-from meteo_ray.labels import Vocabulary, differences
 from meteo_ray.versions import versions
+from meteo_ray.vocabulary import Vocabulary
+from meteo_ray.vocabulary.growth import differences
 
 STAGE = "elements"
 

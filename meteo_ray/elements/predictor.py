@@ -14,8 +14,8 @@ from meteo_ray.elements.int8_encoder import quantize_encoder
 from meteo_ray.elements.model import Encoded
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.fit import INPUT_SIZE
-from meteo_ray.labels import Vocabulary
 from meteo_ray.training.device import autocast, pick_device
+from meteo_ray.vocabulary import Vocabulary
 
 # 128 images of 320x240 through a ResNet-50 under bfloat16 hold about 2 x 0.6 GB at the widest stage (128*256*60*80
 # activations of 2 B, in and out): well inside 8 GB beside the gate. A CPU gains nothing from more than a few at once.

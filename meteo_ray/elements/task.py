@@ -24,12 +24,12 @@ from meteo_ray.elements.model import ElementsDimensions, ElementsModel
 from meteo_ray.elements.targets import PrepareElements, collate
 from meteo_ray.elements.teacher_forcing import teacher_forcing
 from meteo_ray.errors import UsageError
-from meteo_ray.labels import Vocabulary
 from meteo_ray.metrics.multilabel import multilabel_metrics
 from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.pixels import PreparePixels
 from meteo_ray.streaming.sampling import group_by_length
 from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
+from meteo_ray.vocabulary import Vocabulary
 
 # Keeps the draws of scheduled sampling apart from those of order and augmentation, which are seeded alike.
 FORCING_DRAW = 1

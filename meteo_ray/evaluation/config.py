@@ -54,7 +54,7 @@ class EvaluateJob(JobConfig):
     index: Path | None = None
     """Where the index lies, if not in DATA/index."""
     labels: Path | None = None
-    """The vocabulary; default: docs/labels.yaml of this project."""
+    """The vocabulary; default: DATA/labels.yaml, else the one that comes with the package."""
     cache: Path | None = None
     """Folder of decoded images, shared with training; default: DATA/cache."""
     augmentation: AugmentConfig = AugmentConfig()

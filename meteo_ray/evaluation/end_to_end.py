@@ -7,12 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from meteo_ray.evaluation.stage_metrics import agreement, multi_hot
-from meteo_ray.labels import Vocabulary
 from meteo_ray.metrics.binary import binary_metrics
 from meteo_ray.metrics.multilabel import multilabel_metrics
 from meteo_ray.predictor import Predictor
-from meteo_ray.products.candidates import element_ids
 from meteo_ray.streaming.judge import Judge, Judged
+from meteo_ray.vocabulary import Vocabulary, element_ids
 
 # A call of the products stage: as many as the archive job gives it.
 PRODUCT_BATCH = 8

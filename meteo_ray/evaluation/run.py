@@ -23,12 +23,12 @@ from meteo_ray.gate.baseline import gate_baseline
 from meteo_ray.gate.predictor import GatePredictor
 from meteo_ray.gate.robustness import gate_robustness
 from meteo_ray.gate.rows import gate_rows
-from meteo_ray.labels import DEFAULT_PATH, load_vocabulary
 from meteo_ray.products.predictor import ProductsPredictor
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.streaming.index import read_index
 from meteo_ray.streaming.judge import Judge, Judged
 from meteo_ray.versions import versions
+from meteo_ray.vocabulary import choose_vocabulary
 
 logger = logging.getLogger("meteo_ray")
 
@@ -52,7 +52,7 @@ class Evaluation:
 
     def __init__(self, job: EvaluateJob) -> None:
         self.job = job
-        self.vocabulary = load_vocabulary(job.labels or DEFAULT_PATH)
+        self.vocabulary = choose_vocabulary(job.labels, job.data)
         self.index = read_index(job.data.resolve(), job.index)
         self.data, self.models = job.data.resolve(), job.models.resolve()
         self.judge = Judge(job, self.vocabulary)

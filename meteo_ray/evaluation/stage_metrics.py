@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from meteo_ray.labels import Vocabulary
 from meteo_ray.metrics.binary import binary_metrics
 from meteo_ray.metrics.bootstrap import bootstrap_interval
 from meteo_ray.metrics.label_errors import label_errors
 from meteo_ray.metrics.multilabel import multilabel_metrics
 from meteo_ray.metrics.ranking import ranking_metrics
 from meteo_ray.metrics.slices import elements_slices, gate_slices
-from meteo_ray.products.candidates import MINIMUM_MATCH, candidates, element_ids, match
+from meteo_ray.products.candidates import MINIMUM_MATCH, candidates, match
 from meteo_ray.streaming.judge import Judged
+from meteo_ray.vocabulary import Vocabulary, element_ids
 
 # Confused pairs that are worth a line each.
 MOST_CONFUSIONS = 30

@@ -19,8 +19,8 @@ from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.model import ARCHITECTURE, GateModel
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
-from meteo_ray.labels import Vocabulary
 from meteo_ray.versions import versions
+from meteo_ray.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from lightgbm import Booster

@@ -11,8 +11,8 @@ from meteo_ray.gate.boosted_trees import log_odds
 from meteo_ray.gate.bundle import Gate, read_bundle
 from meteo_ray.gate.descriptors import describe_all
 from meteo_ray.imaging.fit import INPUT_SIZE
-from meteo_ray.labels import Vocabulary
 from meteo_ray.training.device import autocast, pick_device
+from meteo_ray.vocabulary import Vocabulary
 
 # 256 images of 320x240 need about 1.5 GB under bfloat16 (the stem's output alone is 256*64*120*160*2 B = 0.6 GB): a
 # fifth of an 8 GB card. A CPU gains nothing from more than a few images at once.

@@ -36,13 +36,13 @@ from meteo_ray.gate.loss import gate_loss
 from meteo_ray.gate.model import ARCHITECTURE, GateLogits, GateModel
 from meteo_ray.gate.rows import UNKNOWN_KIND, gate_rows, kind_positions, kinds, row_weights
 from meteo_ray.imaging.augment_config import AugmentConfig
-from meteo_ray.labels import Vocabulary
 from meteo_ray.metrics.binary import binary_metrics
 from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.index import content_digest
 from meteo_ray.streaming.pixels import PreparePixels
 from meteo_ray.streaming.sampling import weighted_order
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
+from meteo_ray.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from lightgbm import Booster

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rapidfuzz import process
 
-from meteo_ray.labels import Vocabulary
 from meteo_ray.preparation.labels_file import LabelRow
+from meteo_ray.vocabulary import Vocabulary
 
 # rapidfuzz's likeness of `label` to `labels` is 91, of `title`, a usual further key, to `time` 67.
 ALIKE = 80

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from meteo_ray.errors import UsageError
-from meteo_ray.labels import Vocabulary
 from meteo_ray.preparation.json_lines import read_json_lines
+from meteo_ray.vocabulary import Vocabulary
 
 FILE_NAME = "labels.jsonl"
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from meteo_ray.labels import Vocabulary
 from meteo_ray.preparation.splits import group_days
 from meteo_ray.schema import SPLITS
+from meteo_ray.vocabulary import Vocabulary
 
 
 def leaks(rows: pa.Table, by_time: bool) -> list[str]:

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
 from meteo_ray.files import replace_folder
-from meteo_ray.labels import DEFAULT_PATH, Vocabulary, load_vocabulary
 from meteo_ray.preparation.cleaning import (
     compare_equal_images,
     drop_repeated_paths,
@@ -33,6 +32,7 @@ from meteo_ray.preparation.report import write_report
 from meteo_ray.preparation.splits import assign_splits, require_units
 from meteo_ray.schema import INDEX, INDEX_REJECTED
 from meteo_ray.streaming.index import INDEX_FILE
+from meteo_ray.vocabulary import Vocabulary, choose_vocabulary
 
 MISSING = "missing"
 
@@ -76,7 +76,7 @@ def read_checked_labels(data: Path, labels: Path | None = None) -> tuple[Vocabul
     problems: list[str] = []
     vocabulary: Vocabulary | None = None
     try:
-        vocabulary = load_vocabulary(labels or DEFAULT_PATH)
+        vocabulary = choose_vocabulary(labels, data)
     except UsageError as error:
         problems.append(str(error))
     file = read_labels(data / FILE_NAME, vocabulary)

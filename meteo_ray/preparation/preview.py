@@ -13,10 +13,10 @@ import pyarrow as pa
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.contact_sheet import contact_sheet
-from meteo_ray.labels import DEFAULT_PATH, Vocabulary, load_vocabulary
 from meteo_ray.preparation.config import PreviewData
 from meteo_ray.streaming.index import read_index
 from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.vocabulary import Vocabulary, choose_vocabulary
 
 # Two pairs (as it is, augmented) a line: 4 tiles of 320 pixels fill a screen's width.
 _COLUMNS = 4
@@ -43,7 +43,7 @@ def write_preview(config: PreviewData) -> list[Path]:
     if config.data is None or config.out is None:
         missing = "--data: the prepared data folder" if config.data is None else "--out: where the sheets go"
         raise UsageError(f"one more flag is needed, {missing}")
-    vocabulary = load_vocabulary(config.labels or DEFAULT_PATH)
+    vocabulary = choose_vocabulary(config.labels, config.data)
     index = read_index(config.data, config.index)
     groups = list(_groups(index, vocabulary, config.split))
     if not groups:

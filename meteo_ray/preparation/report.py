@@ -9,12 +9,12 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from meteo_ray.labels import Vocabulary
 from meteo_ray.preparation.config import PrepareData
 from meteo_ray.preparation.prepared import PreparedData
 from meteo_ray.preparation.thumbnails import COLUMNS, evenly, inline_sheet
 from meteo_ray.schema import SPLITS
 from meteo_ray.versions import versions
+from meteo_ray.vocabulary import Vocabulary
 
 # Three lines of thumbnails for charts and others, one for every element and product.
 LARGE_SHEET, SMALL_SHEET = 3 * COLUMNS, COLUMNS

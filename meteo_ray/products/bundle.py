@@ -16,11 +16,11 @@ from meteo_ray import bundle
 from meteo_ray.calibration.probabilities import fit_temperature
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
-from meteo_ray.labels import Vocabulary
 from meteo_ray.products.base_model import GemmaBase, Quantize
 from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.lora_adapter import add_adapter, load_trained_state, trained_state
 from meteo_ray.versions import versions
+from meteo_ray.vocabulary import Vocabulary
 
 STAGE = "products"
 BASE_FOLDER = "base"

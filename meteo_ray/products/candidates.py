@@ -1,18 +1,13 @@
 """Which products are worth asking about, given the elements that a chart shows (R32, R33)."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from meteo_ray.labels import Vocabulary
+from meteo_ray.vocabulary import Vocabulary
 
 MINIMUM_MATCH = 0.5  # R32
 HARD_NEGATIVE_JACCARD = (0.3, 0.8)  # R33, both ends included
-
-
-def element_ids(detected: Iterable[object] | None) -> list[str]:
-    """Ids out of what stage 2 or the index hands over: plain ids, or `{"id", "score"}`; None reads as none found."""
-    return [str(entry["id"] if isinstance(entry, dict) else entry) for entry in ([] if detected is None else detected)]
 
 
 def match(detected: Collection[str], required: Collection[str]) -> float:

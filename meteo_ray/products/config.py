@@ -101,6 +101,6 @@ class SmallBaseJob(JobConfig):
     out: Path | None = None
     """The folder to write."""
     labels: Path | None = None
-    """The vocabulary that the tokenizer learns its words from; default: docs/labels.yaml of this project."""
+    """The vocabulary that the tokenizer learns its words from; default: the one that comes with the package."""
     base: SmallBase = SmallBase()
     """Sizes."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from transformers import Gemma3Processor
 
-from meteo_ray.labels import Vocabulary
+from meteo_ray.vocabulary import Vocabulary
 
 SYSTEM = "你是气象图表分析专家，能够根据图像内容和要素信息准确识别气象产品类型。"
 QUESTION = "已识别要素：{elements} | 候选产品：{candidates} | 请选择最匹配的产品类型"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from meteo_ray.batch import Batch
-from meteo_ray.labels import Vocabulary
-from meteo_ray.products.candidates import candidates, element_ids, perturb, training_candidates
+from meteo_ray.products.candidates import candidates, perturb, training_candidates
 from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.vocabulary import Vocabulary, element_ids
 
 
 @dataclass(frozen=True)

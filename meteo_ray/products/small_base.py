@@ -24,9 +24,9 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from meteo_ray.files import replace_folder
-from meteo_ray.labels import Vocabulary
 from meteo_ray.products.config import SmallBase
 from meteo_ray.products.prompt import SYSTEM, question
+from meteo_ray.vocabulary import Vocabulary
 
 # In the order, and the first four at the places, that Gemma's own tokenizer gives them.
 SPECIAL_TOKENS = ("<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>")

@@ -13,7 +13,6 @@ from torch import nn
 
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
-from meteo_ray.labels import Vocabulary
 from meteo_ray.metrics.ranking import ranking_metrics
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.bundle import ProductsCalibration, write_bundle
@@ -26,6 +25,7 @@ from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.pixels import PreparePixels
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
+from meteo_ray.vocabulary import Vocabulary
 
 COLUMNS = ("image_id", "path", "sha256", "product", "elements")
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 from meteo_ray.batch import Batch, concatenate
 from meteo_ray.evaluation.config import EvaluateJob
 from meteo_ray.imaging.fit import INPUT_SIZE
-from meteo_ray.labels import Vocabulary
 from meteo_ray.progress import ProgressLine
 from meteo_ray.streaming.pixels import PreparePixels
 from meteo_ray.streaming.stream import stream
+from meteo_ray.vocabulary import Vocabulary
 
 # What PreparePixels reads.
 PIXEL_COLUMNS = ("image_id", "path", "sha256", "product")

@@ -22,7 +22,7 @@ from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.imaging.decode import DecodeFailure, decode, read_bytes
 from meteo_ray.imaging.fit import INPUT_SIZE, fit
 from meteo_ray.imaging.load import PREPROCESSING_VERSION, load_image
-from meteo_ray.labels import Vocabulary, load_vocabulary
+from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 
 # Distinguishes the one fixed draw of validation and test from every epoch's number.
 FIXED_DRAW = 2**31 - 1

@@ -53,7 +53,7 @@ class TrainingJob(JobConfig):
     index: Path | None = None
     """Where the index lies, if not in DATA/index."""
     labels: Path | None = None
-    """The vocabulary; default: docs/labels.yaml of this project."""
+    """The vocabulary; default: DATA/labels.yaml, else the one that comes with the package."""
     cache: Path | None = None
     """Folder for decoded validation images, shared by epochs, stages and trials; default: DATA/cache."""
     fresh: bool = False

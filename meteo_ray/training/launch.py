@@ -23,7 +23,6 @@ from ray.train.torch import TorchTrainer
 
 from meteo_ray import bundle, cluster
 from meteo_ray.errors import UsageError
-from meteo_ray.labels import Vocabulary, load_vocabulary
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.streaming.index import content_digest, read_index
 from meteo_ray.streaming.stream import stream
@@ -33,6 +32,7 @@ from meteo_ray.training.loop import Finished, TrainingRun
 from meteo_ray.training.run_log import followed, log_to_run
 from meteo_ray.training.task import Task
 from meteo_ray.versions import versions
+from meteo_ray.vocabulary import Vocabulary, choose_vocabulary
 
 logger = logging.getLogger("meteo_ray")
 
@@ -65,7 +65,7 @@ def check_inputs(job: TrainingJob) -> TaskInputs:
     data, models = job.data.resolve(), job.models.resolve()
     index = read_index(data, job.index)
     cache = (job.cache or data / "cache").resolve()
-    return TaskInputs(data, models, cache, index, load_vocabulary(job.labels) if job.labels else load_vocabulary())
+    return TaskInputs(data, models, cache, index, choose_vocabulary(job.labels, data))
 
 
 def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:

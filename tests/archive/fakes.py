@@ -20,8 +20,8 @@ from meteo_ray.batch import Batch
 from meteo_ray.cli import run_job
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.load import LoadedImage, load_image
-from meteo_ray.labels import load_vocabulary
 from meteo_ray.predictor import Predictor
+from meteo_ray.vocabulary import load_vocabulary
 
 BLUE, RED, DARK_BLUE = (40, 120, 220), (220, 120, 40), (20, 30, 120)
 

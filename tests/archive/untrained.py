@@ -14,12 +14,12 @@ from meteo_ray.gate.bundle import GateCalibration
 from meteo_ray.gate.bundle import write_bundle as write_gate
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.model import GateModel
-from meteo_ray.labels import load_vocabulary
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.bundle import ProductsCalibration
 from meteo_ray.products.bundle import write_bundle as write_products
 from meteo_ray.products.config import ProductsTraining, SmallBase
 from meteo_ray.products.small_base import make_small_base
+from meteo_ray.vocabulary import load_vocabulary
 
 INPUT_SIZE = (80, 60)
 VOCABULARY = load_vocabulary()

@@ -14,7 +14,7 @@ from meteo_ray.drawing.compose import ARCHIVE, DATA, WITHOUT_PRODUCT, Order, cha
 from meteo_ray.drawing.logos import draw_logos
 from meteo_ray.drawing.story import SOURCES
 from meteo_ray.errors import UsageError
-from meteo_ray.labels import load_vocabulary
+from meteo_ray.vocabulary import load_vocabulary
 
 
 def test_an_order_is_always_drawn_alike() -> None:

@@ -12,7 +12,7 @@ from meteo_ray.drawing.page import draw_page
 from meteo_ray.drawing.story import Story
 from meteo_ray.drawing.style import Style, sample_style
 from meteo_ray.drawing.surround import PAGES, surround
-from meteo_ray.labels import load_vocabulary
+from meteo_ray.vocabulary import load_vocabulary
 
 
 def small_style(seed: int) -> tuple[Style, Story, np.random.Generator]:

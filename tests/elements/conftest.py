@@ -15,9 +15,9 @@ from meteo_ray.batch import Batch
 from meteo_ray.elements.config import ElementsTraining
 from meteo_ray.elements.task import ElementsTask
 from meteo_ray.imaging.augment_config import AugmentConfig
-from meteo_ray.labels import Element, Product, Vocabulary
 from meteo_ray.schema import INDEX, TRAIN, VALIDATION
 from meteo_ray.training.task import Progress
+from meteo_ray.vocabulary import Element, Product, Vocabulary
 
 COLOURS = {"wind": (220, 40, 40), "pressure": (40, 60, 220), "rain": (40, 200, 60), "snow": (20, 20, 20)}
 PAPER = (200, 200, 190)

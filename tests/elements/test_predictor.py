@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from meteo_ray import bundle
 from meteo_ray.elements.predictor import ElementsPredictor
 from meteo_ray.errors import UsageError
-from meteo_ray.labels import Vocabulary
+from meteo_ray.vocabulary import Vocabulary
 from tests.elements.conftest import colour_vocabulary
 
 

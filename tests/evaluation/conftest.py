@@ -13,9 +13,9 @@ from meteo_ray.batch import Batch
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.task import GateTask
 from meteo_ray.imaging.augment_config import AugmentConfig
-from meteo_ray.labels import load_vocabulary
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training.task import Progress
+from meteo_ray.vocabulary import load_vocabulary
 from tests.pictures import picture_index, row_batch, write_index
 
 PRODUCT = "24h_cn_2m_max_wind"

@@ -6,8 +6,8 @@ import pytest
 
 from meteo_ray.evaluation.end_to_end import cascade_metrics
 from meteo_ray.evaluation.stage_metrics import agreement, products_metrics
-from meteo_ray.labels import Element, Product, Vocabulary
 from meteo_ray.streaming.judge import Judged
+from meteo_ray.vocabulary import Element, Product, Vocabulary
 
 VOCABULARY = Vocabulary(
     tuple(Element(id=name, zh=name, en=f"{name} en") for name in ("wind", "rain", "snow")),

@@ -10,7 +10,7 @@ from meteo_ray import bundle
 from meteo_ray.gate.bundle import GateCalibration, write_bundle
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.model import GateModel
-from meteo_ray.labels import load_vocabulary
+from meteo_ray.vocabulary import load_vocabulary
 
 SMALL = GateTraining(init="none", input_size=(80, 60))
 

@@ -11,8 +11,8 @@ from meteo_ray.gate.auxiliary_images import auxiliary_rows
 from meteo_ray.gate.config import AuxiliaryImages, GateTraining
 from meteo_ray.gate.task import GateTask
 from meteo_ray.imaging.augment_config import AugmentConfig
-from meteo_ray.labels import load_vocabulary
 from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.vocabulary import load_vocabulary
 from tests.pictures import picture_index, row_batch, write_index
 
 

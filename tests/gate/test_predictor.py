@@ -14,7 +14,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.gate.bundle import GateCalibration
 from meteo_ray.gate.model import GateModel
 from meteo_ray.gate.predictor import GatePredictor
-from meteo_ray.labels import Vocabulary, load_vocabulary
+from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 
 rng = np.random.default_rng(0)
 IMAGES = rng.integers(0, 256, (5, 240, 320, 3), dtype=np.uint8)

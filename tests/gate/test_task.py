@@ -17,9 +17,9 @@ from meteo_ray.gate.predictor import GatePredictor
 from meteo_ray.gate.rows import row_weights
 from meteo_ray.gate.task import GateTask
 from meteo_ray.imaging.augment_config import AugmentConfig
-from meteo_ray.labels import load_vocabulary
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training.task import Feedback, Progress
+from meteo_ray.vocabulary import load_vocabulary
 from tests.pictures import picture_index, row_batch
 
 SMALL = GateTraining(init="none", input_size=(80, 60), augmentation=AugmentConfig(enabled=False))

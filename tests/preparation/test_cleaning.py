@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from meteo_ray.labels import load_vocabulary
 from meteo_ray.preparation.cleaning import (
     compare_equal_images,
     contradiction,
@@ -14,6 +13,7 @@ from meteo_ray.preparation.cleaning import (
     product_warnings,
 )
 from meteo_ray.preparation.labels_file import LabelRow
+from meteo_ray.vocabulary import load_vocabulary
 
 FILE = Path("labels.jsonl")
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meteo_ray.errors import UsageError
-from meteo_ray.labels import load_vocabulary
 from meteo_ray.preparation.json_lines import MAX_DEPTH, parse_object
 from meteo_ray.preparation.labels_file import LabelRow, LabelsFile, read_labels
+from meteo_ray.vocabulary import load_vocabulary
 
 VOCABULARY = load_vocabulary()
 

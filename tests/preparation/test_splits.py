@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meteo_ray.errors import UsageError
-from meteo_ray.labels import load_vocabulary
 from meteo_ray.preparation.config import Fractions
 from meteo_ray.preparation.leakage import gaps, leaks
 from meteo_ray.preparation.splits import assign_splits
 from meteo_ray.schema import INDEX, SPLITS, TEST, TRAIN, VALIDATION
+from meteo_ray.vocabulary import load_vocabulary
 
 VOCABULARY = load_vocabulary()
 FRACTIONS = Fractions()

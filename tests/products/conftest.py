@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from meteo_ray.labels import Vocabulary, load_vocabulary
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.config import SmallBase
 from meteo_ray.products.small_base import make_small_base
+from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 
 TINY = SmallBase(
     hidden_size=32,

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meteo_ray.labels import Element, Product, Vocabulary
 from meteo_ray.products.candidates import candidates, hard_negatives, jaccard, perturb, training_candidates
+from meteo_ray.vocabulary import Element, Product, Vocabulary
 
 ELEMENTS = ("wind", "pressure", "height", "rain", "snow")
 

@@ -6,12 +6,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meteo_ray.labels import Vocabulary
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.constrained_decoding import constrained_beam
 from meteo_ray.products.prompt import PromptEncoder
 from meteo_ray.products.scoring import confidences, log_likelihoods, pack
 from meteo_ray.products.trie import build_trie
+from meteo_ray.vocabulary import Vocabulary
 
 ROWS = [
     (["wind"], ["24h_cn_2m_max_wind", "wind_rose", "200hpa_divergence"]),

@@ -13,13 +13,13 @@ from meteo_ray import bundle
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import AugmentConfig
-from meteo_ray.labels import Vocabulary
 from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.predictor import ProductsPredictor
 from meteo_ray.products.questions import Question
 from meteo_ray.products.task import ProductsTask
 from meteo_ray.schema import INDEX, TRAIN, VALIDATION
 from meteo_ray.training.task import Progress
+from meteo_ray.vocabulary import Vocabulary
 
 PRODUCTS = ("snow_depth", "lightning_density", "24h_cn_temperature_change", "24h_cn_max_temperature")
 START = Progress(epoch=0, step=0, fraction=0.0)

@@ -7,9 +7,9 @@ import pytest
 from meteo_ray import bundle
 from meteo_ray.errors import UsageError
 from meteo_ray.gate.config import TrainGateJob
-from meteo_ray.labels import load_vocabulary
 from meteo_ray.training.config import LoopSettings, TrainingJob
 from meteo_ray.training.launch import TaskInputs, check_inputs, run_digest, train
+from meteo_ray.vocabulary import load_vocabulary
 from tests.training.line_task import LineTask, points
 
 SETTINGS = LoopSettings(batch_size=8, precision="fp32", data_workers=1, torch_threads=1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from meteo_ray.drawing.panel import Panel
-from meteo_ray.labels import Vocabulary, load_vocabulary
+from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 
 Draw = Callable[[Panel], None]
 

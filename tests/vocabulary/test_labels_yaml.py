@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meteo_ray.errors import UsageError
-from meteo_ray.labels import Vocabulary, differences, load_vocabulary
+from meteo_ray.vocabulary import Vocabulary, load_vocabulary
+from meteo_ray.vocabulary.growth import differences
 
 VOCABULARY = load_vocabulary()
 
