@@ -26,7 +26,7 @@ def evaluate(job: EvaluateJob) -> None:
     outcome = evaluation.run()
     write_document(job.out, outcome.document)
     if job.report:
-        write_report(job.report, outcome, evaluation.judge.pixels())
+        write_report(job.report, outcome, evaluation.context.judge.pixels())
     print(summary(outcome.document))
     logger.info("metrics: %s%s", job.out, f"  report: {job.report}" if job.report else "")
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from meteo_ray.cli import run_job
-from meteo_ray.elements.config import TrainElementsJob
-from meteo_ray.stages import train_stage
+from meteo_ray.elements.stage import ELEMENTS
+from meteo_ray.stage import train_stage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     return run_job(
-        TrainElementsJob, partial(train_stage, "elements"), "Train the element stage: what does a chart show?", argv
+        ELEMENTS.job, partial(train_stage, ELEMENTS), "Train the element stage: what does a chart show?", argv
     )
 
 

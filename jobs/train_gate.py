@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from functools import partial
 
 from meteo_ray.cli import run_job
-from meteo_ray.gate.config import TrainGateJob
-from meteo_ray.stages import train_stage
+from meteo_ray.gate.stage import GATE
+from meteo_ray.stage import train_stage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return run_job(TrainGateJob, partial(train_stage, "gate"), "Train the gate: is an image a weather chart?", argv)
+    return run_job(GATE.job, partial(train_stage, GATE), "Train the gate: is an image a weather chart?", argv)
 
 
 if __name__ == "__main__":

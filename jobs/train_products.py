@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from meteo_ray.cli import run_job
-from meteo_ray.products.config import TrainProductsJob
-from meteo_ray.stages import train_stage
+from meteo_ray.products.stage import PRODUCTS
+from meteo_ray.stage import train_stage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     return run_job(
-        TrainProductsJob, partial(train_stage, "products"), "Train the product stage: which product is a chart?", argv
+        PRODUCTS.job, partial(train_stage, PRODUCTS), "Train the product stage: which product is a chart?", argv
     )
 
 

@@ -3,10 +3,10 @@
 A bundle is written beside its final place and renamed, so a reader sees the old one or the new one, whole.
 """
 
-import json
+import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from meteo_ray.errors import UsageError
-from meteo_ray.files import replace_folder, sha256_of
+from meteo_ray.files import read_json, replace_folder, sha256_of
 from meteo_ray.vocabulary import Vocabulary, load_vocabulary
-from meteo_ray.vocabulary.growth import differences
+from meteo_ray.vocabulary.growth import appended, require_grown
+
+logger = logging.getLogger("meteo_ray")
 
 WEIGHTS, CONFIG, LABELS = "weights.safetensors", "config.json", "labels.yaml"
 CALIBRATION, METRICS, SUMS = "calibration.json", "metrics.json", "SHA256SUMS"
@@ -40,10 +42,6 @@ def writing(folder: Path) -> Iterator[Path]:
         replace_folder(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def write_json(path: Path, document: Any) -> None:
-    path.write_text(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n", "utf-8")
 
 
 def check(folder: Path, stage: str) -> str:
@@ -80,22 +78,28 @@ def read_config(folder: Path, stage: str) -> dict[str, Any]:
     return config
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    try:
-        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return document
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot read: {error}") from None
-
-
 def read_labels(folder: Path, vocabulary: Vocabulary | None = None) -> Vocabulary:
-    """The vocabulary that the bundle was trained with; refused when it differs from the caller's."""
+    """The vocabulary that the bundle was trained with; the caller's may go on where it ends, and not differ else.
+
+    Raises:
+        UsageError: naming every difference.
+    """
     trained = load_vocabulary(folder / LABELS)
     if vocabulary is not None:
-        problems = differences(vocabulary.element_ids, trained.element_ids)
-        if problems:
-            raise UsageError.of_problems(f"{folder}: trained with other element labels:", problems)
+        require_grown(folder, vocabulary, trained)
     return trained
+
+
+def tell_unknown(folder: Path, vocabulary: Vocabulary, sections: Sequence[str]) -> None:
+    """Log which labels came up after the bundle was trained, in those sections of the vocabulary that it answers with.
+
+    `sections` are of "elements" and "products".
+    """
+    found = appended(vocabulary, load_vocabulary(folder / LABELS))
+    for section in sections:
+        if section in found:
+            names = ", ".join(found[section])
+            logger.warning("%s: trained before these %s came up: %s; train it again", folder, section, names)
 
 
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -1,10 +1,20 @@
 """Files and folders that a reader sees whole or not at all, and names that a page can show as they are."""
 
 import hashlib
+import json
 import os
 import shutil
 import unicodedata
 from pathlib import Path
+from typing import Any
+
+from meteo_ray.errors import UsageError
+
+
+def image_id(relative_path: str | bytes) -> str:
+    """First 16 hex digits of sha256 of the path's bytes: one number for one place, on every machine."""
+    raw = relative_path.encode("utf-8") if isinstance(relative_path, str) else relative_path
+    return hashlib.sha256(raw).hexdigest()[:16]
 
 
 def sha256_of(path: Path) -> str:
@@ -18,6 +28,20 @@ def write_atomically(path: Path, text: str) -> None:
     scratch = path.with_name(f".{path.name}.tmp")
     scratch.write_text(text, "utf-8")
     os.replace(scratch, path)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a document that people can read; NaN and infinity are refused with ValueError."""
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n", "utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Raises UsageError naming the file when it cannot be read."""
+    try:
+        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return document
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot read: {error}") from None
 
 
 def replace_folder(scratch: Path, folder: Path) -> None:

@@ -1,5 +1,7 @@
 """Column names, status values and Arrow schemas of the files that outsiders read. Nothing else defines them."""
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 # Raised by one whenever a column of the predictions changes its name, type or meaning.
@@ -37,7 +39,7 @@ INDEX = pa.schema(
 
 INDEX_REJECTED = pa.schema([("path", pa.string()), ("reason", pa.string())])
 
-PREDICTIONS = pa.schema(
+FILE = pa.schema(
     [
         ("image_id", pa.string()),
         ("path", pa.string()),
@@ -46,19 +48,12 @@ PREDICTIONS = pa.schema(
         ("height", pa.int32()),
         ("status", pa.string()),
         ("reason", pa.string()),
-        ("is_meteo", pa.bool_()),
-        ("gate_score", pa.float32()),
-        ("elements", pa.list_(SCORED_ID)),
-        ("element_sequence", pa.list_(pa.string())),
-        ("product", pa.string()),
-        ("product_score", pa.float32()),
-        ("product_top", pa.list_(SCORED_ID)),
-        ("model_version", pa.string()),
-        ("schema_version", pa.int32()),
     ]
 )
 
-# What each stage's predictor adds to a batch; the cascade and the evaluation read these and no others.
-GATE_COLUMNS = ("is_meteo", "gate_score")
-ELEMENTS_COLUMNS = ("elements", "element_sequence")
-PRODUCTS_COLUMNS = ("product", "product_score", "product_top")
+MADE_BY = pa.schema([("model_version", pa.string()), ("schema_version", pa.int32())])
+
+
+def predictions_schema(stages: Iterable[pa.Schema]) -> pa.Schema:
+    """The predictions' columns: what is known of the file, what each stage says, and which models said it."""
+    return pa.schema([*FILE, *(field for columns in stages for field in columns), *MADE_BY])

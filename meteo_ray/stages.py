@@ -1,68 +1,39 @@
-"""The trainable stages by name: the config a job reads, and the task made from it.
+"""The stages that there are. A new one is a folder with its description, and its line here."""
 
-A stage added later adds one line here, a folder with its task and predictor, and a job. Tasks are imported when they
-are made: training the gate should not wait for transformers to load.
-"""
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from meteo_ray.elements.stage import ELEMENTS
+from meteo_ray.gate.stage import GATE
+from meteo_ray.products.stage import PRODUCTS
+from meteo_ray.schema import predictions_schema
+from meteo_ray.stage import Judging, Stage
 
-from meteo_ray.elements.config import TrainElementsJob
-from meteo_ray.gate.config import TrainGateJob
-from meteo_ray.products.config import TrainProductsJob
-from meteo_ray.training.config import TrainingJob
-from meteo_ray.training.launch import TaskInputs, check_inputs, summary_line, train
-from meteo_ray.training.task import Task
-
-
-@dataclass(frozen=True)
-class Stage:
-    """How a stage is trained: its job's config class, its task, and the metrics worth a line.
-
-    `in_trials` are settings for a sweep's trials: what they save does not change the watched metric.
-    """
-
-    job: type[TrainingJob]
-    make_task: Callable[[Any, TaskInputs], Task]
-    headline: tuple[str, ...]
-    in_trials: Mapping[str, Any] = field(default_factory=dict)
+STAGES: tuple[Stage, ...] = (
+    GATE,
+    ELEMENTS,
+    PRODUCTS,
+)
 
 
-def _gate(job: TrainGateJob, inputs: TaskInputs) -> Task:
-    from meteo_ray.gate.task import GateTask
-
-    return GateTask(job.gate, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache)
-
-
-def _elements(job: TrainElementsJob, inputs: TaskInputs) -> Task:
-    from meteo_ray.elements.task import ElementsTask
-
-    training = job.training
-    return ElementsTask(job.elements, inputs.data, inputs.vocabulary, training.seed, inputs.cache, training.batch_size)
+def cascade_of(stages: Iterable[Stage]) -> dict[str, Judging]:
+    """The stages that judge images, by name, in the order in which they do."""
+    return {stage.name: stage.judging for stage in stages if stage.judging is not None}
 
 
-def _products(job: TrainProductsJob, inputs: TaskInputs) -> Task:
-    from meteo_ray.products.task import ProductsTask
+CASCADE = cascade_of(STAGES)
 
-    return ProductsTask(job.products, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache)
+PREDICTIONS = predictions_schema(judging.columns for judging in CASCADE.values())
+"""Arrow schema of the archive's predictions."""
 
-
-STAGES: dict[str, Stage] = {
-    "gate": Stage(
-        TrainGateJob,
-        _gate,
-        ("auc", "f1", "precision", "recall", "network_auc", "trees_auc"),
-        {"gate.descriptors": False},
-    ),
-    "elements": Stage(TrainElementsJob, _elements, ("map", "micro_f1", "macro_f1")),
-    "products": Stage(TrainProductsJob, _products, ("top1", "top3", "top5", "ece")),
-}
+if TYPE_CHECKING:
+    StageName = str
+    JudgingStageName = str
+else:  # the choices that --help shows and a wrong flag is answered with
+    StageName = Literal[tuple(stage.name for stage in STAGES)]
+    JudgingStageName = Literal[tuple(CASCADE)]
 
 
-def train_stage(name: str, job: TrainingJob) -> None:
-    """Check, train, write the bundle and print a summary line; what jobs/train_*.py call."""
-    stage = STAGES[name]
-    inputs = check_inputs(job)
-    metrics = train(job, stage.make_task(job, inputs), inputs)
-    print(summary_line(name, inputs.models, metrics, stage.headline))
+def stage_named(name: str) -> Stage:
+    """Raises KeyError for a name that no stage has."""
+    return {stage.name: stage for stage in STAGES}[name]

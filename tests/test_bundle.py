@@ -8,13 +8,14 @@ from safetensors.torch import save_file
 
 from meteo_ray import bundle
 from meteo_ray.errors import UsageError
+from meteo_ray.files import write_json
 from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 
 
 def write(folder, value: float = 1.0) -> None:
     with bundle.writing(folder) as scratch:
         save_file({"weight": torch.full((4,), value)}, scratch / bundle.WEIGHTS)
-        bundle.write_json(scratch / bundle.CONFIG, {"stage": "gate", "bundle_version": bundle.BUNDLE_VERSION})
+        write_json(scratch / bundle.CONFIG, {"stage": "gate", "bundle_version": bundle.BUNDLE_VERSION})
         (scratch / bundle.LABELS).write_text(load_vocabulary().to_yaml(), "utf-8")
 
 
@@ -81,7 +82,7 @@ def test_another_label_order_is_refused_with_the_difference(tmp_path):
     write(tmp_path / "gate")
     vocabulary = load_vocabulary()
     turned = Vocabulary(vocabulary.elements[::-1], vocabulary.products)
-    with pytest.raises(UsageError, match="other order from position 0: warning here, wind in the model"):
+    with pytest.raises(UsageError, match="position 0: warning in the vocabulary, wind in the model"):
         bundle.read_labels(tmp_path / "gate", turned)
     fewer = Vocabulary(vocabulary.elements[:-1], vocabulary.products)
     with pytest.raises(UsageError, match="only in the model: warning"):

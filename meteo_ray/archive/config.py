@@ -5,10 +5,9 @@ from typing import Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from meteo_ray.config.cascade_settings import CascadeSettings
-from meteo_ray.config.parsing import JobConfig, Section
-
-STAGES = ("gate", "elements", "products")
+from meteo_ray.config.parsing import Section
+from meteo_ray.judging.settings import JudgingJob
+from meteo_ray.stages import CASCADE, JudgingStageName
 
 
 class Reading(Section):
@@ -37,35 +36,32 @@ class Batches(Section):
     """Seconds after which the rows at hand are committed even if they are fewer."""
 
 
-class ArchiveConfig(JobConfig):
+class ArchiveConfig(JudgingJob):
     """Classify every file of an archive folder and write one row for each."""
 
     archive: str | Path
     """Folder with images, at any depth, or a URI that pyarrow can open (s3://bucket/folder, gs://, hdfs://)."""
-    models: Path
-    """Folder that holds the model bundles gate/, elements/ and products/. Also from METEO_RAY_MODELS."""
     out: Path
     """Folder for predictions/, summary.json and report.html; it must not lie inside the archive."""
     resume: bool = False
     """Go on with the run that stands in --out: rows that it committed are not judged again."""
     overwrite: bool = False
     """Remove the run that stands in --out and start anew."""
-    stages: tuple[str, ...] = STAGES
-    """Stages to run, in order: gate; gate,elements; or gate,elements,products."""
+    stages: tuple[JudgingStageName, ...] = tuple(CASCADE)
+    """Stages to run, in order; none without those whose answers it needs: gate; gate,elements; or all."""
     max_bad: float = Field(default=1.0, ge=0.0, le=1.0)
     """Largest share of rejected and unreadable files that still counts as success; above it the exit status is 3."""
-    min_recall: float | None = Field(default=None, gt=0.0, le=1.0)
-    """Let the gate use the highest threshold that keeps this recall on validation, instead of the one of best F1."""
-    cascade: CascadeSettings = CascadeSettings()
-    """Thresholds other than the calibrated ones, such as a sweep's."""
     reading: Reading = Reading()
     batches: Batches = Batches()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.stages != STAGES[: len(self.stages)] or not self.stages:
-            choices = "; ".join(",".join(STAGES[:count]) for count in (1, 2, 3))
-            raise ValueError(f"stages must be one of: {choices}")
+        if not self.stages or self.stages != tuple(name for name in CASCADE if name in self.stages):
+            raise ValueError(f"stages must be some of {','.join(CASCADE)}, in this order, got {','.join(self.stages)}")
+        for name in self.stages:
+            missing = [needed for needed in CASCADE[name].needs if needed not in self.stages]
+            if missing:
+                raise ValueError(f"stages: {name} needs {' and '.join(missing)} before it")
         if self.resume and self.overwrite:
             raise ValueError("--resume keeps what --overwrite removes: give one of them")
         return self

@@ -4,7 +4,6 @@ Ray's own readers drop `a?b.png` and hidden files, follow symbolic links in circ
 UTF-8; hence this walk. It streams: memory grows with the number of folders, not of files.
 """
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from pyarrow import fs
 
+from meteo_ray.files import image_id
 from meteo_ray.schema import ERROR, REJECTED
 
 OUTSIDE = "path"  # a link that leaves the archive
@@ -31,11 +31,6 @@ class Entry:
     modified_ns: int = 0
     status: str = ""
     reason: str = ""
-
-
-def image_id(relative_path: bytes) -> str:
-    """First 16 hex digits of sha256 of the path's bytes: stable across runs and machines."""
-    return hashlib.sha256(relative_path).hexdigest()[:16]
 
 
 def list_local(root: Path) -> Iterator[Entry]:

@@ -5,7 +5,6 @@ listing that was interrupted is started again.
 """
 
 import json
-import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -39,7 +37,7 @@ def write_manifest(entries: Iterable[Entry], folder: Path, shard_rows: int = SHA
     """Write the shards and then the mark of completeness; the number of rows comes back."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    rows = sum(_write_shards((_table(chunk) for chunk in _chunks(entries, shard_rows)), folder))
+    rows = sum(write_shards((_table(chunk) for chunk in _chunks(entries, shard_rows)), folder))
     mark = folder / COMPLETE
     mark.with_suffix(".tmp").write_text(json.dumps({"rows": rows}) + "\n", "utf-8")
     os.replace(mark.with_suffix(".tmp"), mark)
@@ -67,43 +65,11 @@ class Chunk:
             return file.read_row_group(self.group)
 
 
-def write_pending(manifest: Path, committed: np.ndarray, folder: Path, chunk_rows: int) -> tuple[int, list[Chunk]]:
-    """Write the manifest's rows whose id is not in `committed` (`id_numbers`, sorted) to `folder`.
-
-    Their number comes back, and where to read them in chunks of `chunk_rows`.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    shards = (pq.read_table(path, schema=MANIFEST) for path in shard_files(manifest))
-    pending = (shard.filter(pa.array(~contains(committed, id_numbers(shard["image_id"])))) for shard in shards)
-    rows = list(_write_shards((table for table in pending if table.num_rows), folder, chunk_rows))
-    chunks = [
-        Chunk(shard, group)
-        for shard, shard_rows in zip(shard_files(folder), rows, strict=True)
-        for group in range(math.ceil(shard_rows / chunk_rows))
-    ]
-    return sum(rows), chunks
-
-
 def shard_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("files-*.parquet"))
 
 
-def id_numbers(image_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """The ids, 16 hex digits each, as uint64 `(rows,)`: eight bytes a row keep millions of them in memory."""
-    return np.frombuffer(bytes.fromhex("".join(image_ids.to_pylist())), dtype=">u8").astype(np.uint64)
-
-
-def contains(sorted_numbers: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """For each of `numbers` whether it is in `sorted_numbers`, bool `(rows,)`."""
-    if not len(sorted_numbers):
-        return np.zeros(len(numbers), dtype=bool)
-    positions = np.minimum(np.searchsorted(sorted_numbers, numbers), len(sorted_numbers) - 1)
-    found: np.ndarray = sorted_numbers[positions] == numbers
-    return found
-
-
-def _write_shards(tables: Iterable[pa.Table], folder: Path, group_rows: int = SHARD_ROWS) -> Iterator[int]:
+def write_shards(tables: Iterable[pa.Table], folder: Path, group_rows: int = SHARD_ROWS) -> Iterator[int]:
     for number, table in enumerate(tables):
         pq.write_table(table, folder / f"files-{number:05d}.parquet", row_group_size=group_rows)
         yield table.num_rows

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -11,9 +12,9 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from PIL import Image
 
-from meteo_ray.archive.read import Limits, Reader
+from meteo_ray.archive.reading import Limits, Reader
 from meteo_ray.archive.source import Source
-from meteo_ray.archive.summary import HISTOGRAM_BINS, Totals
+from meteo_ray.archive.summary import HISTOGRAM_BINS, HISTOGRAMS, TALLIES, Totals
 from meteo_ray.files import visible, write_atomically
 from meteo_ray.vocabulary import Vocabulary
 
@@ -34,8 +35,7 @@ def write_report(
             summary=summary,
             element_names=element_names,
             product_names=product_names,
-            product_bars=_bars(totals.products),
-            element_bars=_bars(totals.elements),
+            bars=_bars(totals, {**element_names, **product_names}),
             histograms=_histograms(totals),
             sheets=_sheets(totals, product_names, reader),
             bad_files=totals.bad_files,
@@ -44,16 +44,19 @@ def write_report(
     write_atomically(path, page)
 
 
-def _bars(counts: Mapping[str, int]) -> list[tuple[str, int, float]]:
-    """Id, count and length in percent of the longest bar, most frequent first."""
-    longest = max(counts.values(), default=1)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [(name, number, 100 * number / longest) for name, number in ordered]
+def _bars(totals: Totals, names: Mapping[str, str]) -> list[tuple[str, list[tuple[str, str, int, float]]]]:
+    """A group for each tally, the last stage's first: id, name, count and length in percent of the longest bar."""
+    groups = []
+    for column, counts in reversed(totals.tallies.items()):
+        longest = max(counts.values(), default=1)
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        bars = [(name, names.get(name, name), number, 100 * number / longest) for name, number in ordered]
+        groups.append((TALLIES[column].capitalize(), bars))
+    return [(title, bars) for title, bars in groups if bars]
 
 
 def _histograms(totals: Totals) -> list[tuple[str, list[tuple[str, int, float]]]]:
-    shown = [("gate score", totals.gate_scores), ("product score", totals.product_scores)]
-    return [(title, _columns(counts)) for title, counts in shown if counts.sum()]
+    return [(HISTOGRAMS[column], _columns(counts)) for column, counts in totals.histograms.items() if counts.sum()]
 
 
 def _columns(counts: np.ndarray) -> list[tuple[str, int, float]]:
@@ -68,7 +71,7 @@ def _sheets(totals: Totals, names: Mapping[str, str], reader: Reader) -> list[tu
         ("Charts that the models are least sure of", totals.unsure.rows()),
         ("Turned away by the gate, nearest to its threshold", totals.turned_away.rows()),
     ]
-    for product, _ in totals.products.most_common():
+    for product, _ in totals.tallies.get("product", Counter()).most_common():
         groups.append((f"{names.get(product, product)} ({product})", totals.examples[product].rows()))
     sheets = [(title, _pictures(rows, reader)) for title, rows in groups]
     return [(title, pictures) for title, pictures in sheets if pictures]

@@ -12,17 +12,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from meteo_ray.archive.config import ArchiveConfig
-from meteo_ray.archive.manifest import id_numbers
+from meteo_ray.archive.resume import id_numbers
 from meteo_ray.archive.writer import read_parts
 from meteo_ray.schema import OK, SCHEMA_VERSION, STATUSES
+from meteo_ray.stages import CASCADE
 
 HISTOGRAM_BINS = 20
 EXAMPLES_PER_GROUP = 6  # a line of the report
 LISTED_BAD_FILES = 200
 
-# What a report needs to know of a row.
-_COLUMNS = ["image_id", "path", "sha256", "status", "reason", "is_meteo", "gate_score", "elements", "product"]
-_COLUMNS += ["product_score"]
+# Column -> its key in summary.json, and column -> its title in the report, of all stages.
+TALLIES = {column: key for judging in CASCADE.values() for column, key in judging.tallies.items()}
+HISTOGRAMS = {column: title for judging in CASCADE.values() for column, title in judging.histograms.items()}
+
+# What the examples of a report need to know of a row.
+_SHOWN = ("image_id", "path", "sha256", "status", "reason", "is_meteo", "gate_score", "elements", "product")
+_COLUMNS = list(dict.fromkeys((*_SHOWN, "product_score", *TALLIES, *HISTOGRAMS)))
 
 
 @dataclass(frozen=True)
@@ -62,11 +67,11 @@ class Totals:
     charts: int = 0
     status: Counter[str] = field(default_factory=Counter)
     reason: Counter[str] = field(default_factory=Counter)
-    products: Counter[str] = field(default_factory=Counter)
-    elements: Counter[str] = field(default_factory=Counter)
+    tallies: dict[str, Counter[str]] = field(default_factory=lambda: {column: Counter() for column in TALLIES})
     seconds: Counter[str] = field(default_factory=Counter)
-    gate_scores: np.ndarray = field(default_factory=lambda: np.zeros(HISTOGRAM_BINS, dtype=np.int64))
-    product_scores: np.ndarray = field(default_factory=lambda: np.zeros(HISTOGRAM_BINS, dtype=np.int64))
+    histograms: dict[str, np.ndarray] = field(
+        default_factory=lambda: {column: np.zeros(HISTOGRAM_BINS, dtype=np.int64) for column in HISTOGRAMS}
+    )
     examples: dict[str, Lowest] = field(default_factory=dict)
     turned_away: Lowest = field(default_factory=Lowest)
     unsure: Lowest = field(default_factory=Lowest)
@@ -80,11 +85,12 @@ class Totals:
         """Count one part's rows."""
         self.rows += table.num_rows
         self.charts += pc.sum(table["is_meteo"]).as_py() or 0
-        for counter, column in ((self.status, "status"), (self.reason, "reason"), (self.products, "product")):
+        for counter, column in ((self.status, "status"), (self.reason, "reason")):
             counter.update(_value_counts(table[column]))
-        self.elements.update(_value_counts(pc.struct_field(pc.list_flatten(table["elements"]), "id")))
-        self.gate_scores += _histogram(table["gate_score"])
-        self.product_scores += _histogram(table["product_score"])
+        for column, counter in self.tallies.items():
+            counter.update(_value_counts(_values(table[column])))
+        for column, counts in self.histograms.items():
+            np.add(counts, _histogram(table[column]), out=counts)
         for row in table.to_pylist():
             self._keep_example(row)
 
@@ -128,8 +134,7 @@ def summary_document(
         "reasons": dict(totals.reason.most_common()),
         "charts": totals.charts,
         "turned_away": totals.status[OK] - totals.charts,
-        "products": dict(totals.products.most_common()),
-        "elements": dict(totals.elements.most_common()),
+        **{TALLIES[column]: dict(counts.most_common()) for column, counts in reversed(totals.tallies.items())},
         "seconds": {name.removesuffix("_s"): round(value, 3) for name, value in totals.seconds.items()},
         "seconds_total": round(timing.listing_s + timing.judging_s, 3),
         "images_per_second": round(timing.rows / timing.judging_s, 2) if timing.rows else None,
@@ -138,6 +143,11 @@ def summary_document(
         "versions": versions,
         "arguments": config.model_dump(mode="json"),
     }
+
+
+def _values(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What a tally counts: the values, or the ids in lists of scored ids."""
+    return pc.struct_field(pc.list_flatten(column), "id") if pa.types.is_list(column.type) else column
 
 
 def _value_counts(column: pa.ChunkedArray) -> dict[str, int]:

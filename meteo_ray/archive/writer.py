@@ -9,15 +9,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from meteo_ray.archive.judge import SECONDS
-from meteo_ray.archive.manifest import id_numbers
+from meteo_ray.archive.judged_rows import SECONDS
 from meteo_ray.errors import UsageError
-from meteo_ray.schema import PREDICTIONS
+from meteo_ray.stages import PREDICTIONS
 
 # Key of the Parquet metadata that keeps a part's seconds per stage: they survive a kill together with the rows.
 SECONDS_KEY = b"meteo_ray.seconds"
@@ -37,7 +35,7 @@ class PartWriter:
         self._committed_at = monotonic()
 
     def add(self, table: pa.Table) -> None:
-        """Take rows with the schema judge.JUDGED."""
+        """Take rows with the schema judged_rows.JUDGED."""
         self._tables.append(table)
         self._gathered += table.num_rows
         if self._gathered >= self.rows or monotonic() - self._committed_at >= self.seconds:
@@ -80,9 +78,3 @@ def read_parts(folder: Path, columns: list[str] | None = None) -> Iterator[tuple
             raise UsageError(f"{path}: damaged: {error}; remove this file and run again with --resume") from None
         metadata = pq.read_schema(path).metadata or {}
         yield table, json.loads(metadata.get(SECONDS_KEY, b"{}"))
-
-
-def committed_ids(folder: Path) -> np.ndarray:
-    """The ids of every committed row, uint64 `(rows,)`, sorted."""
-    ids = [id_numbers(table["image_id"]) for table, _ in read_parts(folder, ["image_id"])]
-    return np.sort(np.concatenate(ids)) if ids else np.empty(0, dtype=np.uint64)

@@ -1,5 +1,6 @@
 """Types of values that several jobs' settings share."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -15,8 +16,14 @@ Rate = Annotated[float, Field(gt=0)]
 Size = Annotated[int, Field(gt=0)]
 """A count of at least one."""
 
-Init = Annotated[str, NameOrPath(("auto", "imagenet", "none"))]
-"""Where a ResNet's first weights come from."""
+
+@dataclass(frozen=True)
+class NotInIdentity:
+    """Marks a setting on which a training's result does not depend (training/run_identity.py)."""
+
+
+Init = Annotated[str, NameOrPath(("auto", "imagenet", "none")), NotInIdentity()]
+"""Where a ResNet's first weights come from; what counts are the weights, see `Task.origin`."""
 
 
 def _split(size: Any) -> Any:

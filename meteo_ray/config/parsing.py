@@ -1,4 +1,4 @@
-"""How a job's config is read; the configs themselves stand beside this file, one module a job family.
+"""How a job's config is read; the configs themselves stand in the folders of what they configure (config.py).
 
 Every job reads `--config FILE.yaml`, then the environment (METEO_RAY_DATA, METEO_RAY_MODELS), then its flags; nested
 values are dotted flags (`--training.batch-size 16`). In the file a dash may stand for an underscore. Relative paths
@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
 from pydantic_settings import (
@@ -114,6 +115,7 @@ def parse_config(job: type[Job], argv: Sequence[str] | None = None, description:
             file_source = type(sources["init_settings"])(settings_cls, init_kwargs=from_file)
             return sources["init_settings"], sources["env_settings"], file_source
 
+    Parsed.__pydantic_fields__ = _in_reading_order(job)  # what --help lists; checking does not look at it
     Parsed.__doc__ = f"{description or job.__doc__}\n\n--config FILE.yaml gives any of these values; a flag beats it."
     source: CliSettingsSource = CliSettingsSource(Parsed, cli_prog_name=Path(sys.argv[0]).name, cli_exit_on_error=False)
     try:
@@ -125,6 +127,22 @@ def parse_config(job: type[Job], argv: Sequence[str] | None = None, description:
     except SettingsError as error:
         raise UsageError(f"{str(error).removeprefix('error parsing CLI: ')}; --help lists the flags") from None
     return cast(Job, job.model_construct(parsed.model_fields_set, **dict(parsed)))
+
+
+def _in_reading_order(job: type[JobConfig]) -> dict[str, FieldInfo]:
+    """A job's fields: required ones first, sections last, and its own before those that it shares with other jobs."""
+    own = vars(job).get("__annotations__", {})
+
+    def place(field: tuple[str, FieldInfo]) -> tuple[bool, bool, bool]:
+        name, info = field
+        return not info.is_required(), is_section(info), name not in own
+
+    return dict(sorted(job.model_fields.items(), key=place))
+
+
+def is_section(field: FieldInfo) -> bool:
+    """Whether a field of a config is a named group of values."""
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
 
 
 def _take_config_flag(arguments: list[str]) -> tuple[list[str], Path | None]:
@@ -177,8 +195,8 @@ def _place_paths(model: type[BaseModel], document: dict[str, Any], folder: Path)
     """Make the relative paths of a config file absolute, those in sections too; URIs stay."""
     for name, field in model.model_fields.items():
         value = document.get(name)
-        if isinstance(value, dict) and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            _place_paths(field.annotation, value, folder)
+        if isinstance(value, dict) and is_section(field):
+            _place_paths(cast(type[BaseModel], field.annotation), value, folder)
         if not isinstance(value, str):
             continue
         for marker in field.metadata:
@@ -208,7 +226,7 @@ def _names_beside(job: type[BaseModel], places: Sequence[str]) -> list[str]:
     model: Any = job
     for place in places[:-1]:
         field = model.model_fields.get(place)
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+        if field is None or not is_section(field):
             return []
         model = field.annotation
     return list(model.model_fields)

@@ -14,11 +14,11 @@ from meteo_ray.elements.config import ElementsTraining
 from meteo_ray.elements.label_order import LabelOrder
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
 from meteo_ray.errors import UsageError
+from meteo_ray.files import read_json, write_json
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.versions import versions
 from meteo_ray.vocabulary import Vocabulary
-from meteo_ray.vocabulary.growth import differences
 
 STAGE = "elements"
 
@@ -64,9 +64,9 @@ def write_bundle(
         "training": config.model_dump(mode="json"),
         "versions": versions(),
     }
-    bundle.write_json(folder / bundle.CONFIG, document)
+    write_json(folder / bundle.CONFIG, document)
     (folder / bundle.LABELS).write_text(vocabulary.to_yaml(), "utf-8")
-    bundle.write_json(folder / bundle.CALIBRATION, calibration.to_json(ids))
+    write_json(folder / bundle.CALIBRATION, calibration.to_json(ids))
 
 
 def read_bundle(folder: Path, vocabulary: Vocabulary | None = None) -> ElementsBundle:
@@ -83,7 +83,7 @@ def read_bundle(folder: Path, vocabulary: Vocabulary | None = None) -> ElementsB
     try:
         model = ElementsModel(ElementsDimensions.from_json(config["dimensions"]))
         model.load_state_dict(tensors)
-        calibration = ElementsCalibration.from_json(bundle.read_json(folder / bundle.CALIBRATION), ids)
+        calibration = ElementsCalibration.from_json(read_json(folder / bundle.CALIBRATION), ids)
         return ElementsBundle(model.eval(), calibration, ids, config["beam_width"], config["max_labels"], version)
     except (RuntimeError, TypeError, KeyError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
@@ -97,6 +97,7 @@ def _check_fits(folder: Path, config: dict[str, Any], ids: tuple[str, ...]) -> N
         for name, value in wanted.items()
         if config.get(name) != value
     ]
-    problems += differences(ids, config.get("labels", []))
+    if config.get("labels") != list(ids):
+        problems.append(f"labels: {config.get('labels')} in {bundle.CONFIG}, {list(ids)} in {bundle.LABELS}")
     if problems:
         raise UsageError.of_problems(f"{folder}: made for other images or labels; train it again:", problems)

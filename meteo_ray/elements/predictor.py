@@ -23,7 +23,7 @@ MICRO_BATCH = {"cuda": 128, "cpu": 16}
 
 
 class ElementsPredictor:
-    """Stage 2 of the cascade; see `meteo_ray.predictor.Predictor`."""
+    """Stage 2 of the cascade; see `judging.predictor.Predictor`."""
 
     def __init__(
         self,

@@ -21,6 +21,7 @@ from meteo_ray.elements.config import ElementsTraining
 from meteo_ray.elements.label_order import LabelOrder
 from meteo_ray.elements.loss import parallel_loss, sequence_loss
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
+from meteo_ray.elements.rows import count_labels, labelled_charts
 from meteo_ray.elements.targets import PrepareElements, collate
 from meteo_ray.elements.teacher_forcing import teacher_forcing
 from meteo_ray.errors import UsageError
@@ -209,27 +210,3 @@ class ElementsTask(Task):
     def _judge(self, outputs: Batch, calibration: ElementsCalibration) -> dict[str, Any]:
         scores = calibration.scores(outputs["parallel"], outputs["emitted"])
         return multilabel_metrics(outputs["targets"], scores, calibration.thresholds, self.vocabulary.element_ids)
-
-
-def labelled_charts(index: pa.Table, split: str) -> pa.Table:
-    """The rows of a split that are weather charts and whose elements are known (R1: `[]` is known, null is not)."""
-    chart = pc.and_(pc.equal(index["split"], split), pc.and_(index["is_meteo"], pc.is_valid(index["elements"])))
-    return index.filter(pc.fill_null(chart, False))
-
-
-def count_labels(rows: pa.Table, vocabulary: Vocabulary) -> NDArray[np.int64]:
-    """Rows that show each label, `(labels,)`.
-
-    Raises:
-        UsageError: when a row names an element that the vocabulary lacks.
-    """
-    counts = np.zeros(len(vocabulary.elements), dtype=np.int64)
-    for entry in pc.value_counts(pc.list_flatten(rows["elements"])).to_pylist():
-        position = vocabulary.element_position.get(entry["values"])
-        if position is None:
-            raise UsageError(
-                f"the index holds the element {entry['values']!r}, which the vocabulary lacks: it was prepared with "
-                "another one; run jobs/prepare_data.py again"
-            )
-        counts[position] = entry["counts"]
-    return counts

@@ -12,41 +12,22 @@ import pyarrow as pa
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from meteo_ray.batch import Batch
+from meteo_ray.evaluation.config import END_TO_END
 from meteo_ray.evaluation.run import Outcome, write_file
 from meteo_ray.files import visible
 from meteo_ray.imaging.contact_sheet import contact_sheet
-from meteo_ray.metrics import plots
-from meteo_ray.streaming.judge import PIXEL_COLUMNS, Judged
+from meteo_ray.judging.judge import PIXEL_COLUMNS, Judged
+from meteo_ray.stages import CASCADE
 
 # Three lines of six pictures for each kind of mistake: 6 * (156 + 6) + 6 = 978 pixels, about the width of the page.
 COLUMNS, WORST = 6, 18
 TILE_SIZE = (156, 117)
 JPEG_QUALITY = 80
 
-# What each stage is known by, first the metric that its target names.
-HEADLINES: dict[str, tuple[str, ...]] = {
-    "gate": ("auc", "f1", "precision", "recall", "eer", "ece", "accuracy", "threshold", "positives", "negatives"),
-    "elements": ("map", "micro_f1", "macro_f1", "sequence_micro_f1", "sequence_macro_f1"),
-    "products": ("top1", "top3", "top5", "chance", "agreement", "ece"),
-    "cascade": (
-        "product_accuracy",
-        "product_accuracy_passed",
-        "gate_accuracy",
-        "gate_f1",
-        "element_micro_f1",
-        "agreement",
-        "images",
-        "charts",
-        "passed",
-        "false_alarms",
-        "with_product",
-    ),
-}
-
 
 @dataclass(frozen=True)
-class Mistakes:
-    """Images that the gate judged wrong, the surest first, as one picture and as a list."""
+class ShownMistakes:
+    """Images that a stage judged wrong, the worst first, as one picture and as a list."""
 
     title: str
     count: int
@@ -54,10 +35,17 @@ class Mistakes:
     listed: list[tuple[str, float]]
 
 
+def headlines() -> dict[str, tuple[str, ...]]:
+    """What each stage is known by, and all of them end to end: there the last stage's metrics come first."""
+    stages = {name: judging.evaluation() for name, judging in CASCADE.items()}
+    last_first = [metric for stage in reversed(stages.values()) for metric in stage.cascade_headline]
+    return {**{name: stage.headline for name, stage in stages.items()}, END_TO_END: tuple(last_first)}
+
+
 def summary(document: Mapping[str, Any]) -> str:
     """One line a stage: its main metrics, or why it was not evaluated."""
     lines = [f"{document['split']} split"]
-    for stage, names in HEADLINES.items():
+    for stage, names in headlines().items():
         found = document.get(stage)
         if found is None:
             continue
@@ -88,32 +76,25 @@ def write_report(path: Path, outcome: Outcome, pixels: Callable[[Batch], Batch])
     environment.filters.update(visible=visible, number=number)
     page = environment.get_template("report.html").render(
         document=outcome.document,
-        headlines=HEADLINES,
-        plots=stage_plots(outcome),
-        mistakes=gate_mistakes(outcome.judged["gate"], pixels) if "gate" in outcome.judged else [],
+        headlines=headlines(),
+        plots={name: CASCADE[name].evaluation().plots(scored) for name, scored in outcome.scored.items()},
+        mistakes={name: mistakes(name, scored.judged, pixels) for name, scored in outcome.scored.items()},
         doubted=doubted_labels(outcome, pixels),
     )
     write_file(path, page, "--report")
 
 
-def stage_plots(outcome: Outcome) -> dict[str, list[str]]:
-    """Stage -> its plots as `data:` URIs."""
-    draw = {"gate": _gate_plots, "elements": _elements_plots, "products": _products_plots}
-    return {stage: draw[stage](outcome.document[stage], judged) for stage, judged in outcome.judged.items()}
-
-
-def gate_mistakes(judged: Judged, pixels: Callable[[Batch], Batch]) -> list[Mistakes]:
-    """False alarms of the highest score and misses of the lowest."""
-    truth = np.array(judged.rows["is_meteo"].to_pylist(), dtype=bool)
-    called = np.asarray(judged.columns["is_meteo"], dtype=bool)
-    scores = judged.columns["gate_score"]
+def mistakes(stage: str, judged: Judged, pixels: Callable[[Batch], Batch]) -> list[ShownMistakes]:
+    """The worst of each kind of mistake that a stage shows."""
     found = []
-    for title, wrong, sign in (("False alarms", called & ~truth, -1), ("Missed charts", truth & ~called, 1)):
-        members = np.flatnonzero(wrong)
-        worst = members[np.argsort(sign * scores[members], kind="stable")][:WORST]
-        listed = [(judged.rows["path"][int(row)].as_py(), float(scores[row])) for row in worst]
+    for kind in CASCADE[stage].evaluation().mistakes(judged):
+        worst = kind.rows[:WORST]
+        listed = [
+            (judged.rows["path"][int(row)].as_py(), float(score))
+            for row, score in zip(worst, kind.scores, strict=False)
+        ]
         captions = [_caption(f"{score:.3f}", path) for path, score in listed]
-        found.append(Mistakes(title, len(members), _sheet(judged, worst, captions, pixels), listed))
+        found.append(ShownMistakes(kind.title, len(kind.rows), _sheet(judged, worst, captions, pixels), listed))
     return found
 
 
@@ -123,7 +104,8 @@ def doubted_labels(outcome: Outcome, pixels: Callable[[Batch], Batch]) -> dict[s
     The caption says what the model thinks of the label: "wind? 0.03" was labelled wind, "no wind? 0.97" was not.
     """
     found = {}
-    for stage, judged in outcome.judged.items():
+    for stage, scored in outcome.scored.items():
+        judged = scored.judged
         listed = outcome.document[stage].get("label_errors")
         if listed:
             position = {image_id: row for row, image_id in enumerate(judged.rows["image_id"].to_pylist())}
@@ -157,28 +139,3 @@ def number(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def _gate_plots(found: Mapping[str, Any], judged: Judged) -> list[str]:
-    targets = np.array(judged.rows["is_meteo"].to_pylist(), dtype=bool)
-    scores = judged.columns["gate_score"]
-    drawn = [plots.reliability_diagram(targets, scores)] if len(targets) else []
-    if 0 < targets.sum() < len(targets):
-        drawn = [plots.roc(targets, scores, found["threshold"]), plots.precision_recall(targets, scores), *drawn]
-    return drawn + ([plots.robustness(found["robustness"])] if "robustness" in found else [])
-
-
-def _elements_plots(found: Mapping[str, Any], judged: Judged) -> list[str]:
-    return [plots.average_precision_bars(found["ap"], found["support"])]
-
-
-def _products_plots(found: Mapping[str, Any], judged: Judged) -> list[str]:
-    if not judged.rows.num_rows:
-        return []
-    targets = [str(product) for product in judged.rows["product"].to_pylist()]
-    answers = [str(answer) for answer in judged.columns["product"]]
-    right = [answer == target for answer, target in zip(answers, targets, strict=True)]
-    return [
-        plots.reliability_diagram(right, judged.columns["product_score"]),
-        plots.confusion(targets, answers),
-    ]

@@ -14,6 +14,7 @@ from meteo_ray import bundle
 from meteo_ray.calibration.probabilities import fit_temperature
 from meteo_ray.calibration.thresholds import best_f1_threshold, threshold_for_precision, threshold_for_recall
 from meteo_ray.errors import UsageError
+from meteo_ray.files import read_json, write_json
 from meteo_ray.gate.boosted_trees import read_trees, write_trees
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.model import ARCHITECTURE, GateModel
@@ -120,9 +121,9 @@ def write_bundle(
         "training": config.model_dump(mode="json"),
         "versions": versions(),
     }
-    bundle.write_json(folder / bundle.CONFIG, document)
+    write_json(folder / bundle.CONFIG, document)
     (folder / bundle.LABELS).write_text(vocabulary.to_yaml(), "utf-8")
-    bundle.write_json(folder / bundle.CALIBRATION, asdict(calibration))
+    write_json(folder / bundle.CALIBRATION, asdict(calibration))
     if trees is not None:
         write_trees(folder, trees)
 
@@ -140,7 +141,7 @@ def read_bundle(folder: Path, vocabulary: Vocabulary | None) -> Gate:
     model = GateModel("none", tuple(config["input_size"]))
     try:
         model.load_state_dict(bundle.read_weights(folder))
-        calibration = GateCalibration(**bundle.read_json(folder / bundle.CALIBRATION))
+        calibration = GateCalibration(**read_json(folder / bundle.CALIBRATION))
     except (RuntimeError, TypeError) as error:
         raise UsageError(f"{folder}: does not hold a gate as this meteo_ray builds it: {error}") from None
     trees = read_trees(folder) if config["descriptors"] else None

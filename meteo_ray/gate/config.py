@@ -1,19 +1,21 @@
 """Settings of stage 1, the gate (R10-R14)."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from meteo_ray.config.fields import Init, InputSize, Rate, Share
+from meteo_ray.config.fields import Init, InputSize, NotInIdentity, Rate, Share
 from meteo_ray.config.parsing import Section
 from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.judging.settings import EvaluationSettings
 from meteo_ray.training.config import LoopSettings, TrainingJob
 
 
 class AuxiliaryImages(Section):
     """Images of another folder that the gate learns from beside its own: drawn ones where real ones are few."""
 
-    data: Path | None = None
+    data: Annotated[Path | None, NotInIdentity()] = None
     """That folder, prepared by jobs/prepare_data.py; its training split is used, without the images that the own folder
     has too. Default: none."""
     rows: int = Field(2000, gt=0)
@@ -87,3 +89,31 @@ class TrainGateJob(TrainingJob):
     """The training loop."""
     gate: GateTraining = GateTraining()
     """The gate."""
+
+
+class Robustness(Section):
+    """How far the gate's quality falls when images get worse (R14)."""
+
+    images: int = Field(200, gt=0)
+    """Images of the split that are degraded, half of them charts; each is judged once for every degradation."""
+    scales: tuple[float, ...] = (1.0, 0.5, 0.25, 0.125)
+    """Resolution as a share of the original's sides."""
+    jpeg_qualities: tuple[int, ...] = (95, 75, 50, 30, 20, 10)
+    """JPEG qualities that images are sent through."""
+    crop_areas: tuple[float, ...] = (0.8, 0.65, 0.5)
+    """Share of the area that a crop keeps (R5 names 0.5 to 0.8)."""
+    logo: bool = True
+    """Stamp one of DATA/logos on every image."""
+
+
+class GateEvaluationSettings(EvaluationSettings):
+    """What the gate's scoring can be told besides."""
+
+    baseline: bool = False
+    """Also train gradient boosting on colour, edge, texture and gradient histograms, and score it beside the gate."""
+    robustness: bool = False
+    """Also score the gate on degraded images."""
+    degradations: Robustness = Robustness()
+    """Which degradations `robustness` tries."""
+    include_ambiguous: bool = False
+    """Score rows too whose labels.jsonl line says "ambiguous": true."""

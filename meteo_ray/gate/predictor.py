@@ -20,7 +20,7 @@ MICRO_BATCH = {"cuda": 256, "cpu": 16}
 
 
 class GatePredictor:
-    """Stage 1 of the cascade; see `meteo_ray.predictor.Predictor`.
+    """Stage 1 of the cascade; see `judging.predictor.Predictor`.
 
     `threshold` is the one in force; `calibration` holds all that were fitted.
     """

@@ -11,14 +11,14 @@ import pyarrow as pa
 from PIL import Image
 
 from meteo_ray.batch import Batch
-from meteo_ray.evaluation.config import Robustness
+from meteo_ray.gate.config import Robustness
 from meteo_ray.imaging.augment import Augmentation, load_logos
 from meteo_ray.imaging.augment.artefacts import compress
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.imaging.decode import DecodeFailure, decode, read_bytes
 from meteo_ray.imaging.fit import INPUT_SIZE, fit, resize
+from meteo_ray.judging.judge import judge
 from meteo_ray.metrics.binary import binary_metrics
-from meteo_ray.streaming.judge import judge
 
 NONE, SCALE, JPEG, CROP, LOGO = "none", "scale", "jpeg", "crop", "logo"
 

@@ -3,7 +3,6 @@
 It holds index.parquet (schema.INDEX), rejected.parquet (schema.INDEX_REJECTED) and report.html.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ import pyarrow.parquet as pq
 
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
-from meteo_ray.files import replace_folder
+from meteo_ray.files import image_id, replace_folder
 from meteo_ray.preparation.cleaning import (
     compare_equal_images,
     drop_repeated_paths,
@@ -87,11 +86,6 @@ def read_checked_labels(data: Path, labels: Path | None = None) -> tuple[Vocabul
     if problems or vocabulary is None:
         raise UsageError.of_problems("the labels cannot be used; nothing was written:", problems)
     return vocabulary, rows, findings.warnings
-
-
-def image_id(path: str) -> str:
-    """The first 16 hex digits of the relative path's sha256: one number for one place, on every machine."""
-    return hashlib.sha256(path.encode("utf-8")).hexdigest()[:16]
 
 
 def _data_folder(config: PrepareData) -> Path:

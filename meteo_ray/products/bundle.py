@@ -15,6 +15,7 @@ from torch import nn
 from meteo_ray import bundle
 from meteo_ray.calibration.probabilities import fit_temperature
 from meteo_ray.errors import UsageError
+from meteo_ray.files import read_json, write_json
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.products.base_model import GemmaBase, Quantize
 from meteo_ray.products.config import ProductsTraining
@@ -83,9 +84,9 @@ def write_bundle(
         "training": config.model_dump(mode="json"),
         "versions": versions(),
     }
-    bundle.write_json(folder / bundle.CONFIG, document)
+    write_json(folder / bundle.CONFIG, document)
     (folder / bundle.LABELS).write_text(vocabulary.to_yaml(), "utf-8")
-    bundle.write_json(folder / bundle.CALIBRATION, asdict(calibration))
+    write_json(folder / bundle.CALIBRATION, asdict(calibration))
 
 
 def read_bundle(
@@ -100,7 +101,7 @@ def read_bundle(
     Args:
         folder: the bundle.
         device: torch's name of it.
-        vocabulary: the caller's; its products may go beyond the trained ones, its elements may not differ.
+        vocabulary: the caller's; it may go on where the trained one ends. What came up since is scored by its name.
         base_model: where an adapter's base lies now, if not where it was trained from.
         quantize: how to load an adapter's base, if not as in training.
 
@@ -110,6 +111,8 @@ def read_bundle(
     version = bundle.check(folder, STAGE)
     document = bundle.read_config(folder, STAGE)
     trained = bundle.read_labels(folder, vocabulary)
+    if vocabulary is not None:
+        _require_same_names(folder, vocabulary, trained)
     if document.get("preprocessing_version") != PREPROCESSING_VERSION:
         raise UsageError(
             f"{folder}: made for images prepared by version {document.get('preprocessing_version')}, this meteo_ray "
@@ -124,8 +127,20 @@ def read_bundle(
         model = base.load_model(quantize or training.quantize, device)
         add_adapter(model, training.lora_rank, training.lora_alpha)
     load_trained_state(model, bundle.read_weights(folder), training.adaptation)
-    temperature = float(bundle.read_json(folder / bundle.CALIBRATION)["temperature"])
+    temperature = float(read_json(folder / bundle.CALIBRATION)["temperature"])
     return LoadedProducts(model.eval(), base, vocabulary or trained, training, temperature, version)
+
+
+def _require_same_names(folder: Path, vocabulary: Vocabulary, trained: Vocabulary) -> None:
+    """Gemma has learnt the Chinese names: under another one it would answer as if it had never seen the product."""
+    renamed = [
+        f"{known.id}: {now.zh} in the vocabulary, {known.zh} in the model"
+        for section in ("elements", "products")
+        for known, now in zip(getattr(trained, section), getattr(vocabulary, section), strict=False)
+        if now.zh != known.zh
+    ]
+    if renamed:
+        raise UsageError.of_problems(f"{folder}: trained with other names; give them back, or train again:", renamed)
 
 
 def read_origin(folder: Path) -> tuple[str, ProductsTraining]:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from meteo_ray.config.parsing import JobConfig, NameOrPath, Section
 from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.judging.settings import EvaluationSettings
 from meteo_ray.training.config import LoopSettings, TrainingJob
 
 
@@ -60,6 +61,13 @@ class TrainProductsJob(TrainingJob):
     """The training loop; 2 rows at once x 16 steps of accumulation (R34)."""
     products: ProductsTraining = ProductsTraining()
     """The product stage."""
+
+
+class ProductsEvaluationSettings(EvaluationSettings):
+    """What the product stage's scoring can be told besides."""
+
+    zero_shot: bool = False
+    """Also score the products stage's base model without what it learned (R36)."""
 
 
 class SmallBase(Section):

@@ -1,4 +1,4 @@
-"""Beam search over the candidates' tokens alone (R35). `scoring` gives exact scores; this is how the plan decodes."""
+"""Beam search over the candidates' tokens alone, as the plan decodes (R35); `candidate_scoring` gives exact scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

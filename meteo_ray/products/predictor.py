@@ -11,10 +11,10 @@ from torch import nn
 from meteo_ray.batch import Batch
 from meteo_ray.products.base_model import GemmaBase, Quantize
 from meteo_ray.products.bundle import read_bundle, read_origin
+from meteo_ray.products.candidate_scoring import confidences, log_likelihoods, pack
 from meteo_ray.products.candidates import MINIMUM_MATCH, candidates
 from meteo_ray.products.constrained_decoding import constrained_beam
 from meteo_ray.products.prompt import PromptEncoder
-from meteo_ray.products.scoring import confidences, log_likelihoods, pack
 from meteo_ray.training.device import autocast, pick_device
 from meteo_ray.vocabulary import Vocabulary, element_ids, load_vocabulary
 
@@ -26,7 +26,7 @@ MICRO_BATCH = {"cuda": 4, "cpu": 8}
 
 
 class ProductsPredictor:
-    """Stage 3 of the cascade; see `meteo_ray.predictor.Predictor`."""
+    """Stage 3 of the cascade; see `judging.predictor.Predictor`."""
 
     def __init__(
         self,

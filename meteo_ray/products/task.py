@@ -16,11 +16,11 @@ from meteo_ray.errors import UsageError
 from meteo_ray.metrics.ranking import ranking_metrics
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.bundle import ProductsCalibration, write_bundle
+from meteo_ray.products.candidate_scoring import IMPOSSIBLE, confidences, log_likelihoods, pack
 from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.lora_adapter import adapter_parameters, load_trained_state, trained_state, training_model
 from meteo_ray.products.prompt import PromptEncoder
 from meteo_ray.products.questions import CandidateQuestions, PrepareQuestions, Question, TrainingQuestions
-from meteo_ray.products.scoring import IMPOSSIBLE, confidences, log_likelihoods, pack
 from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.pixels import PreparePixels
 from meteo_ray.training.device import pick_device
@@ -100,7 +100,8 @@ class ProductsTask(Task):
         return PrepareQuestions(pixels, ask)
 
     def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """`scoring.pack`'s tensors, and as positions in the vocabulary: answer `(rows, answers)`, target `(rows,)`."""
+        """The tensors of `candidate_scoring.pack`, and positions in the vocabulary: answer `(rows, answers)`, target
+        `(rows,)`."""
         questions = [Question.from_json(str(text)) for text in batch["question"]]
         prompts = [self._encoder.encode_prompt(asked.elements, asked.candidates) for asked in questions]
         answers = [self._encoder.encode_answers(asked.answers) for asked in questions]

@@ -4,5 +4,4 @@ index      the index on disk
 sampling   in which order an epoch draws its rows
 pixels     from a row to what a network reads
 stream     the Ray Data stream
-judge      a predictor over the rows of a split
 """

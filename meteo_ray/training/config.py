@@ -1,11 +1,15 @@
-"""What the one training loop can be told; the tasks' own settings stand in gate.py, elements.py and products.py."""
+"""What the one training loop can be told; the tasks' own settings stand in their folders' config.py."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from meteo_ray.config.fields import NotInIdentity
 from meteo_ray.config.parsing import JobConfig, Section
+
+Place = Annotated[Path | None, NotInIdentity()]
+"""A folder: moving it does not start a run anew."""
 
 
 class LoopSettings(Section):
@@ -46,17 +50,17 @@ class LoopSettings(Section):
 class TrainingJob(JobConfig):
     """What the three training jobs share."""
 
-    data: Path | None = None
+    data: Place = None
     """The data folder (or METEO_RAY_DATA), prepared by jobs/prepare_data.py."""
-    models: Path | None = None
+    models: Place = None
     """Where model bundles go (or METEO_RAY_MODELS); runs are kept in its `runs/`."""
-    index: Path | None = None
+    index: Place = None
     """Where the index lies, if not in DATA/index."""
     labels: Path | None = None
     """The vocabulary; default: DATA/labels.yaml, else the one that comes with the package."""
-    cache: Path | None = None
+    cache: Place = None
     """Folder for decoded validation images, shared by epochs, stages and trials; default: DATA/cache."""
-    fresh: bool = False
+    fresh: Annotated[bool, NotInIdentity()] = False
     """Train anew even if this very config and data were already trained, or trained half-way."""
     training: LoopSettings = LoopSettings()
     """The training loop."""

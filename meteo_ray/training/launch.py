@@ -1,21 +1,18 @@
 """A task on Ray Train: everything is checked first, then one run folder, one TorchTrainer, one model bundle.
 
-The run's name is a digest of its config and data, so the same command goes on where it was killed, and a changed one
-starts anew. Runs live in MODELS/runs/NAME/ (config.yaml, versions.json, metrics.jsonl, tensorboard/, best/, Ray's
-checkpoints), the result in MODELS/STAGE/.
+The same command goes on where it was killed, and a changed one starts anew (run_identity.py). Runs live in
+MODELS/runs/NAME/ (config.yaml, versions.json, metrics.jsonl, tensorboard/, best/, Ray's checkpoints), the result in
+MODELS/STAGE/.
 """
 
-import hashlib
 import logging
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import ray
 import ray.train
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
@@ -23,49 +20,19 @@ from ray.train.torch import TorchTrainer
 
 from meteo_ray import bundle, cluster
 from meteo_ray.errors import UsageError
+from meteo_ray.files import read_json, write_json
 from meteo_ray.schema import TRAIN, VALIDATION
-from meteo_ray.streaming.index import content_digest, read_index
 from meteo_ray.streaming.stream import stream
 from meteo_ray.training.config import LoopSettings, TrainingJob
 from meteo_ray.training.device import pick_device
+from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.training.loop import Finished, TrainingRun
+from meteo_ray.training.run_identity import run_digest
 from meteo_ray.training.run_log import followed, log_to_run
 from meteo_ray.training.task import Task
 from meteo_ray.versions import versions
-from meteo_ray.vocabulary import Vocabulary, choose_vocabulary
 
 logger = logging.getLogger("meteo_ray")
-
-# What a run's result does not depend on, so that moving folders does not start it anew.
-_NOT_IN_DIGEST: dict[str, Any] = {
-    **dict.fromkeys(("models", "cache", "fresh", "data", "index"), True),
-    "gate": {"init": True, "auxiliary": {"data": True}},
-    "elements": {"init": True},
-}
-
-
-@dataclass(frozen=True)
-class TaskInputs:
-    """What a task is made from: the folders and the vocabulary, all checked."""
-
-    data: Path
-    models: Path
-    cache: Path
-    index: pa.Table
-    vocabulary: Vocabulary
-
-
-def check_inputs(job: TrainingJob) -> TaskInputs:
-    """Resolve and check a training job's folders. Raises UsageError naming what is missing and what to do."""
-    for name in ("data", "models"):
-        if getattr(job, name) is None:
-            raise UsageError(f"--{name} is required (or set METEO_RAY_{name.upper()})")
-    assert job.data is not None
-    assert job.models is not None
-    data, models = job.data.resolve(), job.models.resolve()
-    index = read_index(data, job.index)
-    cache = (job.cache or data / "cache").resolve()
-    return TaskInputs(data, models, cache, index, choose_vocabulary(job.labels, data))
 
 
 def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
@@ -82,28 +49,22 @@ def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
         shutil.rmtree(folder, ignore_errors=True)
     if (folder / "finished.json").is_file() and _made_by(inputs.models / task.name, name):
         logger.info("%s: this config was already trained on this data (%s); --fresh trains anew", task.name, folder)
-        return bundle.read_json(inputs.models / task.name / bundle.METRICS)
+        return read_json(inputs.models / task.name / bundle.METRICS)
     _write_run_folder(folder, job)
     cluster.connect()
     _fit(job.training, task, inputs, folder)
-    return bundle.read_json(inputs.models / task.name / bundle.METRICS)
-
-
-def run_digest(job: TrainingJob, inputs: TaskInputs, origin: str = "") -> str:
-    """Ten hex digits over the config, the index's content and what else the result depends on (`Task.origin`)."""
-    document = job.model_dump_json(exclude=_NOT_IN_DIGEST) + origin + content_digest(inputs.index)
-    return hashlib.sha256(document.encode()).hexdigest()[:10]
+    return read_json(inputs.models / task.name / bundle.METRICS)
 
 
 def _made_by(folder: Path, name: str) -> bool:
     path = folder / bundle.METRICS
-    return path.is_file() and bundle.read_json(path).get("run") == name
+    return path.is_file() and read_json(path).get("run") == name
 
 
 def _write_run_folder(folder: Path, job: TrainingJob) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     job.save(folder / "config.yaml")
-    bundle.write_json(folder / "versions.json", versions())
+    write_json(folder / "versions.json", versions())
 
 
 def _fit(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path) -> None:
@@ -161,8 +122,8 @@ def _write_bundle(task: Task, finished: Finished, target: Path, folder: Path) ->
     with bundle.writing(target) as scratch:
         metrics = task.export(finished.model, finished.outputs, scratch)
         record = {**metrics, "run": folder.name, "best_epoch": finished.best_epoch, "epochs": len(finished.history)}
-        bundle.write_json(scratch / bundle.METRICS, record)
-    bundle.write_json(folder / "finished.json", record)
+        write_json(scratch / bundle.METRICS, record)
+    write_json(folder / "finished.json", record)
 
 
 class RayHost:

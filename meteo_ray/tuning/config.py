@@ -1,18 +1,26 @@
 """Settings of a sweep (R42)."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from meteo_ray.config.parsing import JobConfig
+from meteo_ray.stages import STAGES
+
+CASCADE_SPACE = "cascade"
+
+if TYPE_CHECKING:
+    Space = str
+else:  # the choices that --help shows and a wrong flag is answered with
+    Space = Literal[(*(stage.name for stage in STAGES), CASCADE_SPACE)]
 
 
 class TuneJob(JobConfig):
     """Search one of the spaces in tune_spaces/ with Ray Tune and Optuna."""
 
-    space: Literal["gate", "elements", "products", "cascade"]
-    """Which space: gate, elements and products search training settings, cascade the thresholds of trained models."""
+    space: Space
+    """Which space: a stage's searches training settings, cascade the thresholds of trained models."""
     data: Path | None = None
     """The data folder (or METEO_RAY_DATA), prepared by jobs/prepare_data.py."""
     models: Path | None = None

@@ -14,14 +14,15 @@ from meteo_ray import cluster
 from meteo_ray.config import JobConfig, parse_config
 from meteo_ray.evaluation.config import EvaluateJob
 from meteo_ray.schema import TRAIN, VALIDATION
-from meteo_ray.stages import STAGES
+from meteo_ray.stage import Stage
+from meteo_ray.stages import stage_named
 from meteo_ray.streaming.stream import stream
 from meteo_ray.training.config import TrainingJob
 from meteo_ray.training.device import pick_device
-from meteo_ray.training.launch import TaskInputs, check_inputs
+from meteo_ray.training.inputs import TaskInputs, check_inputs
 from meteo_ray.training.learning_rate import total_epochs
 from meteo_ray.training.loop import TrainingRun
-from meteo_ray.tuning.config import TuneJob
+from meteo_ray.tuning.config import CASCADE_SPACE, TuneJob
 
 SCORE = "score"  # what every trial reports under, whatever it watches
 
@@ -58,7 +59,7 @@ class SweepTarget(Protocol):
 
 def make_target(job: TuneJob) -> SweepTarget:
     """Check everything that the sweep needs. Raises UsageError naming what is missing."""
-    return CascadeTarget.of(job) if job.space == "cascade" else TrainingTarget.of(job)
+    return CascadeTarget.of(job) if job.space == CASCADE_SPACE else TrainingTarget.of(job)
 
 
 def _folders(job: TuneJob) -> dict[str, Path]:
@@ -70,42 +71,38 @@ def _folders(job: TuneJob) -> dict[str, Path]:
 class TrainingTarget:
     """A stage's training, scored by its best validation metric so far; every epoch reports, so weak trials can end."""
 
-    space: str
+    stage: Stage
     base: TrainingJob
     inputs: TaskInputs
     rounds: int
+    watched: str
 
     @classmethod
     def of(cls, job: TuneJob) -> "TrainingTarget":
-        stage = STAGES[job.space]
+        stage = stage_named(job.space)
         base = parse_config(stage.job, ["--config", str(job.base)] if job.base else [])
         base = base.model_copy(update=_folders(job))
         inputs = check_inputs(base)
         task = stage.make_task(base, inputs)
         for split in (TRAIN, VALIDATION):
             task.rows(inputs.index, split)
-        return cls(job.space, base, inputs, total_epochs(task.phases()))
+        return cls(stage, base, inputs, total_epochs(task.phases()), task.watch)
 
     @property
     def models(self) -> Path:
         return self.inputs.models
 
-    @property
-    def watched(self) -> str:
-        return STAGES[self.space].headline[0]
-
     def run(self, values: dict[str, Any]) -> None:
         _set_up_trial()
-        stage = STAGES[self.space]
-        job = self.base.with_values(**values, **stage.in_trials)
-        task = stage.make_task(job, self.inputs)
+        job = self.base.with_values(**values, **self.stage.trial_settings)
+        task = self.stage.make_task(job, self.inputs)
         batches = partial(stream, workers=job.training.data_workers)
         host = TuneHost(task.watch)
         with tempfile.TemporaryDirectory(prefix="meteo_ray_trial_") as folder:
             TrainingRun(task, self.inputs.index, job.training, Path(folder), host, batches, pick_device()).fit()
 
     def use_command(self, best: Path) -> str:
-        return f"python jobs/train_{self.space}.py --config {best}"
+        return f"python jobs/train_{self.stage.name}.py --config {best}"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Predictors that judge by colour, obeying meteo_ray.predictor.Predictor, and archives painted for them.
+"""Predictors that judge by colour, obeying judging.predictor.Predictor, and archives painted for them.
 
 Run as a program it is the archive job with these predictors: `python -m tests.archive.fakes --archive .. --out ..`.
 """
@@ -13,14 +13,15 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image
 
-from meteo_ray.archive.config import STAGES, ArchiveConfig
-from meteo_ray.archive.run import COLUMNS, Models, classify
-from meteo_ray.archive.stages import Stage
+from meteo_ray.archive.config import ArchiveConfig
+from meteo_ray.archive.models import Model, Models
+from meteo_ray.archive.run import classify
 from meteo_ray.batch import Batch
 from meteo_ray.cli import run_job
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.load import LoadedImage, load_image
-from meteo_ray.predictor import Predictor
+from meteo_ray.judging.predictor import Predictor
+from meteo_ray.stages import CASCADE
 from meteo_ray.vocabulary import load_vocabulary
 
 BLUE, RED, DARK_BLUE = (40, 120, 220), (220, 120, 40), (20, 30, 120)
@@ -95,10 +96,14 @@ class NanGate(FakeGate):
 FAKES: dict[str, type[Predictor]] = {"gate": FakeGate, "elements": FakeElements, "products": FakeProducts}
 
 
-def fake_models(stages: tuple[str, ...] = STAGES, **options: Any) -> Models:
+def fake_model(name: str, fake: type[Predictor], **options: Any) -> Model:
+    """One model for an operator."""
+    return Model(name, Fake.version, CASCADE[name], partial(fake.load, Path(name), **options))
+
+
+def fake_models(stages: tuple[str, ...] = tuple(CASCADE), **options: Any) -> Models:
     """Models for `classify`; `options` go to every predictor."""
-    loaded = [Stage(n, Fake.version, COLUMNS[n], partial(FAKES[n].load, Path(n), **options)) for n in stages]
-    return Models(loaded, load_vocabulary())
+    return Models([fake_model(name, FAKES[name], **options) for name in stages], load_vocabulary())
 
 
 def paint(path: Path, colour: tuple[int, int, int], seed: int = 0, size: tuple[int, int] = (200, 150)) -> Path:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
-from meteo_ray.archive.listing import Entry, image_id, list_local, list_remote
+from meteo_ray.archive.listing import Entry, list_local, list_remote
+from meteo_ray.files import image_id
 
 ODD_NAMES = [
     "图 1.png",

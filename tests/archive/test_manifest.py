@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meteo_ray.archive.listing import Entry, image_id
-from meteo_ray.archive.manifest import contains, manifest_rows, shard_files, write_manifest, write_pending
+from meteo_ray.archive.listing import Entry
+from meteo_ray.archive.manifest import manifest_rows, shard_files, write_manifest
+from meteo_ray.archive.resume import contains, write_pending
+from meteo_ray.files import image_id
 
 
 def entries(count: int) -> Iterator[Entry]:

@@ -1,7 +1,6 @@
 """The cascade's operators, called directly: marked rows, mini-batches, what has been judged before."""
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,17 @@ import pyarrow as pa
 import pytest
 import torch
 
-from meteo_ray.archive.judge import JUDGED, JudgeCharts, NameProducts
-from meteo_ray.archive.manifest import write_manifest, write_pending
-from meteo_ray.archive.read import Limits, ReadImages
+from meteo_ray.archive.judged_rows import JUDGED
+from meteo_ray.archive.loaded_model import Judgements, LoadedModel
+from meteo_ray.archive.manifest import write_manifest
+from meteo_ray.archive.operators import JudgeImages, LookAgain, ReadImages
+from meteo_ray.archive.reading import Limits
+from meteo_ray.archive.resume import write_pending
 from meteo_ray.archive.source import LocalSource, RemoteSource, Source
-from meteo_ray.archive.stages import Judgements, LoadedStage, Stage
 from meteo_ray.batch import Batch
 from meteo_ray.errors import MeteoRayError
 from meteo_ray.imaging.guarded_decoding import GuardedLoader
-from tests.archive.fakes import BLUE, RED, Fake, FakeGate, NanGate, fake_models, paint
+from tests.archive.fakes import BLUE, RED, Fake, FakeGate, NanGate, fake_model, fake_models, paint
 
 LIMITS = Limits(timeout_s=20.0, memory_limit_mb=1536)
 
@@ -32,13 +33,12 @@ def read(source: Source, scratch: Path) -> Batch:
 
 
 def judged(batch: Batch, count: int = 2) -> pa.Table:
-    stages = fake_models().stages
-    return JudgeCharts(stages[0], stages[1] if count > 1 else None, "gate=1", threads=1)(batch)
+    return JudgeImages(fake_models().models[:count], "gate=1", threads=1)(batch)
 
 
 def named(table: pa.Table, source: Source, images: int = 3) -> tuple[pa.Table, Fake]:
-    operator = NameProducts(fake_models().stages[2], source, LIMITS, images, threads=1)
-    return operator(table), operator._stage.predictor
+    operator = LookAgain(fake_models().models[2], ["is_meteo"], source, LIMITS, images, threads=1)
+    return operator(table), operator._model.predictor
 
 
 def by_path(table: pa.Table) -> dict[str, dict[str, Any]]:
@@ -171,9 +171,9 @@ def test_a_lost_file_does_not_condemn_its_twin(tmp_path: Path) -> None:
 
 
 def test_nan_scores_never_leave_a_stage() -> None:
-    stage = LoadedStage(Stage("gate", "1", ("is_meteo", "gate_score"), partial(NanGate.load, Path())))
+    model = LoadedModel(fake_model("gate", NanGate))
     with pytest.raises(MeteoRayError, match="gate_score = NaN"):
-        stage(np.array(["a"], dtype=object), {"image": np.zeros((1, 4, 4, 3), dtype=np.uint8)})
+        model(np.array(["a"], dtype=object), {"image": np.zeros((1, 4, 4, 3), dtype=np.uint8)})
 
 
 def test_out_of_device_memory_halves_the_batch() -> None:
@@ -183,11 +183,11 @@ def test_out_of_device_memory_halves_the_batch() -> None:
                 raise torch.OutOfMemoryError
             return super().__call__(batch)
 
-    small = Stage("gate", "1", ("is_meteo", "gate_score"), partial(Small.load, Path()))
-    roomy = Stage("gate", "1", ("is_meteo", "gate_score"), partial(FakeGate.load, Path()))
+    small = fake_model("gate", Small)
+    roomy = fake_model("gate", FakeGate)
     images = np.random.default_rng(0).integers(0, 255, (10, 8, 8, 3)).astype(np.uint8)
     digests = np.array([str(number) for number in range(10)], dtype=object)
-    assert LoadedStage(small)(digests, {"image": images}) == LoadedStage(roomy)(digests, {"image": images})
+    assert LoadedModel(small)(digests, {"image": images}) == LoadedModel(roomy)(digests, {"image": images})
 
 
 def test_judgements_forget_the_longest_unused() -> None:

@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from meteo_ray.archive import output
-from meteo_ray.archive.judge import JUDGED
-from meteo_ray.archive.listing import image_id
-from meteo_ray.archive.manifest import contains, id_numbers
-from meteo_ray.archive.writer import PartWriter, committed_ids, part_files, read_parts
+from meteo_ray.archive import output, resume
+from meteo_ray.archive.judged_rows import JUDGED
+from meteo_ray.archive.resume import committed_ids, contains, id_numbers
+from meteo_ray.archive.writer import PartWriter, part_files, read_parts
 from meteo_ray.errors import MeteoRayError, UsageError
-from meteo_ray.schema import PREDICTIONS
+from meteo_ray.files import image_id
+from meteo_ray.stages import PREDICTIONS
 
 
 def rows(start: int, stop: int) -> pa.Table:
@@ -84,31 +84,31 @@ def test_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path) -> None:
 
 
 def test_standing_run_needs_resume_or_overwrite(tmp_path: Path) -> None:
-    output.begin(tmp_path, {"archive": "a"}, resume=False, overwrite=False)
+    resume.begin(tmp_path, {"archive": "a"}, resume=False, overwrite=False)
     (tmp_path / "predictions").mkdir()
     (tmp_path / "predictions" / "part-00000.parquet").write_bytes(b"x")
     (tmp_path / "mine.txt").write_text("not the job's")
     with pytest.raises(UsageError, match="--resume or --overwrite"):
-        output.begin(tmp_path, {"archive": "a"}, resume=False, overwrite=False)
-    output.begin(tmp_path, {"archive": "a"}, resume=True, overwrite=False)
+        resume.begin(tmp_path, {"archive": "a"}, resume=False, overwrite=False)
+    resume.begin(tmp_path, {"archive": "a"}, resume=True, overwrite=False)
     assert (tmp_path / "predictions" / "part-00000.parquet").exists()
-    output.begin(tmp_path, {"archive": "b"}, resume=False, overwrite=True)
+    resume.begin(tmp_path, {"archive": "b"}, resume=False, overwrite=True)
     assert not (tmp_path / "predictions").exists()
     assert (tmp_path / "mine.txt").exists()
 
 
 def test_resume_of_another_run_is_refused_with_the_difference(tmp_path: Path) -> None:
-    output.begin(tmp_path, {"archive": "a", "models": {"gate": "1"}}, resume=False, overwrite=False)
+    resume.begin(tmp_path, {"archive": "a", "models": {"gate": "1"}}, resume=False, overwrite=False)
     (tmp_path / "predictions").mkdir()
     (tmp_path / "predictions" / "part-00000.parquet").write_bytes(b"x")
     with pytest.raises(UsageError, match=r"models: \{'gate': '1'\} then, \{'gate': '2'\} now"):
-        output.begin(tmp_path, {"archive": "a", "models": {"gate": "2"}}, resume=True, overwrite=False)
+        resume.begin(tmp_path, {"archive": "a", "models": {"gate": "2"}}, resume=True, overwrite=False)
 
 
 def test_run_that_committed_nothing_is_started_anew(tmp_path: Path) -> None:
-    output.begin(tmp_path, {"min_recall": 0.7}, resume=False, overwrite=False)
+    resume.begin(tmp_path, {"min_recall": 0.7}, resume=False, overwrite=False)
     (tmp_path / "manifest").mkdir()
-    output.begin(tmp_path, {"min_recall": 0.9}, resume=False, overwrite=False)
+    resume.begin(tmp_path, {"min_recall": 0.9}, resume=False, overwrite=False)
     assert not (tmp_path / "manifest").exists()
 
 

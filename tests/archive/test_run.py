@@ -19,7 +19,7 @@ from meteo_ray.archive.config import ArchiveConfig, Batches
 from meteo_ray.archive.manifest import manifest_rows
 from meteo_ray.archive.writer import PartWriter
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
-from meteo_ray.schema import PREDICTIONS
+from meteo_ray.stages import PREDICTIONS
 from tests.archive.fakes import BLUE, fake_models, paint, paint_archive
 from tests.archive.untrained import VOCABULARY, write_models
 
@@ -176,7 +176,9 @@ def test_unusable_arguments_end_with_status_2(tmp_path: Path, capsys: pytest.Cap
         ({"models": tmp_path / "nowhere"}, f"{tmp_path}/nowhere: no such folder"),
         ({"models": tmp_path / "empty"}, "no gate model here"),
         ({"out": folder / "out"}, "lies inside the archive"),
-        ({"stages": "elements"}, "stages must be one of"),
+        ({"stages": "elements"}, "elements needs gate before it"),
+        ({"stages": "elements,gate"}, "in this order"),
+        ({"stages": "gate,nowcast"}, "'nowcast'"),
         ({"max-bad": 1.5}, "--max-bad"),
     ]:
         status, error = status_of(capsys, **{**good, **changes})

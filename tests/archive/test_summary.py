@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meteo_ray.archive.cascade import Plan
+from meteo_ray.archive.pipeline import Plan
 from meteo_ray.archive.summary import HISTOGRAM_BINS, LISTED_BAD_FILES, Lowest, Totals
 from meteo_ray.files import visible
-from meteo_ray.schema import PREDICTIONS
+from meteo_ray.stages import PREDICTIONS
 
 
 def table(rows: list[dict]) -> pa.Table:
@@ -40,12 +40,12 @@ def test_totals_over_parts() -> None:
     turned_away = {"status": "ok", "is_meteo": False, "gate_score": 0.0}
     totals.add(table([turned_away, {"status": "error", "reason": "empty"}, {"status": "rejected", "reason": "path"}]))
     assert (totals.rows, totals.charts, totals.bad) == (6, 3, 2)
-    assert totals.products == {"a": 2, "b": 1}
-    assert totals.elements == {"wind": 3, "rain": 3}
+    assert totals.tallies["product"] == {"a": 2, "b": 1}
+    assert totals.tallies["elements"] == {"wind": 3, "rain": 3}
     assert totals.reason == {"empty": 1, "path": 1}
-    assert totals.gate_scores.sum() == 4
-    assert totals.gate_scores[0] == 1
-    assert totals.product_scores[[4, HISTOGRAM_BINS - 1]].tolist() == [1, 2]
+    assert totals.histograms["gate_score"].sum() == 4
+    assert totals.histograms["gate_score"][0] == 1
+    assert totals.histograms["product_score"][[4, HISTOGRAM_BINS - 1]].tolist() == [1, 2]
     assert [row["product_score"] for row in totals.examples["a"].rows()] == pytest.approx([0.96, 0.2])
     assert totals.unsure.rows()[0]["product_score"] == pytest.approx(0.2)
 

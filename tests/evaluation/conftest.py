@@ -15,7 +15,7 @@ from meteo_ray.gate.task import GateTask
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training.task import Progress
-from meteo_ray.vocabulary import load_vocabulary
+from meteo_ray.vocabulary import element_ids, load_vocabulary
 from tests.pictures import picture_index, row_batch, write_index
 
 PRODUCT = "24h_cn_2m_max_wind"
@@ -25,7 +25,8 @@ class FakeElements:
     """Sees wind everywhere, and pressure with a score below its threshold."""
 
     version = "fake-elements"
-    thresholds = np.full(len(load_vocabulary().elements), 0.5)
+    element_ids = load_vocabulary().element_ids
+    thresholds = np.full(len(element_ids), 0.5)
 
     @classmethod
     def load(cls, bundle: Path, **options) -> "FakeElements":
@@ -54,7 +55,7 @@ class FakeProducts:
 
     def __call__(self, batch: Batch) -> Batch:
         assert batch["image"].shape[1:] == (64, 64, 3)
-        names = [PRODUCT if "wind" in list(row) else "surface_analysis" for row in batch["elements"]]
+        names = [PRODUCT if "wind" in element_ids(row) else "surface_analysis" for row in batch["elements"]]
         top = np.empty(len(names), dtype=object)
         top[:] = [[{"id": name, "score": 0.7}, {"id": "radar_mosaic", "score": 0.1}] for name in names]
         return {

@@ -5,8 +5,9 @@ import pyarrow as pa
 import pytest
 
 from meteo_ray.evaluation.end_to_end import cascade_metrics
-from meteo_ray.evaluation.stage_metrics import agreement, products_metrics
-from meteo_ray.streaming.judge import Judged
+from meteo_ray.judging.judge import Judged
+from meteo_ray.products.evaluation import agreement, products_metrics
+from meteo_ray.stages import CASCADE
 from meteo_ray.vocabulary import Element, Product, Vocabulary
 
 VOCABULARY = Vocabulary(
@@ -18,6 +19,8 @@ VOCABULARY = Vocabulary(
         Product(id="snow map", zh="snow map", elements=("snow",)),
     ),
 )
+
+EVALUATIONS = {name: judging.evaluation() for name, judging in CASCADE.items()}
 
 # image_id, is_meteo, elements, product
 ROWS = [
@@ -47,7 +50,7 @@ def scored(*names: str) -> list[dict]:
     return [{"id": name, "score": 0.9} for name in names]
 
 
-def judgements(passes: list[bool], detected: dict[str, list[str]], answers: dict[str, str]) -> tuple:
+def judgements(passes: list[bool], detected: dict[str, list[str]], answers: dict[str, str]) -> dict[str, Judged]:
     passed = [row for row, through in zip(ROWS, passes, strict=True) if through]
     gated = Judged(table(ROWS), {"is_meteo": np.array(passes)}, seconds=6.0, unreadable=1)
     elements = objects([scored(*detected[row[0]]) for row in passed])
@@ -55,16 +58,16 @@ def judgements(passes: list[bool], detected: dict[str, list[str]], answers: dict
     asked = [(row[0], row[1], detected[row[0]], row[3]) for row in passed]
     products = objects([answers[row[0]] for row in passed])
     named = Judged(table(asked), {"product": products} if passed else {}, seconds=8.0, unreadable=0)
-    return gated, tagged, named
+    return {"gate": gated, "elements": tagged, "products": named}
 
 
 def test_a_chart_that_is_turned_away_has_the_wrong_product():
-    gated, tagged, named = judgements(
+    judged = judgements(
         [True, True, False, True, True, False],
         {"a": ["wind"], "b": ["wind"], "d": ["snow"], "e": ["rain"]},
         {"a": "wind map", "b": "gust map", "d": "snow map", "e": "storm map"},
     )
-    found = cascade_metrics(gated, tagged, named, VOCABULARY)
+    found = cascade_metrics(judged, EVALUATIONS, VOCABULARY)
     assert found["product_accuracy"] == pytest.approx(1 / 3)  # a is right, b is wrong, c never came through
     assert found["product_accuracy_passed"] == pytest.approx(1 / 2)
     assert found["gate_accuracy"] == pytest.approx(4 / 6)
@@ -77,7 +80,7 @@ def test_a_chart_that_is_turned_away_has_the_wrong_product():
 
 
 def test_a_gate_that_lets_nothing_through():
-    found = cascade_metrics(*judgements([False] * 6, {}, {}), VOCABULARY)
+    found = cascade_metrics(judgements([False] * 6, {}, {}), EVALUATIONS, VOCABULARY)
     assert (found["product_accuracy"], found["passed"], found["gate_f1"]) == (0.0, 0, 0.0)
     assert found["product_accuracy_passed"] is None
     assert found["element_micro_f1"] is None

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ import pytest
 
 from meteo_ray import bundle
 from meteo_ray.errors import UsageError
-from meteo_ray.evaluation import run
 from meteo_ray.evaluation.config import EvaluateJob
 from meteo_ray.evaluation.report import summary, write_report
 from meteo_ray.evaluation.run import Evaluation, write_document
+from meteo_ray.stages import CASCADE
 from tests.evaluation.conftest import FakeElements, FakeProducts
 from tests.pictures import write_index
 
@@ -41,8 +42,9 @@ def all_stages(prepared, tmp_path, monkeypatch):
     for stage in ("elements", "products"):
         (models / stage).mkdir()
         (models / stage / bundle.SUMS).touch()
-    monkeypatch.setattr(run, "ElementsPredictor", FakeElements)
-    monkeypatch.setattr(run, "ProductsPredictor", FakeProducts)
+    for stage, fake in (("elements", FakeElements), ("products", FakeProducts)):
+        shutil.copyfile(prepared.models / "gate" / bundle.LABELS, models / stage / bundle.LABELS)
+        monkeypatch.setitem(CASCADE, stage, replace(CASCADE[stage], load=fake.load))
     return models
 
 
@@ -72,7 +74,7 @@ def test_every_stage_and_the_cascade(prepared, all_stages, tmp_path, ray_session
     assert set(cascade["seconds_per_image"]) == {"gate", "elements", "products", "total"}
 
     page = tmp_path / "evaluation.html"
-    write_report(page, outcome, evaluation.judge.pixels())
+    write_report(page, outcome, evaluation.context.judge.pixels())
     text = page.read_text("utf-8")
     assert "http://" not in text
     assert "https://" not in text
@@ -127,7 +129,10 @@ ARTEFACTS = {"crop_share": 0.0, "title_share": 0.0, "noise_share": 0.0, "artefac
 def surest_chart(prepared, folder) -> str:
     """The path of the test split's chart with the highest score: a label that denies it must look wrong."""
     judged = (
-        Evaluation(make_job(prepared, folder / "m.json", stage="gate", augmentation=ARTEFACTS)).run().judged["gate"]
+        Evaluation(make_job(prepared, folder / "m.json", stage="gate", augmentation=ARTEFACTS))
+        .run()
+        .scored["gate"]
+        .judged
     )
     scores = judged.columns["gate_score"] * np.array(judged.rows["is_meteo"].to_pylist())
     return judged.rows["path"][int(scores.argmax())].as_py()
@@ -154,7 +159,7 @@ def test_wrong_labels_and_augmented_slices_reach_the_page(prepared, tmp_path, ra
     parts = gate["slices"]["augmentation"]
     assert parts["artefacts applied"]["rows"] + parts["artefacts not applied"]["rows"] == gate["rows"]
     assert parts["artefacts applied"]["rows"] > 0
-    write_report(tmp_path / "page.html", outcome, evaluation.judge.pixels())
+    write_report(tmp_path / "page.html", outcome, evaluation.context.judge.pixels())
     text = (tmp_path / "page.html").read_text("utf-8")
     assert f"Labels that the model doubts: {gate['label_errors_found']}" in text
     assert 'alt="Labels of gate that the model doubts"' in text

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from meteo_ray.evaluation.config import Robustness
+from meteo_ray.gate.config import Robustness
 from meteo_ray.gate.robustness import (
     CROP,
     JPEG,

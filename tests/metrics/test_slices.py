@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from meteo_ray.metrics.slices import elements_slices, gate_slices
-from meteo_ray.streaming.judge import Judged
+from meteo_ray.elements.evaluation import elements_slices
+from meteo_ray.gate.evaluation import gate_slices
+from meteo_ray.judging.judge import Judged
 
 ROWS = pa.table(
     {

@@ -13,9 +13,10 @@ import pytest
 from jobs.prepare_data import main
 from meteo_ray.batch import concatenate
 from meteo_ray.errors import UsageError
+from meteo_ray.files import image_id
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.preparation.config import PrepareData
-from meteo_ray.preparation.prepare import build_index, image_id
+from meteo_ray.preparation.prepare import build_index
 from meteo_ray.schema import INDEX, INDEX_REJECTED, SPLITS, VALIDATION
 from meteo_ray.streaming.index import read_index
 from meteo_ray.streaming.pixels import PreparePixels

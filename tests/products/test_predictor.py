@@ -6,7 +6,7 @@ import pytest
 from meteo_ray.batch import Batch
 from meteo_ray.products.candidates import candidates
 from meteo_ray.products.predictor import ProductsPredictor
-from meteo_ray.schema import PRODUCTS_COLUMNS
+from meteo_ray.products.stage import PRODUCTS
 
 ELEMENTS = [["wind"], [{"id": "snow", "score": 0.9}, {"id": "precipitation", "score": 0.6}], [], ["temperature"]]
 
@@ -27,7 +27,7 @@ def batch(predictor: ProductsPredictor) -> Batch:
 
 def test_answers_are_candidates_ranked_by_confidence(predictor, batch, vocabulary) -> None:
     columns = predictor(batch)
-    assert set(columns) == set(PRODUCTS_COLUMNS)
+    assert set(columns) == set(PRODUCTS.judging.columns.names)
     assert columns["product_score"].dtype == np.float32
     for row, ids in enumerate([["wind"], ["snow", "precipitation"], [], ["temperature"]]):
         top = columns["product_top"][row]

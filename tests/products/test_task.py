@@ -12,6 +12,7 @@ from PIL import Image
 from meteo_ray import bundle
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
+from meteo_ray.files import write_json
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.predictor import ProductsPredictor
@@ -193,7 +194,7 @@ def test_training_bundle_and_predictor_agree(
     folder = tmp_path / "products"
     with bundle.writing(folder) as scratch:
         metrics = task.export(model, outputs, scratch)
-        bundle.write_json(scratch / bundle.METRICS, metrics)
+        write_json(scratch / bundle.METRICS, metrics)
     assert {"top1", "top3", "top5", "ece", "candidate_recall"} <= set(metrics)
 
     predictor = ProductsPredictor.load(folder, device="cpu", precision="fp32", micro_batch=4)

@@ -8,7 +8,9 @@ from meteo_ray import bundle
 from meteo_ray.errors import UsageError
 from meteo_ray.gate.config import TrainGateJob
 from meteo_ray.training.config import LoopSettings, TrainingJob
-from meteo_ray.training.launch import TaskInputs, check_inputs, run_digest, train
+from meteo_ray.training.inputs import TaskInputs, check_inputs
+from meteo_ray.training.launch import train
+from meteo_ray.training.run_identity import run_digest
 from meteo_ray.vocabulary import load_vocabulary
 from tests.training.line_task import LineTask, points
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meteo_ray.errors import UsageError
-from meteo_ray.vocabulary import Vocabulary, load_vocabulary
-from meteo_ray.vocabulary.growth import differences
+from meteo_ray.vocabulary import Vocabulary, choose_vocabulary, load_vocabulary
+from tests.conftest import ROOT
 
 VOCABULARY = load_vocabulary()
 
@@ -127,19 +127,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_vocabulary(tmp_path / "nowhere.yaml")
 
 
-@pytest.mark.parametrize(
-    ("theirs", "words"),
-    [
-        (["a", "b"], []),
-        (["a"], ["only in the vocabulary: b"]),
-        (["a", "b", "c"], ["only in the model: c"]),
-        (["b", "a"], ["other order from position 0: a here, b in the model"]),
-    ],
-)
-def test_differences_between_two_label_lists(theirs: list[str], words: list[str]) -> None:
-    assert differences(["a", "b"], theirs) == words
-
-
 def test_the_real_charts_use_known_elements(real_charts: Path) -> None:
     lines = (real_charts / "labels.jsonl").read_text("utf-8").splitlines()
     used = {label for line in lines for label in json.loads(line)["labels"] or ()}
@@ -149,3 +136,17 @@ def test_the_real_charts_use_known_elements(real_charts: Path) -> None:
 def test_a_vocabulary_can_be_built_in_memory() -> None:
     vocabulary = Vocabulary(VOCABULARY.elements[:2], ())
     assert vocabulary.element_position == {"wind": 0, "pressure": 1}
+
+
+def test_the_file_that_a_flag_names_comes_before_the_one_beside_the_data(tmp_path: Path) -> None:
+    flag = write(tmp_path, SMALL)
+    data = tmp_path / "data"
+    data.mkdir()
+    assert choose_vocabulary(None, data) == choose_vocabulary(None) == VOCABULARY
+    (data / "labels.yaml").write_text(SMALL.replace("gale", "storm"), "utf-8")
+    assert choose_vocabulary(None, data).product_ids == ("storm",)
+    assert choose_vocabulary(flag, data).product_ids == ("gale",)
+
+
+def test_the_documented_file_is_the_one_in_the_package() -> None:
+    assert load_vocabulary(ROOT / "docs" / "labels.yaml") == VOCABULARY

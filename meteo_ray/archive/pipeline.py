@@ -1,4 +1,8 @@
-"""The Ray Data graph: manifest -> read (CPU pool) -> gate and elements (one actor a device) -> products -> driver."""
+"""The Ray Data graph of an archive run.
+
+manifest -> read (CPU pool) -> models that share pixels (one actor a device) -> models with pixels of their own (an
+actor each) -> driver
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,11 +12,11 @@ import ray
 from ray.data import ActorPoolStrategy, Dataset
 
 from meteo_ray.archive.config import Batches
-from meteo_ray.archive.judge import JudgeCharts, NameProducts
 from meteo_ray.archive.manifest import Chunk
-from meteo_ray.archive.read import Limits, ReadImages
+from meteo_ray.archive.models import Model
+from meteo_ray.archive.operators import JudgeImages, LookAgain, ReadImages
+from meteo_ray.archive.reading import Limits
 from meteo_ray.archive.source import Source
-from meteo_ray.archive.stages import Stage
 
 # R7 asks for CPU workers on 60-80 % of the cores.
 READER_SHARE = 0.7
@@ -33,10 +37,10 @@ class Plan:
     threads: int
 
     @classmethod
-    def of_cluster(cls, cpus: int, gpus: int, nodes: int, readers: int | None = None, products: bool = True) -> "Plan":
-        """One judge (and one namer of products) for each GPU, each on half of it; without a GPU one for each node."""
+    def of_cluster(cls, cpus: int, gpus: int, nodes: int, readers: int | None = None, judging: int = 2) -> "Plan":
+        """An actor of each of the `judging` operators for each GPU, with equal parts of it; else one for each node."""
         judges = gpus or nodes
-        share = 0.5 if products else 1.0
+        share = 1 / judging
         return cls(
             readers=readers or max(1, int(READER_SHARE * cpus)),
             reader_cpus=0.5 if cpus < 4 else 1.0,
@@ -46,22 +50,21 @@ class Plan:
         )
 
 
-def cluster_plan(readers: int | None, products: bool) -> Plan:
+def cluster_plan(readers: int | None, judging: int) -> Plan:
     """The plan for the Ray cluster that this process is connected to."""
     resources = ray.cluster_resources()
     nodes = sum(node["Alive"] for node in ray.nodes())
-    return Plan.of_cluster(int(resources.get("CPU", 1)), int(resources.get("GPU", 0)), nodes, readers, products)
+    return Plan.of_cluster(int(resources.get("CPU", 1)), int(resources.get("GPU", 0)), nodes, readers, judging)
 
 
 def judge_files(
-    chunks: list[Chunk], source: Source, stages: list[Stage], limits: Limits, batches: Batches, plan: Plan
+    chunks: list[Chunk], source: Source, models: list[Model], limits: Limits, batches: Batches, plan: Plan
 ) -> Iterator[pa.Table]:
-    """Judge every row of some chunks of the manifest; tables with the schema judge.JUDGED come back, in any order.
+    """Judge every row of some chunks of the manifest; tables with the schema JUDGED come back, in any order.
 
-    `stages` are gate, then elements, then products, as many of them as are to run.
+    `models` are those of the cascade's stages that are to run, in its order.
     """
-    gate, elements, products = (*stages, None, None)[:3]
-    model_version = " ".join(f"{stage.name}={stage.version}" for stage in stages)
+    model_version = " ".join(f"{model.name}={model.version}" for model in models)
     # The actors hold models; Ray would warn every half minute that they are larger than nothing.
     ray.data.DataContext.get_current().issue_detectors_config.high_memory_detector_config.detection_time_interval_s = -1
     # One block a chunk: a small archive still keeps every reader busy, and what is judged is committed early.
@@ -76,17 +79,19 @@ def judge_files(
         num_cpus=plan.reader_cpus,
     )
     rows = rows.map_batches(
-        JudgeCharts,
-        fn_constructor_args=(gate, elements, model_version, plan.threads),
+        JudgeImages,
+        fn_constructor_args=([model for model in models if not model.judging.own_pixels], model_version, plan.threads),
         batch_size=batches.rows,
         compute=_pool(plan.judges),
         num_cpus=ACTOR_CPUS,
         num_gpus=plan.judge_gpus,
     )
-    if products:
+    for model in looking_again(models):
+        before = models[: models.index(model)]
+        passes = [column for earlier in before if (column := earlier.judging.passes) is not None]
         rows = rows.map_batches(
-            NameProducts,
-            fn_constructor_args=(products, source, limits, batches.product_images, plan.threads),
+            LookAgain,
+            fn_constructor_args=(model, passes, source, limits, batches.product_images, plan.threads),
             batch_size=batches.product_rows,
             batch_format="pyarrow",
             compute=_pool(plan.judges),
@@ -94,6 +99,11 @@ def judge_files(
             num_gpus=plan.judge_gpus,
         )
     return iter(rows.iter_batches(batch_size=None, batch_format="pyarrow"))
+
+
+def looking_again(models: list[Model]) -> list[Model]:
+    """The models that decode images once more, each in an operator of its own."""
+    return [model for model in models if model.judging.own_pixels]
 
 
 def _pool(size: int) -> ActorPoolStrategy:

@@ -1,30 +1,19 @@
-"""A stage inside an actor: its predictor, and what it has already said about images seen before."""
+"""A model inside an actor: its predictor, and what it has already said about images seen before."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
 
+from meteo_ray.archive.models import Model
 from meteo_ray.batch import Batch
 from meteo_ray.errors import MeteoRayError, UsageError
-from meteo_ray.predictor import Predictor
 
 # A remembered judgement is about 1 kB (a dozen scored ids): 100 MB at most.
 REMEMBERED_IMAGES = 100_000
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of the cascade before it is loaded; `load` travels to the actor and is called there."""
-
-    name: str
-    version: str
-    columns: tuple[str, ...]
-    load: Callable[[], Predictor]
 
 
 class Judgements:
@@ -57,20 +46,20 @@ class Judgements:
         return None if row is None else dict(zip(self.columns, row, strict=True))
 
 
-class LoadedStage:
-    """A stage's predictor at work, with the seconds that its calls take.
+class LoadedModel:
+    """A model at work, with the seconds that its calls take.
 
     `mistake` is what only the user can mend about the model, or None. It travels to the driver as a column, because
     Ray takes an exception for a defect: it tries again and brings no more than a text of it.
     """
 
-    def __init__(self, stage: Stage) -> None:
-        self.name = stage.name
-        self.judgements = Judgements(stage.columns)
+    def __init__(self, model: Model) -> None:
+        self.name, self.judging, self.seconds_column = model.name, model.judging, f"{model.name}_s"
+        self.judgements = Judgements(model.judging.columns.names)
         self.mistake: str | None = None
         self._seconds = 0.0
         try:
-            self.predictor: Any = stage.load()
+            self.predictor: Any = model.load()
         except UsageError as error:
             self.mistake = str(error)
 

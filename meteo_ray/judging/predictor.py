@@ -25,5 +25,8 @@ class Predictor(Protocol):
         ...
 
     def __call__(self, batch: Batch) -> Batch:
-        """Judge every row of `batch["image"]`, uint8 `(rows, height, width, 3)`; the stage's columns come back."""
+        """Judge every row of `batch["image"]`, uint8 `(rows, height, width, 3)`; the stage's columns come back.
+
+        The batch also holds the columns of earlier stages that the stage's description says it reads.
+        """
         ...

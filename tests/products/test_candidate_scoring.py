@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meteo_ray.products.base_model import GemmaBase
+from meteo_ray.products.candidate_scoring import confidences, log_likelihoods, pack
 from meteo_ray.products.constrained_decoding import constrained_beam
 from meteo_ray.products.prompt import PromptEncoder
-from meteo_ray.products.scoring import confidences, log_likelihoods, pack
 from meteo_ray.products.trie import build_trie
 from meteo_ray.vocabulary import Vocabulary
 

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from meteo_ray.batch import Batch, concatenate
-from meteo_ray.evaluation.config import EvaluateJob
 from meteo_ray.imaging.fit import INPUT_SIZE
+from meteo_ray.judging.settings import EvaluationSettings
 from meteo_ray.progress import ProgressLine
 from meteo_ray.streaming.pixels import PreparePixels
 from meteo_ray.streaming.stream import stream
@@ -40,7 +40,7 @@ class Judged:
 class Judge:
     """Judges rows of one evaluation with any predictor, on the same fixed pixels as validation saw in training."""
 
-    job: EvaluateJob
+    job: EvaluationSettings
     vocabulary: Vocabulary
 
     def __call__(

@@ -1,0 +1,61 @@
+"""The trained models that judge an archive, checked as far as that goes without loading their weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from meteo_ray import bundle
+from meteo_ray.archive.config import ArchiveConfig
+from meteo_ray.errors import UsageError
+from meteo_ray.judging.predictor import Predictor
+from meteo_ray.stage import Judging
+from meteo_ray.stages import CASCADE
+from meteo_ray.vocabulary import Vocabulary
+from meteo_ray.vocabulary.growth import longest
+
+
+@dataclass(frozen=True)
+class Model:
+    """One stage's model before it is loaded; `load` travels to the actor and is called there."""
+
+    name: str
+    version: str
+    judging: Judging
+    load: Callable[[], Predictor]
+
+
+@dataclass(frozen=True)
+class Models:
+    """What judges the archive, in order, and the names of its labels."""
+
+    models: list[Model]
+    vocabulary: Vocabulary
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return {model.name: model.version for model in self.models}
+
+
+def bundled_models(config: ArchiveConfig) -> Models:
+    """The models in `config.models` of the stages that are to run.
+
+    Models that were trained before labels were appended go on with what they know; that is logged.
+
+    Raises:
+        UsageError: naming the bundle and what is missing, damaged or does not fit the others.
+    """
+    folders = {name: config.models / name for name in config.stages}
+    if not config.models.is_dir():
+        raise UsageError(f"--models {config.models}: no such folder; train the models first, or set METEO_RAY_MODELS")
+    versions = {name: bundle.check(folder, name) for name, folder in folders.items()}
+    for name, folder in folders.items():
+        bundle.read_config(folder, name)
+    vocabulary = longest({folder: bundle.read_labels(folder) for folder in folders.values()})
+    models = []
+    for name, folder in folders.items():
+        judging = CASCADE[name]
+        bundle.tell_unknown(folder, vocabulary, judging.names)
+        options = judging.given_options(config)
+        load = partial(judging.load, folder.resolve(), vocabulary=vocabulary, **options)
+        models.append(Model(name, versions[name], judging, load))
+    return Models(models, vocabulary)

@@ -1,0 +1,57 @@
+"""The element stage as the rest of the system knows it."""
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from meteo_ray.elements.config import TrainElementsJob
+from meteo_ray.judging.settings import JudgingJob
+from meteo_ray.schema import SCORED_ID
+from meteo_ray.stage import Demo, Judging, Stage
+
+if TYPE_CHECKING:
+    from meteo_ray.elements.evaluation import ElementsEvaluation
+    from meteo_ray.elements.predictor import ElementsPredictor
+    from meteo_ray.elements.task import ElementsTask
+    from meteo_ray.training.inputs import TaskInputs
+
+
+def _task(job: TrainElementsJob, inputs: "TaskInputs") -> "ElementsTask":
+    from meteo_ray.elements.task import ElementsTask
+
+    training = job.training
+    return ElementsTask(job.elements, inputs.data, inputs.vocabulary, training.seed, inputs.cache, training.batch_size)
+
+
+def _load(*arguments: Any, **options: Any) -> "ElementsPredictor":
+    from meteo_ray.elements.predictor import ElementsPredictor
+
+    return ElementsPredictor.load(*arguments, **options)
+
+
+def _options(job: JudgingJob) -> dict[str, Any]:
+    return {"threshold_scale": job.cascade.element_threshold_scale, "beam_width": job.cascade.beam_width}
+
+
+def _evaluation() -> "ElementsEvaluation":
+    from meteo_ray.elements.evaluation import ElementsEvaluation
+
+    return ElementsEvaluation()
+
+
+ELEMENTS = Stage(
+    name="elements",
+    job=TrainElementsJob,
+    make_task=_task,
+    headline=("map", "micro_f1", "macro_f1"),
+    judging=Judging(
+        columns=pa.schema([("elements", pa.list_(SCORED_ID)), ("element_sequence", pa.list_(pa.string()))]),
+        load=_load,
+        options=_options,
+        evaluation=_evaluation,
+        needs=("gate",),
+        names=("elements",),
+        tallies={"elements": "elements"},
+    ),
+    demo=Demo(table=(("mAP", "map"), ("micro-F1", "micro_f1"))),
+)

@@ -1,0 +1,55 @@
+"""The gate as the rest of the system knows it."""
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from meteo_ray.gate.config import TrainGateJob
+from meteo_ray.judging.settings import JudgingJob
+from meteo_ray.stage import Demo, Judging, Stage
+
+if TYPE_CHECKING:
+    from meteo_ray.gate.evaluation import GateEvaluation
+    from meteo_ray.gate.predictor import GatePredictor
+    from meteo_ray.gate.task import GateTask
+    from meteo_ray.training.inputs import TaskInputs
+
+
+def _task(job: TrainGateJob, inputs: "TaskInputs") -> "GateTask":
+    from meteo_ray.gate.task import GateTask
+
+    return GateTask(job.gate, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache)
+
+
+def _load(*arguments: Any, **options: Any) -> "GatePredictor":
+    from meteo_ray.gate.predictor import GatePredictor
+
+    return GatePredictor.load(*arguments, **options)
+
+
+def _options(job: JudgingJob) -> dict[str, Any]:
+    return {"threshold": job.cascade.gate_threshold, "min_recall": job.min_recall}
+
+
+def _evaluation() -> "GateEvaluation":
+    from meteo_ray.gate.evaluation import GateEvaluation
+
+    return GateEvaluation()
+
+
+GATE = Stage(
+    name="gate",
+    job=TrainGateJob,
+    make_task=_task,
+    headline=("auc", "f1", "precision", "recall", "network_auc", "trees_auc"),
+    trial_settings={"gate.descriptors": False},
+    judging=Judging(
+        columns=pa.schema([("is_meteo", pa.bool_()), ("gate_score", pa.float32())]),
+        load=_load,
+        options=_options,
+        evaluation=_evaluation,
+        passes="is_meteo",
+        histograms={"gate_score": "gate score"},
+    ),
+    demo=Demo(table=(("AUC", "auc"), ("F1", "f1"))),
+)

@@ -1,0 +1,58 @@
+"""What trained models can be told when they judge; evaluation, archive and sweeps share it."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from meteo_ray.config.parsing import JobConfig, Section
+from meteo_ray.imaging.augment_config import AugmentConfig
+
+
+class CascadeSettings(Section):
+    """Thresholds of trained models. What is left out stays as training calibrated it."""
+
+    gate_threshold: float | None = Field(None, ge=0, le=1)
+    """Calibrated probability from which an image counts as a chart, instead of the one of best F1."""
+    element_threshold_scale: float = Field(1.0, gt=0)
+    """Multiplies every element's threshold: below 1 more elements are named, above 1 fewer."""
+    beam_width: PositiveInt | None = None
+    """Paths that the elements' beam search keeps (R24)."""
+    minimum_match: float | None = Field(None, gt=0, le=1)
+    """Share of a product's elements that must be detected for it to become a candidate (R32)."""
+
+
+class JudgingJob(JobConfig):
+    """What every job that judges with trained models can be told about them."""
+
+    models: Path
+    """The folder of model bundles, one for each stage (or METEO_RAY_MODELS)."""
+    cascade: CascadeSettings = CascadeSettings()
+    """Thresholds other than the calibrated ones, such as a sweep's."""
+    min_recall: float | None = Field(None, gt=0, le=1)
+    """Let the gate use the highest threshold that keeps this recall on validation, instead of the one of best F1."""
+
+
+class EvaluationSettings(JudgingJob):
+    """What every stage's scoring on a labelled split can be told; stages add flags of their own by subclassing."""
+
+    data: Path
+    """The data folder (or METEO_RAY_DATA), prepared by jobs/prepare_data.py."""
+    split: Literal["train", "validation", "test"] = "test"
+    """Which rows to score."""
+    index: Path | None = None
+    """Where the index lies, if not in DATA/index."""
+    labels: Path | None = None
+    """The vocabulary; default: DATA/labels.yaml, else the one that comes with the package."""
+    cache: Path | None = None
+    """Folder of decoded images, shared with training; default: DATA/cache."""
+    augmentation: AugmentConfig = AugmentConfig()
+    """What is done to the images, fixed for each, to imitate what circulates (R5); as in training."""
+    bootstrap_rounds: int = Field(200, ge=0)
+    """Draws behind each 95 % interval; 0 leaves intervals out."""
+    batch_size: int = Field(64, gt=0)
+    """Images in one call of a predictor."""
+    data_workers: int | None = Field(None, gt=0)
+    """CPU workers that decode; default: 70 % of the cores."""
+    seed: int = 0
+    """Seeds the augmentation (use the training's), the bootstrap and the baseline."""

@@ -1,0 +1,86 @@
+"""How a stage measures what its predictor said; one subclass of `StageEvaluation` in every stage's folder."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from meteo_ray.judging.judge import Judge, Judged
+from meteo_ray.judging.settings import EvaluationSettings
+from meteo_ray.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A stage's entry of the metrics file, and the judgements that a report draws from."""
+
+    metrics: dict[str, Any]
+    judged: Judged
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """Rows that were judged wrong, the worst first, int64 `(mistakes,)`, and the score of each, `(mistakes,)`."""
+
+    title: str
+    rows: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True)
+class SplitContext:
+    """What there is to score on: the index, the vocabulary in force and the job's settings."""
+
+    job: EvaluationSettings
+    index: pa.Table
+    vocabulary: Vocabulary
+    judge: Judge
+
+    @property
+    def data(self) -> Path:
+        return self.job.data.resolve()
+
+
+class StageEvaluation(ABC):
+    """A stage's measures on a labelled split, on its own and as a part of the cascade.
+
+    `headline` names the metrics worth a line, the target's first; `cascade_headline` those of `end_to_end`.
+    `batch_size` is how many images one call of the predictor gets in the cascade; None: as many as the job says.
+    """
+
+    headline: ClassVar[tuple[str, ...]]
+    cascade_headline: ClassVar[tuple[str, ...]] = ()
+    batch_size: ClassVar[int | None] = None
+
+    @abstractmethod
+    def rows(self, context: SplitContext) -> pa.Table:
+        """The rows of the split that carry the label which the stage is scored by. Raises UsageError on wrong ones."""
+
+    @abstractmethod
+    def score(self, context: SplitContext, predictor: Any, rows: pa.Table) -> Scored:
+        """Judge `rows` and measure; `metrics` holds seconds_per_image, rows and unreadable besides the stage's own."""
+
+    def end_to_end(self, judged: Mapping[str, Judged], vocabulary: Vocabulary) -> dict[str, Any]:
+        """What the stage adds to the cascade's metrics, from every stage's judgements of what was left to it."""
+        return {}
+
+    def plots(self, scored: Scored) -> list[str]:
+        """Plots for the report as `data:` URIs."""
+        return []
+
+    def mistakes(self, judged: Judged) -> list[Mistakes]:
+        """Kinds of mistakes that the report shows with pictures."""
+        return []
+
+
+def cost(judged: Judged) -> dict[str, Any]:
+    """What a run took: rows, unreadable, seconds_per_image."""
+    return {
+        "rows": judged.rows.num_rows,
+        "unreadable": judged.unreadable,
+        "seconds_per_image": judged.seconds_per_image,
+    }

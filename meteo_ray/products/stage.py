@@ -1,0 +1,80 @@
+"""The product stage as the rest of the system knows it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from meteo_ray.judging.settings import JudgingJob
+from meteo_ray.products.config import TrainProductsJob
+from meteo_ray.schema import SCORED_ID
+from meteo_ray.stage import Demo, Judging, PreparingJob, Stage
+
+if TYPE_CHECKING:
+    from meteo_ray.products.evaluation import ProductsEvaluation
+    from meteo_ray.products.predictor import ProductsPredictor
+    from meteo_ray.products.task import ProductsTask
+    from meteo_ray.training.inputs import TaskInputs
+
+
+def _task(job: TrainProductsJob, inputs: "TaskInputs") -> "ProductsTask":
+    from meteo_ray.products.task import ProductsTask
+
+    return ProductsTask(job.products, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache)
+
+
+def _load(*arguments: Any, **options: Any) -> "ProductsPredictor":
+    from meteo_ray.products.predictor import ProductsPredictor
+
+    return ProductsPredictor.load(*arguments, **options)
+
+
+def _options(job: JudgingJob) -> dict[str, Any]:
+    return {"minimum_match": job.cascade.minimum_match}
+
+
+def _evaluation() -> "ProductsEvaluation":
+    from meteo_ray.products.evaluation import ProductsEvaluation
+
+    return ProductsEvaluation()
+
+
+def _small_base(out: Path) -> Path:
+    """Where the demo keeps its stand-in for Gemma."""
+    return out / "base"
+
+
+def _small_base_arguments(out: Path) -> tuple[str, ...]:
+    return "--out", str(_small_base(out))
+
+
+PRODUCTS = Stage(
+    name="products",
+    job=TrainProductsJob,
+    make_task=_task,
+    headline=("top1", "top3", "top5", "ece"),
+    judging=Judging(
+        columns=pa.schema(
+            [("product", pa.string()), ("product_score", pa.float32()), ("product_top", pa.list_(SCORED_ID))]
+        ),
+        load=_load,
+        options=_options,
+        evaluation=_evaluation,
+        needs=("gate", "elements"),
+        reads=("elements",),
+        own_pixels=True,
+        names=("products",),
+        tallies={"product": "products"},
+        histograms={"product_score": "product score"},
+    ),
+    demo=Demo(
+        table=(
+            ("top-1 among candidates", "top1"),
+            ("  chance among candidates", "chance"),
+            ("  top-5", "top5"),
+        ),
+        cascade_table=(("charts with the right product", "product_accuracy"),),
+        before=(PreparingJob("make a small stand-in for Gemma", "make_small_base", _small_base_arguments),),
+        flags=lambda out: ("--products.base-model", str(_small_base(out))),
+    ),
+)

@@ -1,0 +1,114 @@
+"""One description of a stage: all that training, sweeps, evaluation, archive and demo know of it.
+
+Every stage makes its own in its folder (gate/stage.py and so on); stages.py lists them. Descriptions are light: what
+needs torch or transformers is imported when it is called.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from meteo_ray.judging.settings import JudgingJob
+from meteo_ray.training.config import TrainingJob
+
+if TYPE_CHECKING:
+    from meteo_ray.judging.predictor import Predictor
+    from meteo_ray.judging.stage_evaluation import StageEvaluation
+    from meteo_ray.training.inputs import TaskInputs
+    from meteo_ray.training.task import Task
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How a stage judges images, as a part of the cascade and on its own.
+
+    Args:
+        columns: what its predictor adds to a row of the predictions.
+        load: `load(bundle, vocabulary=..., **options)` -> its predictor.
+        options: those that a job's settings ask for, None where a setting leaves the calibrated value in force.
+        evaluation: makes the object that measures it on labelled rows.
+        needs: the stages whose answers it needs; they run before it.
+        reads: columns of theirs that its predictor reads beside `image`.
+        passes: a bool column of its own; only rows where it is true go on to later stages.
+        own_pixels: its predictor has an `image_size` of its own, for which images are decoded once more; the others
+            share one decoded 320x240 image.
+        names: the sections of the vocabulary that it answers with: elements, products.
+        tallies: columns whose values an archive's summary counts -> their key there; lists of scored ids too.
+        histograms: columns of scores in [0, 1] that an archive's report draws -> their title.
+    """
+
+    columns: pa.Schema
+    load: "Callable[..., Predictor]"
+    options: Callable[[JudgingJob], dict[str, Any]]
+    evaluation: "Callable[[], StageEvaluation]"
+    needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    passes: str | None = None
+    own_pixels: bool = False
+    names: tuple[str, ...] = ()
+    tallies: Mapping[str, str] = field(default_factory=dict)
+    histograms: Mapping[str, str] = field(default_factory=dict)
+
+    def given_options(self, job: JudgingJob) -> dict[str, Any]:
+        """The options that `job` really asks for."""
+        return {name: value for name, value in self.options(job).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class PreparingJob:
+    """A job that the demo runs before a stage is trained; `arguments` are made from the demo's folder."""
+
+    title: str
+    name: str
+    arguments: Callable[[Path], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A stage's part of `make demo`; its settings stand in jobs/demo/NAME.yaml.
+
+    `table` has (title, metric) of the closing table, `cascade_table` the same of the end-to-end metrics; `flags` are
+    more arguments of its training, made from the demo's folder.
+    """
+
+    table: tuple[tuple[str, str], ...]
+    cascade_table: tuple[tuple[str, str], ...] = ()
+    before: tuple[PreparingJob, ...] = ()
+    flags: Callable[[Path], tuple[str, ...]] = lambda out: ()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A trainable stage.
+
+    Args:
+        name: of its bundle in MODELS/, its section in the config, jobs/train_NAME.py and tune_spaces/NAME.py.
+        job: the config of its training.
+        make_task: what the training loop trains; its `watch` is what early stopping and sweeps raise.
+        headline: the validation metrics that a training ends with.
+        trial_settings: settings of a sweep's trials: what they save does not change the watched metric.
+        judging: None for a stage that judges no images, such as a forecaster; the cascade leaves it out.
+        demo: None for a stage that `make demo` leaves out.
+    """
+
+    name: str
+    job: type[TrainingJob]
+    make_task: "Callable[[Any, TaskInputs], Task]"
+    headline: tuple[str, ...]
+    trial_settings: Mapping[str, Any] = field(default_factory=dict)
+    judging: Judging | None = None
+    demo: Demo | None = None
+
+
+def train_stage(stage: Stage, job: TrainingJob) -> None:
+    """Check, train, write the bundle and print a summary line; what jobs/train_*.py call."""
+    # Ray and torch take seconds to import; --help and a wrong flag should not.
+    from meteo_ray.training.inputs import check_inputs
+    from meteo_ray.training.launch import summary_line, train
+
+    inputs = check_inputs(job)
+    metrics = train(job, stage.make_task(job, inputs), inputs)
+    print(summary_line(stage.name, inputs.models, metrics, stage.headline))

@@ -1,0 +1,35 @@
+"""What a training job is given: its folders, the index and the vocabulary, all checked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from meteo_ray.errors import UsageError
+from meteo_ray.streaming.index import read_index
+from meteo_ray.training.config import TrainingJob
+from meteo_ray.vocabulary import Vocabulary, choose_vocabulary
+
+
+@dataclass(frozen=True)
+class TaskInputs:
+    """What a task is made from: the folders and the vocabulary, all checked."""
+
+    data: Path
+    models: Path
+    cache: Path
+    index: pa.Table
+    vocabulary: Vocabulary
+
+
+def check_inputs(job: TrainingJob) -> TaskInputs:
+    """Resolve and check a training job's folders. Raises UsageError naming what is missing and what to do."""
+    for name in ("data", "models"):
+        if getattr(job, name) is None:
+            raise UsageError(f"--{name} is required (or set METEO_RAY_{name.upper()})")
+    assert job.data is not None
+    assert job.models is not None
+    data, models = job.data.resolve(), job.models.resolve()
+    index = read_index(data, job.index)
+    cache = (job.cache or data / "cache").resolve()
+    return TaskInputs(data, models, cache, index, choose_vocabulary(job.labels, data))

@@ -1,0 +1,42 @@
+"""When two training jobs are the same run: then the second goes on where the first stopped.
+
+A run's name is a digest of its config, its data and its vocabulary, so a changed one starts anew. Settings that do not
+change the result, such as where folders lie, are marked `NotInIdentity` where they are declared.
+"""
+
+import hashlib
+import json
+from typing import Any, cast
+
+from pydantic import BaseModel
+
+from meteo_ray.config.fields import NotInIdentity
+from meteo_ray.config.parsing import is_section
+from meteo_ray.streaming.index import content_digest
+from meteo_ray.training.config import TrainingJob
+from meteo_ray.training.inputs import TaskInputs
+from meteo_ray.vocabulary import Vocabulary
+
+
+def run_digest(job: TrainingJob, inputs: TaskInputs, origin: str = "") -> str:
+    """Ten hex digits over everything that the result depends on; `origin` is `Task.origin`."""
+    document = job.model_dump_json(exclude=_not_in_identity(type(job))) + origin
+    document += content_digest(inputs.index) + _meaning(inputs.vocabulary)
+    return hashlib.sha256(document.encode()).hexdigest()[:10]
+
+
+def _not_in_identity(model: type[BaseModel]) -> dict[str, Any]:
+    """The marked fields of a config and of its sections, as pydantic's `exclude` takes them."""
+    found: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if any(isinstance(marker, NotInIdentity) for marker in field.metadata):
+            found[name] = True
+        elif is_section(field) and (inner := _not_in_identity(cast(type[BaseModel], field.annotation))):
+            found[name] = inner
+    return found
+
+
+def _meaning(vocabulary: Vocabulary) -> str:
+    """What a training sees of the vocabulary: ids, Chinese names, products' elements; aliases are resolved before."""
+    elements = [(element.id, element.zh) for element in vocabulary.elements]
+    return json.dumps([elements, [(product.id, product.zh, product.elements) for product in vocabulary.products]])
