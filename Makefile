@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test test-all lint types format clean
+.PHONY: setup demo test test-all wheel lint types format clean
 
 setup: $(INSTALLED)
 
@@ -24,9 +24,14 @@ test: setup
 test-all: setup
 	$(RUN) -m pytest
 
+wheel: setup
+	$(RUN) -m pytest tests/test_wheel.py
+
+# Style, and that imports go down: the contracts stand in pyproject.toml.
 lint: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/lint-imports
 
 types: setup
 	$(RUN) -m mypy
