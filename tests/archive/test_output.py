@@ -7,9 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from meteo_ray.archive import output, resume
+from meteo_ray.archive import output
 from meteo_ray.archive.judged_rows import JUDGED
-from meteo_ray.archive.resume import committed_ids, contains, id_numbers
 from meteo_ray.archive.writer import PartWriter, part_files, read_parts
 from meteo_ray.errors import MeteoRayError, UsageError
 from meteo_ray.files import image_id
@@ -54,21 +53,6 @@ def test_abandoned_halves_are_neither_read_nor_kept(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["part-00000.parquet", "part-00001.parquet"]
 
 
-def test_committed_ids_are_those_of_the_parts(tmp_path: Path) -> None:
-    assert len(committed_ids(tmp_path / "none")) == 0
-    writer = PartWriter(tmp_path / "p", rows=4, seconds=1e9)
-    writer.add(rows(0, 4))
-    writer.add(rows(4, 8))
-    asked = id_numbers(rows(3, 10)["image_id"])
-    assert contains(committed_ids(tmp_path / "p"), asked).tolist() == [True] * 5 + [False] * 2
-
-
-def test_damaged_part_is_named(tmp_path: Path) -> None:
-    (tmp_path / "part-00000.parquet").write_bytes(b"not parquet")
-    with pytest.raises(UsageError, match=r"part-00000\.parquet: damaged"):
-        committed_ids(tmp_path)
-
-
 def test_second_job_is_refused_while_the_first_holds_the_folder(tmp_path: Path) -> None:
     second = output.locked(tmp_path / "out")
     with output.locked(tmp_path / "out"), pytest.raises(UsageError, match="another job"):
@@ -81,35 +65,6 @@ def test_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError, match="cannot be written to"), output.locked(tmp_path / "file" / "out"):
         pass
-
-
-def test_standing_run_needs_resume_or_overwrite(tmp_path: Path) -> None:
-    resume.begin(tmp_path, {"archive": "a"}, resume=False, overwrite=False)
-    (tmp_path / "predictions").mkdir()
-    (tmp_path / "predictions" / "part-00000.parquet").write_bytes(b"x")
-    (tmp_path / "mine.txt").write_text("not the job's")
-    with pytest.raises(UsageError, match="--resume or --overwrite"):
-        resume.begin(tmp_path, {"archive": "a"}, resume=False, overwrite=False)
-    resume.begin(tmp_path, {"archive": "a"}, resume=True, overwrite=False)
-    assert (tmp_path / "predictions" / "part-00000.parquet").exists()
-    resume.begin(tmp_path, {"archive": "b"}, resume=False, overwrite=True)
-    assert not (tmp_path / "predictions").exists()
-    assert (tmp_path / "mine.txt").exists()
-
-
-def test_resume_of_another_run_is_refused_with_the_difference(tmp_path: Path) -> None:
-    resume.begin(tmp_path, {"archive": "a", "models": {"gate": "1"}}, resume=False, overwrite=False)
-    (tmp_path / "predictions").mkdir()
-    (tmp_path / "predictions" / "part-00000.parquet").write_bytes(b"x")
-    with pytest.raises(UsageError, match=r"models: \{'gate': '1'\} then, \{'gate': '2'\} now"):
-        resume.begin(tmp_path, {"archive": "a", "models": {"gate": "2"}}, resume=True, overwrite=False)
-
-
-def test_run_that_committed_nothing_is_started_anew(tmp_path: Path) -> None:
-    resume.begin(tmp_path, {"min_recall": 0.7}, resume=False, overwrite=False)
-    (tmp_path / "manifest").mkdir()
-    resume.begin(tmp_path, {"min_recall": 0.9}, resume=False, overwrite=False)
-    assert not (tmp_path / "manifest").exists()
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])

@@ -1,0 +1,55 @@
+"""Going on with an archive run: only with the same one, and only with what has no committed row."""
+
+from pathlib import Path
+
+import pytest
+
+from meteo_ray.archive import resume
+from meteo_ray.archive.resume import committed_ids, contains, id_numbers
+from meteo_ray.archive.writer import PartWriter
+from meteo_ray.errors import UsageError
+from tests.archive.test_output import rows
+
+
+def test_committed_ids_are_those_of_the_parts(tmp_path: Path) -> None:
+    assert len(committed_ids(tmp_path / "none")) == 0
+    writer = PartWriter(tmp_path / "p", rows=4, seconds=1e9)
+    writer.add(rows(0, 4))
+    writer.add(rows(4, 8))
+    asked = id_numbers(rows(3, 10)["image_id"])
+    assert contains(committed_ids(tmp_path / "p"), asked).tolist() == [True] * 5 + [False] * 2
+
+
+def test_damaged_part_is_named(tmp_path: Path) -> None:
+    (tmp_path / "part-00000.parquet").write_bytes(b"not parquet")
+    with pytest.raises(UsageError, match=r"part-00000\.parquet: damaged"):
+        committed_ids(tmp_path)
+
+
+def test_standing_run_needs_resume_or_overwrite(tmp_path: Path) -> None:
+    resume.begin(tmp_path, {"archive": "a"}, resume=False, overwrite=False)
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions" / "part-00000.parquet").write_bytes(b"x")
+    (tmp_path / "mine.txt").write_text("not the job's")
+    with pytest.raises(UsageError, match="--resume or --overwrite"):
+        resume.begin(tmp_path, {"archive": "a"}, resume=False, overwrite=False)
+    resume.begin(tmp_path, {"archive": "a"}, resume=True, overwrite=False)
+    assert (tmp_path / "predictions" / "part-00000.parquet").exists()
+    resume.begin(tmp_path, {"archive": "b"}, resume=False, overwrite=True)
+    assert not (tmp_path / "predictions").exists()
+    assert (tmp_path / "mine.txt").exists()
+
+
+def test_resume_of_another_run_is_refused_with_the_difference(tmp_path: Path) -> None:
+    resume.begin(tmp_path, {"archive": "a", "models": {"gate": "1"}}, resume=False, overwrite=False)
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions" / "part-00000.parquet").write_bytes(b"x")
+    with pytest.raises(UsageError, match=r"models: \{'gate': '1'\} then, \{'gate': '2'\} now"):
+        resume.begin(tmp_path, {"archive": "a", "models": {"gate": "2"}}, resume=True, overwrite=False)
+
+
+def test_run_that_committed_nothing_is_started_anew(tmp_path: Path) -> None:
+    resume.begin(tmp_path, {"min_recall": 0.7}, resume=False, overwrite=False)
+    (tmp_path / "manifest").mkdir()
+    resume.begin(tmp_path, {"min_recall": 0.9}, resume=False, overwrite=False)
+    assert not (tmp_path / "manifest").exists()
