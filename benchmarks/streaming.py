@@ -30,6 +30,7 @@ from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.load import load_image
 from meteo_ray.streaming.pixels import PreparePixels
 from meteo_ray.streaming.stream import stream
+from meteo_ray.vocabulary import choose_vocabulary
 
 MEGABYTE = 2**20
 
@@ -112,7 +113,8 @@ def repeated(images: list[dict[str, str]], count: int) -> pa.Table:
 def measure(folder: Path, rows: pa.Table, batch_size: int, workers: int) -> dict[str, Any]:
     """One epoch in a Ray of its own, so that no object store is warm."""
     cluster.connect()
-    prepare = PreparePixels(folder, seed=0, epoch=0, augmentation=AugmentConfig())
+    vocabulary = choose_vocabulary(None, folder)
+    prepare = PreparePixels(folder, seed=0, epoch=0, augmentation=AugmentConfig(), vocabulary=vocabulary)
     with watched() as memory:
         started = time.perf_counter()
         first, delivered = 0.0, 0

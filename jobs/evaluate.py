@@ -1,6 +1,6 @@
 """python jobs/evaluate.py --data DIR --models DIR --out FILE.json [--split test] [--stage all] [--report FILE.html]
 
-Scores trained models on a labelled split: each stage on its own, and the three end to end. `--robustness` adds the
+Scores trained models on a labelled split: each stage on its own, and all of them end to end. `--robustness` adds the
 gate on degraded images, `--baseline` gradient boosting on hand-made descriptors beside it.
 """
 

@@ -1,6 +1,6 @@
 """The ResNet encoders that gate and elements share, and the step from uint8 pixels to what they read.
 
-Weights come from this machine only (design, decision 8): nothing is fetched at run time.
+Weights come from this machine only: nothing is fetched at run time.
 """
 
 import logging

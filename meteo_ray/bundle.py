@@ -1,4 +1,4 @@
-"""Model bundles on disk: plain files with a checksum list, never a pickle (design: `MODELS/{stage}/`).
+"""Model bundles on disk: plain files with a checksum list, never a pickle.
 
 A bundle is written beside its final place and renamed, so a reader sees the old one or the new one, whole.
 """

@@ -35,7 +35,7 @@ class Judging:
         passes: a bool column of its own; only rows where it is true go on to later stages.
         own_pixels: its predictor has an `image_size` of its own, for which images are decoded once more; the others
             share one decoded 320x240 image.
-        names: the sections of the vocabulary that it answers with: elements, products.
+        sections: those of the vocabulary that it answers with: elements, products.
         tallies: columns whose values an archive's summary counts -> their key there; lists of scored ids too.
         histograms: columns of scores in [0, 1] that an archive's report draws -> their title.
     """
@@ -48,7 +48,7 @@ class Judging:
     reads: tuple[str, ...] = ()
     passes: str | None = None
     own_pixels: bool = False
-    names: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
     tallies: Mapping[str, str] = field(default_factory=dict)
     histograms: Mapping[str, str] = field(default_factory=dict)
 
@@ -62,7 +62,7 @@ class PreparingJob:
     """A job that the demo runs before a stage is trained; `arguments` are made from the demo's folder."""
 
     title: str
-    name: str
+    job: str
     arguments: Callable[[Path], tuple[str, ...]]
 
 
@@ -88,7 +88,7 @@ class Stage:
         name: of its bundle in MODELS/, its section in the config, jobs/train_NAME.py and tune_spaces/NAME.py.
         job: the config of its training.
         make_task: what the training loop trains; its `watch` is what early stopping and sweeps raise.
-        headline: the validation metrics that a training ends with.
+        training_headline: the validation metrics that a training ends with.
         trial_settings: settings of a sweep's trials: what they save does not change the watched metric.
         judging: None for a stage that judges no images, such as a forecaster; the cascade leaves it out.
         demo: None for a stage that `make demo` leaves out.
@@ -97,7 +97,7 @@ class Stage:
     name: str
     job: type[TrainingJob]
     make_task: "Callable[[Any, TaskInputs], Task]"
-    headline: tuple[str, ...]
+    training_headline: tuple[str, ...]
     trial_settings: Mapping[str, Any] = field(default_factory=dict)
     judging: Judging | None = None
     demo: Demo | None = None
@@ -111,4 +111,4 @@ def train_stage(stage: Stage, job: TrainingJob) -> None:
 
     inputs = check_inputs(job)
     metrics = train(job, stage.make_task(job, inputs), inputs)
-    print(summary_line(stage.name, inputs.models, metrics, stage.headline))
+    print(summary_line(stage.name, inputs.models, metrics, stage.training_headline))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from meteo_ray.archive.judged_rows import seconds_column
 from meteo_ray.archive.models import Model
 from meteo_ray.batch import Batch
 from meteo_ray.errors import MeteoRayError, UsageError
@@ -54,7 +55,7 @@ class LoadedModel:
     """
 
     def __init__(self, model: Model) -> None:
-        self.name, self.judging, self.seconds_column = model.name, model.judging, f"{model.name}_s"
+        self.name, self.judging, self.seconds_column = model.name, model.judging, seconds_column(model.name)
         self.judgements = Judgements(model.judging.columns.names)
         self.mistake: str | None = None
         self._seconds = 0.0

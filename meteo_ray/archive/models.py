@@ -54,7 +54,7 @@ def bundled_models(config: ArchiveConfig) -> Models:
     models = []
     for name, folder in folders.items():
         judging = CASCADE[name]
-        bundle.tell_unknown(folder, vocabulary, judging.names)
+        bundle.tell_unknown(folder, vocabulary, judging.sections)
         options = judging.given_options(config)
         load = partial(judging.load, folder.resolve(), vocabulary=vocabulary, **options)
         models.append(Model(name, versions[name], judging, load))

@@ -68,7 +68,7 @@ class ReadImages:
             "status": np.array([result.status for result in read], dtype=object),
             "reason": np.array([result.reason for result in read], dtype=object),
             "image": images,
-            "read_s": np.full(rows, (perf_counter() - started) / rows),
+            READ_SECONDS: np.full(rows, (perf_counter() - started) / rows),
         }
 
     def _read(self, row: dict[str, Any]) -> Read:
@@ -114,7 +114,7 @@ class JudgeImages:
         columns |= {name: [total / rows] * rows for name, total in seconds.items()}
         columns |= {name: _or_null(batch[name]) for name in ("sha256", "width", "height", "reason")}
         columns |= {name: batch[name] for name in ("image_id", "path", "status", "size", "modified_ns", READ_SECONDS)}
-        columns["mistake"] = [mistake] * rows
+        columns[MISTAKE.name] = [mistake] * rows
         columns["model_version"] = [self._model_version] * rows
         columns["schema_version"] = [SCHEMA_VERSION] * rows
         return pa.table({field.name: pa.array(columns[field.name], field.type) for field in JUDGED}, schema=JUDGED)

@@ -17,9 +17,8 @@ from meteo_ray.archive.models import Model
 from meteo_ray.archive.operators import JudgeImages, LookAgain, ReadImages
 from meteo_ray.archive.reading import Limits
 from meteo_ray.archive.source import Source
+from meteo_ray.cores import WORKER_SHARE
 
-# R7 asks for CPU workers on 60-80 % of the cores.
-READER_SHARE = 0.7
 # Logical CPUs of an actor that mostly waits for its device or its child; two cores must hold the whole graph.
 ACTOR_CPUS = 0.25
 # Calls that wait at an actor: one more than it works on, so that it never idles and few pixels are in flight.
@@ -42,7 +41,7 @@ class Plan:
         judges = gpus or nodes
         share = 1 / judging
         return cls(
-            readers=readers or max(1, int(READER_SHARE * cpus)),
+            readers=readers or max(1, int(WORKER_SHARE * cpus)),
             reader_cpus=0.5 if cpus < 4 else 1.0,
             judges=judges,
             judge_gpus=share if gpus else 0.0,

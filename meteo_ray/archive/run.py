@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from meteo_ray import cluster
 from meteo_ray.archive import output, resume
 from meteo_ray.archive.config import ArchiveConfig
+from meteo_ray.archive.judged_rows import MISTAKE
 from meteo_ray.archive.manifest import Chunk, manifest_rows, write_manifest
 from meteo_ray.archive.models import Model, Models, bundled_models
 from meteo_ray.archive.pipeline import cluster_plan, judge_files, looking_again
@@ -107,7 +108,7 @@ def _judge_chunks(
 
 
 def _require_no_mistake(table: pa.Table) -> None:
-    for mistake in pc.unique(pc.drop_null(table["mistake"])).to_pylist():
+    for mistake in pc.unique(pc.drop_null(table[MISTAKE.name])).to_pylist():
         raise UsageError(mistake)
 
 

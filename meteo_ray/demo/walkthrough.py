@@ -51,7 +51,7 @@ def steps(job: RunDemoJob, jobs: Path) -> list[Step]:
     return [
         Step("draw the data set and an archive", "make_demo_data", ("--out", data, *drawn, *LOOKS, *fresh)),
         Step("prepare the data", "prepare_data", ("--data", data, "--split-by", "random")),
-        *(Step(before.title, before.name, before.arguments(out)) for _, demo in shown for before in demo.before),
+        *(Step(before.title, before.job, before.arguments(out)) for _, demo in shown for before in demo.before),
         *(
             Step(f"train the {name}", f"train_{name}", (*_settings(jobs, name), *folders, *demo.flags(out)))
             for name, demo in shown

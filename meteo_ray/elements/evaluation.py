@@ -97,8 +97,9 @@ def _element_micro_f1(tagged: Judged, vocabulary: Vocabulary) -> float | None:
     )
     if not known.any():
         return None
-    targets = multi_hot([row for row in tagged.rows["elements"].to_pylist() if row is not None], vocabulary)
-    found = multi_hot(tagged.columns["elements"][known], vocabulary)
-    names = vocabulary.element_ids
+    learnt = tagged.columns["element_scores"].shape[1]  # what was appended after the training does not count
+    targets = multi_hot([row for row in tagged.rows["elements"].to_pylist() if row is not None], vocabulary)[:, :learnt]
+    found = multi_hot(tagged.columns["elements"][known], vocabulary)[:, :learnt]
+    names = vocabulary.element_ids[:learnt]
     value: float | None = multilabel_metrics(targets, found, np.full(len(names), 0.5), names)["micro_f1"]
     return value

@@ -16,8 +16,9 @@ from meteo_ray.evaluation.config import END_TO_END
 from meteo_ray.evaluation.run import Outcome, write_file
 from meteo_ray.files import visible
 from meteo_ray.imaging.contact_sheet import contact_sheet
-from meteo_ray.judging.judge import PIXEL_COLUMNS, Judged
+from meteo_ray.judging.judge import Judged
 from meteo_ray.stages import CASCADE
+from meteo_ray.streaming.pixels import PIXEL_COLUMNS
 
 # Three lines of six pictures for each kind of mistake: 6 * (156 + 6) + 6 = 978 pixels, about the width of the page.
 COLUMNS, WORST = 6, 18
@@ -30,6 +31,7 @@ class ShownMistakes:
     """Images that a stage judged wrong, the worst first, as one picture and as a list."""
 
     title: str
+    score: str
     count: int
     sheet: str
     listed: list[tuple[str, float]]
@@ -94,7 +96,9 @@ def mistakes(stage: str, judged: Judged, pixels: Callable[[Batch], Batch]) -> li
             for row, score in zip(worst, kind.scores, strict=False)
         ]
         captions = [_caption(f"{score:.3f}", path) for path, score in listed]
-        found.append(ShownMistakes(kind.title, len(kind.rows), _sheet(judged, worst, captions, pixels), listed))
+        found.append(
+            ShownMistakes(kind.title, kind.score, len(kind.rows), _sheet(judged, worst, captions, pixels), listed)
+        )
     return found
 
 

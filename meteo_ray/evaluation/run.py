@@ -107,7 +107,7 @@ class Evaluation:
     def _load(self, name: str) -> Any:
         folder, vocabulary, judging = self.models / name, self.context.vocabulary, CASCADE[name]
         predictor = judging.load(folder, vocabulary=vocabulary, **judging.given_options(self.job))
-        bundle.tell_unknown(folder, vocabulary, judging.names)
+        bundle.tell_unknown(folder, vocabulary, judging.sections)
         return predictor
 
 

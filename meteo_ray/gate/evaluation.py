@@ -77,7 +77,7 @@ class GateEvaluation(StageEvaluation):
         for title, wrong, sign in (("False alarms", called & ~truth, -1), ("Missed charts", truth & ~called, 1)):
             members = np.flatnonzero(wrong)
             worst = members[np.argsort(sign * scores[members], kind="stable")]
-            found.append(Mistakes(title, worst, scores[worst]))
+            found.append(Mistakes(title, "gate score", worst, scores[worst]))
         return found
 
 

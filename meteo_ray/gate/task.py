@@ -39,7 +39,7 @@ from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.metrics.binary import binary_metrics
 from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.index import content_digest
-from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.streaming.sampling import weighted_order
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
 from meteo_ray.vocabulary import Vocabulary
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from lightgbm import Booster
 
 # Columns that PreparePixels and the loss read; the rest of the index stays at home.
-COLUMNS = ("image_id", "path", "sha256", "product", "is_meteo")
+COLUMNS = (*PIXEL_COLUMNS, "is_meteo")
 
 # Who votes where there are trees, by the column of their logits.
 VOTERS = {"network": "logit", "trees": "trees"}

@@ -11,12 +11,9 @@ from meteo_ray.batch import Batch, concatenate
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.judging.settings import EvaluationSettings
 from meteo_ray.progress import ProgressLine
-from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.streaming.stream import stream
 from meteo_ray.vocabulary import Vocabulary
-
-# What PreparePixels reads.
-PIXEL_COLUMNS = ("image_id", "path", "sha256", "product")
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,13 @@ class Scored:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """Rows that were judged wrong, the worst first, int64 `(mistakes,)`, and the score of each, `(mistakes,)`."""
+    """Rows that were judged wrong, the worst first, int64 `(mistakes,)`, and the score of each, `(mistakes,)`.
+
+    `score` says in words what the scores are.
+    """
 
     title: str
+    score: str
     rows: np.ndarray
     scores: np.ndarray
 

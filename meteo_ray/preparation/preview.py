@@ -15,13 +15,11 @@ from meteo_ray.errors import UsageError
 from meteo_ray.imaging.contact_sheet import contact_sheet
 from meteo_ray.preparation.config import PreviewData
 from meteo_ray.streaming.index import read_index
-from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.vocabulary import Vocabulary, choose_vocabulary
 
 # Two pairs (as it is, augmented) a line: 4 tiles of 320 pixels fill a screen's width.
 _COLUMNS = 4
-
-_BATCH_COLUMNS = ("path", "sha256", "image_id", "product")
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def _write_sheet(
     rng = np.random.default_rng([config.seed, len(group.rows)])
     count = min(config.per_class, len(group.rows))
     table = index.take(np.sort(rng.choice(group.rows, count, replace=False)))
-    batch: Batch = {name: np.array(table[name].to_pylist(), dtype=object) for name in _BATCH_COLUMNS}
+    batch: Batch = {name: np.array(table[name].to_pylist(), dtype=object) for name in PIXEL_COLUMNS}
     raw = PreparePixels(data, config.seed, None, None, vocabulary=vocabulary)(batch)
     augmented = PreparePixels(data, config.seed, config.epoch, config.augmentation, vocabulary=vocabulary)(batch)
     images, captions = [], []

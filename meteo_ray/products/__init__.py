@@ -3,7 +3,7 @@
 import logging
 import os
 
-# Weights come from a folder or an already filled cache (design, decision 8). huggingface_hub reads this once, when it
+# Weights come from a folder or an already filled cache. huggingface_hub reads this once, when it
 # is first imported; without it a missing file costs a minute of connection attempts before the error.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

@@ -1,4 +1,4 @@
-"""Exact log-likelihood of every candidate answer, in one pass over prompt and answers (design, decision 6).
+"""Exact log-likelihood of every candidate answer, in one pass over prompt and answers.
 
 A row is laid out as its prompt, padded on the left, and the trie of its answers, padded on the right. A mask lets each
 trie node see the prompt and its own ancestors only, and positions count along the path, so the model computes for every

@@ -52,7 +52,7 @@ PRODUCTS = Stage(
     name="products",
     job=TrainProductsJob,
     make_task=_task,
-    headline=("top1", "top3", "top5", "ece"),
+    training_headline=("top1", "top3", "top5", "ece"),
     judging=Judging(
         columns=pa.schema(
             [("product", pa.string()), ("product_score", pa.float32()), ("product_top", pa.list_(SCORED_ID))]
@@ -63,7 +63,7 @@ PRODUCTS = Stage(
         needs=("gate", "elements"),
         reads=("elements",),
         own_pixels=True,
-        names=("products",),
+        sections=("products",),
         tallies={"product": "products"},
         histograms={"product_score": "product score"},
     ),

@@ -22,12 +22,12 @@ from meteo_ray.products.lora_adapter import adapter_parameters, load_trained_sta
 from meteo_ray.products.prompt import PromptEncoder
 from meteo_ray.products.questions import CandidateQuestions, PrepareQuestions, Question, TrainingQuestions
 from meteo_ray.schema import TRAIN
-from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
 from meteo_ray.vocabulary import Vocabulary
 
-COLUMNS = ("image_id", "path", "sha256", "product", "elements")
+COLUMNS = (*PIXEL_COLUMNS, "elements")
 
 
 class ProductsTask(Task):

@@ -24,6 +24,9 @@ from meteo_ray.imaging.fit import INPUT_SIZE, fit
 from meteo_ray.imaging.load import PREPROCESSING_VERSION, load_image
 from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 
+# The columns of the index that `PreparePixels` reads.
+PIXEL_COLUMNS = ("image_id", "path", "sha256", "product")
+
 # Distinguishes the one fixed draw of validation and test from every epoch's number.
 FIXED_DRAW = 2**31 - 1
 

@@ -48,7 +48,7 @@ class LoopSettings(Section):
 
 
 class TrainingJob(JobConfig):
-    """What the three training jobs share."""
+    """What every training job shares."""
 
     data: Place = None
     """The data folder (or METEO_RAY_DATA), prepared by jobs/prepare_data.py."""

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from meteo_ray.config.parsing import JobConfig
+from meteo_ray.evaluation.config import END_TO_END
 from meteo_ray.stages import STAGES
-
-CASCADE_SPACE = "cascade"
 
 if TYPE_CHECKING:
     Space = str
 else:  # the choices that --help shows and a wrong flag is answered with
-    Space = Literal[(*(stage.name for stage in STAGES), CASCADE_SPACE)]
+    Space = Literal[(*(stage.name for stage in STAGES), END_TO_END)]
 
 
 class TuneJob(JobConfig):

@@ -5,7 +5,7 @@ only adds processes. Everything lies in MODELS/tune/SPACE/: Tune's own state, Op
 trials.csv and best.yaml, which the job takes as --config.
 """
 
-import importlib
+import importlib.util
 import logging
 import shutil
 from pathlib import Path
@@ -36,8 +36,8 @@ def sweep(job: TuneJob) -> None:
     Raises:
         UsageError: before Ray starts, when folders, the base config or the space do not fit.
     """
+    space = _space(job.space)
     target = make_target(job)
-    space = importlib.import_module(f"tune_spaces.{job.space}")
     for point in space.points_to_evaluate():
         _check_point(target.base, point)
     folder = target.models / "tune" / job.space
@@ -45,6 +45,15 @@ def sweep(job: TuneJob) -> None:
     cluster.connect()
     results = _tuner(job, target, space, folder).fit()
     _write_results(job, target, results, folder)
+
+
+def _space(name: str) -> Any:
+    """The module tune_spaces/NAME.py. Raises UsageError when there is none."""
+    if importlib.util.find_spec(f"tune_spaces.{name}") is None:
+        raise UsageError(
+            f"--space {name}: nothing to search yet; write tune_spaces/{name}.py (tune_spaces/gate.py is one)"
+        )
+    return importlib.import_module(f"tune_spaces.{name}")
 
 
 def _check_point(base: JobConfig, point: dict[str, Any]) -> None:

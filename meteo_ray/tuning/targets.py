@@ -12,7 +12,7 @@ from ray import tune
 
 from meteo_ray import cluster
 from meteo_ray.config import JobConfig, parse_config
-from meteo_ray.evaluation.config import EvaluateJob
+from meteo_ray.evaluation.config import END_TO_END, EvaluateJob
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.stage import Stage
 from meteo_ray.stages import stage_named
@@ -22,7 +22,7 @@ from meteo_ray.training.device import pick_device
 from meteo_ray.training.inputs import TaskInputs, check_inputs
 from meteo_ray.training.learning_rate import total_epochs
 from meteo_ray.training.loop import TrainingRun
-from meteo_ray.tuning.config import CASCADE_SPACE, TuneJob
+from meteo_ray.tuning.config import TuneJob
 
 SCORE = "score"  # what every trial reports under, whatever it watches
 
@@ -59,7 +59,7 @@ class SweepTarget(Protocol):
 
 def make_target(job: TuneJob) -> SweepTarget:
     """Check everything that the sweep needs. Raises UsageError naming what is missing."""
-    return CascadeTarget.of(job) if job.space == CASCADE_SPACE else TrainingTarget.of(job)
+    return CascadeTarget.of(job) if job.space == END_TO_END else TrainingTarget.of(job)
 
 
 def _folders(job: TuneJob) -> dict[str, Path]:
@@ -121,7 +121,7 @@ class CascadeTarget:
         folders = _folders(job)
         flags = [part for name, path in folders.items() for part in (f"--{name}", str(path))]
         flags += ["--config", str(job.base)] if job.base else []
-        base = parse_config(EvaluateJob, [*flags, "--stage", "cascade", "--split", VALIDATION, "--out", "unused.json"])
+        base = parse_config(EvaluateJob, [*flags, "--stage", END_TO_END, "--split", VALIDATION, "--out", "unused.json"])
         Evaluation(base)  # refuses missing models and empty splits
         return cls(base, base.models.resolve())
 
@@ -129,7 +129,7 @@ class CascadeTarget:
         from meteo_ray.evaluation.run import Evaluation
 
         _set_up_trial()
-        metrics = Evaluation(self.base.with_values(**values)).run().document["cascade"]
+        metrics = Evaluation(self.base.with_values(**values)).run().document[END_TO_END]
         tune.report({SCORE: share_right(metrics), "epochs": 1})
 
     def use_command(self, best: Path) -> str:

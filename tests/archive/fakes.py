@@ -101,7 +101,7 @@ def fake_model(name: str, fake: type[Predictor], **options: Any) -> Model:
     return Model(name, Fake.version, CASCADE[name], partial(fake.load, Path(name), **options))
 
 
-def fake_models(stages: tuple[str, ...] = tuple(CASCADE), **options: Any) -> Models:
+def fake_models(stages: tuple[str, ...] = tuple(FAKES), **options: Any) -> Models:
     """Models for `classify`; `options` go to every predictor."""
     return Models([fake_model(name, FAKES[name], **options) for name in stages], load_vocabulary())
 

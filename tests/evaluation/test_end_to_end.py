@@ -50,11 +50,19 @@ def scored(*names: str) -> list[dict]:
     return [{"id": name, "score": 0.9} for name in names]
 
 
-def judgements(passes: list[bool], detected: dict[str, list[str]], answers: dict[str, str]) -> dict[str, Judged]:
+def judgements(
+    passes: list[bool], detected: dict[str, list[str]], answers: dict[str, str], learnt: int = 3
+) -> dict[str, Judged]:
+    """`learnt` is how many of the vocabulary's elements the model knows."""
     passed = [row for row, through in zip(ROWS, passes, strict=True) if through]
     gated = Judged(table(ROWS), {"is_meteo": np.array(passes)}, seconds=6.0, unreadable=1)
     elements = objects([scored(*detected[row[0]]) for row in passed])
-    tagged = Judged(table(passed), {"elements": elements} if passed else {}, seconds=2.0, unreadable=0)
+    tagged = Judged(
+        table(passed),
+        {"elements": elements, "element_scores": np.zeros((len(passed), learnt))} if passed else {},
+        seconds=2.0,
+        unreadable=0,
+    )
     asked = [(row[0], row[1], detected[row[0]], row[3]) for row in passed]
     products = objects([answers[row[0]] for row in passed])
     named = Judged(table(asked), {"product": products} if passed else {}, seconds=8.0, unreadable=0)
@@ -77,6 +85,14 @@ def test_a_chart_that_is_turned_away_has_the_wrong_product():
     counts = ("images", "charts", "passed", "false_alarms", "with_product", "unreadable")
     assert [found[name] for name in counts] == [6, 4, 4, 1, 3, 1]
     assert found["seconds_per_image"] == {"gate": 1.0, "elements": 0.5, "products": 2.0, "total": pytest.approx(16 / 6)}
+
+
+def test_elements_that_came_up_after_the_training_do_not_count():
+    detected = {"a": ["wind"], "b": ["wind"], "c": [], "d": []}
+    judged = judgements([True] * 4 + [False] * 2, detected, dict.fromkeys("abcd", "wind map"), learnt=1)
+    assert cascade_metrics(judged, EVALUATIONS, VOCABULARY)["element_micro_f1"] == 1.0
+    judged = judgements([True] * 4 + [False] * 2, detected, dict.fromkeys("abcd", "wind map"))
+    assert cascade_metrics(judged, EVALUATIONS, VOCABULARY)["element_micro_f1"] == pytest.approx(2 * 2 / (2 + 4))
 
 
 def test_a_gate_that_lets_nothing_through():

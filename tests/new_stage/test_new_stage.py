@@ -112,11 +112,17 @@ def test_its_imports_go_down(folders):
     assert "meteo_ray.metrics.bootstrap" in done.stdout
 
 
-def test_the_new_stage_goes_through_training_evaluation_and_archive(folders):
-    data = ("--data", folders.data)
-    printed = run_job(folders, "train_brightness", *data, "--training.data-workers", "1")
+@pytest.fixture(scope="module")
+def trained(folders) -> SimpleNamespace:
+    """The folders after the new stage's training."""
+    printed = run_job(folders, "train_brightness", "--data", folders.data, "--training.data-workers", "1")
     assert "brightness: negative_error -0." in printed
     assert (folders.models / "brightness" / "weights.safetensors").is_file()
+    return folders
+
+
+def test_the_new_stage_goes_through_training_evaluation_and_archive(trained):
+    folders, data = trained, ("--data", trained.data)
 
     metrics_file, page = folders.root / "metrics.json", folders.root / "evaluation.html"
     flags = ("--no-augmentation.enabled", "--bootstrap-rounds", "0", "--data-workers", "1")
@@ -144,8 +150,8 @@ def test_the_new_stage_goes_through_training_evaluation_and_archive(folders):
     assert all("brightness=" in row["model_version"] for row in rows)
 
 
-def test_a_stage_that_needs_only_the_gate_runs_with_it_alone(folders):
-    """Uses the model that the test before trained."""
+def test_a_stage_that_needs_only_the_gate_runs_with_it_alone(trained):
+    folders = trained
     flags = ("--stages", "gate,brightness", "--archive", folders.archive, "--out", folders.root / "two")
     run_job(folders, "classify_archive", *flags)
     rows = pq.read_table(folders.root / "two" / "predictions").to_pylist()

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from functools import partial
 
 from meteo_ray.brightness.stage import BRIGHTNESS
-
 from meteo_ray.cli import run_job
 from meteo_ray.stage import train_stage
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from meteo_ray.brightness.predictor import BrightnessPredictor
 
+from meteo_ray.brightness.predictor import BrightnessPredictor
 from meteo_ray.judging.judge import Judged
 from meteo_ray.judging.stage_evaluation import Scored, SplitContext, StageEvaluation, cost
 from meteo_ray.vocabulary import Vocabulary

@@ -5,11 +5,11 @@ from typing import Self
 
 import numpy as np
 import torch
-from meteo_ray.brightness.task import GRID, grid_means
 from torch import nn
 
 from meteo_ray import bundle
 from meteo_ray.batch import Batch
+from meteo_ray.brightness.task import GRID, grid_means
 from meteo_ray.vocabulary import Vocabulary
 
 

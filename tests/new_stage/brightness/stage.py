@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from meteo_ray.brightness.config import TrainBrightnessJob
 
+from meteo_ray.brightness.config import TrainBrightnessJob
 from meteo_ray.judging.settings import JudgingJob
 from meteo_ray.stage import Judging, Stage
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from meteo_ray.brightness.evaluation import BrightnessEvaluation
     from meteo_ray.brightness.predictor import BrightnessPredictor
     from meteo_ray.brightness.task import BrightnessTask
-
     from meteo_ray.training.inputs import TaskInputs
 
 
@@ -42,7 +41,7 @@ BRIGHTNESS = Stage(
     name="brightness",
     job=TrainBrightnessJob,
     make_task=_task,
-    headline=("negative_error",),
+    training_headline=("negative_error",),
     judging=Judging(
         columns=pa.schema([("brightness", pa.float32()), ("paper", pa.string())]),
         load=_load,

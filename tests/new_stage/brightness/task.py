@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from meteo_ray.brightness.config import BrightnessTraining
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
 from meteo_ray import bundle
 from meteo_ray.batch import Batch
+from meteo_ray.brightness.config import BrightnessTraining
 from meteo_ray.files import write_json
-from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
 from meteo_ray.vocabulary import Vocabulary
 
@@ -40,7 +40,7 @@ class BrightnessTask(Task):
 
     def rows(self, index: pa.Table, split: str) -> pa.Table:
         charts = index.filter(pc.and_(pc.equal(index["split"], split), index["is_meteo"]))
-        return charts.select(["image_id", "path", "sha256", "product"])
+        return charts.select(PIXEL_COLUMNS)
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> np.ndarray:
         return np.random.default_rng([self.seed, epoch]).permutation(rows.num_rows)
