@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, replace_folder, sha256_of
 from meteo_ray.vocabulary import Vocabulary, load_vocabulary
-from meteo_ray.vocabulary.growth import appended, require_grown
+from meteo_ray.vocabulary.growth import SECTIONS, appended, changes, require_grown
 
 logger = logging.getLogger("meteo_ray")
 
@@ -78,28 +78,34 @@ def read_config(folder: Path, stage: str) -> dict[str, Any]:
     return config
 
 
-def read_labels(folder: Path, vocabulary: Vocabulary | None = None) -> Vocabulary:
-    """The vocabulary that the bundle was trained with; the caller's may go on where it ends, and not differ else.
+def read_labels(folder: Path, vocabulary: Vocabulary | None = None, sections: Sequence[str] = SECTIONS) -> Vocabulary:
+    """The vocabulary that the bundle was trained with.
+
+    In the sections that the model uses the caller's may go on where it ends, and not differ else.
 
     Raises:
         UsageError: naming every difference.
     """
     trained = load_vocabulary(folder / LABELS)
     if vocabulary is not None:
-        require_grown(folder, vocabulary, trained)
+        require_grown(folder, vocabulary, trained, sections)
     return trained
 
 
 def tell_unknown(folder: Path, vocabulary: Vocabulary, sections: Sequence[str]) -> None:
-    """Log which labels came up after the bundle was trained, in those sections of the vocabulary that it answers with.
+    """Log what the bundle does not know of the vocabulary in force.
 
-    `sections` are of "elements" and "products".
+    That is what came up after its training in the sections that it uses; and for a model that uses no label at all,
+    such as the gate, that it stems from elsewhere, which does not keep it from judging.
     """
-    found = appended(vocabulary, load_vocabulary(folder / LABELS))
+    trained = load_vocabulary(folder / LABELS)
+    found = appended(vocabulary, trained)
     for section in sections:
         if section in found:
             names = ", ".join(found[section])
             logger.warning("%s: trained before these %s came up: %s; train it again", folder, section, names)
+    if not sections and (other := changes(vocabulary, trained)):
+        logger.warning("%s: trained with other labels, of which it uses none: %s", folder, "; ".join(other))
 
 
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -35,7 +35,7 @@ class Judging:
         passes: a bool column of its own; only rows where it is true go on to later stages.
         own_pixels: its predictor has an `image_size` of its own, for which images are decoded once more; the others
             share one decoded 320x240 image.
-        sections: those of the vocabulary that it answers with: elements, products.
+        sections: those of the vocabulary that it uses, in what it reads or answers: elements, products.
         tallies: columns whose values an archive's summary counts -> their key there; lists of scored ids too.
         histograms: columns of scores in [0, 1] that an archive's report draws -> their title.
     """

@@ -11,7 +11,7 @@ from meteo_ray.judging.predictor import Predictor
 from meteo_ray.stage import Judging
 from meteo_ray.stages import CASCADE
 from meteo_ray.vocabulary import Vocabulary
-from meteo_ray.vocabulary.growth import longest
+from meteo_ray.vocabulary.growth import joined
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,11 @@ def bundled_models(config: ArchiveConfig) -> Models:
     versions = {name: bundle.check(folder, name) for name, folder in folders.items()}
     for name, folder in folders.items():
         bundle.read_config(folder, name)
-    vocabulary = longest({folder: bundle.read_labels(folder) for folder in folders.values()})
+    vocabulary = joined([bundle.read_labels(folder) for folder in folders.values()])
     models = []
     for name, folder in folders.items():
         judging = CASCADE[name]
+        bundle.read_labels(folder, vocabulary, judging.sections)
         bundle.tell_unknown(folder, vocabulary, judging.sections)
         options = judging.given_options(config)
         load = partial(judging.load, folder.resolve(), vocabulary=vocabulary, **options)

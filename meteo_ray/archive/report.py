@@ -18,6 +18,9 @@ from meteo_ray.archive.summary import HISTOGRAM_BINS, HISTOGRAMS, TALLIES, Total
 from meteo_ray.files import visible, write_atomically
 from meteo_ray.vocabulary import Vocabulary
 
+Bar = tuple[str, str, int, float]
+"""Id, name, count, and length in percent of the longest."""
+
 # A quarter of the models' input: enough to recognise a chart, about 5 kB each as JPEG.
 THUMBNAIL_SIZE = (160, 120)
 
@@ -35,7 +38,7 @@ def write_report(
             summary=summary,
             element_names=element_names,
             product_names=product_names,
-            bars=_bars(totals, {**element_names, **product_names}),
+            bars=_bars(totals, {"elements": element_names, "products": product_names}),
             histograms=_histograms(totals),
             sheets=_sheets(totals, product_names, reader),
             bad_files=totals.bad_files,
@@ -44,13 +47,17 @@ def write_report(
     write_atomically(path, page)
 
 
-def _bars(totals: Totals, names: Mapping[str, str]) -> list[tuple[str, list[tuple[str, str, int, float]]]]:
-    """A group for each tally, the last stage's first: id, name, count and length in percent of the longest bar."""
+def _bars(totals: Totals, names: Mapping[str, Mapping[str, str]]) -> list[tuple[str, list[Bar]]]:
+    """A group for each tally, the last stage's first.
+
+    `names` holds what ids are called, by the key of their tally.
+    """
     groups = []
     for column, counts in reversed(totals.tallies.items()):
         longest = max(counts.values(), default=1)
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        bars = [(name, names.get(name, name), number, 100 * number / longest) for name, number in ordered]
+        known = names.get(TALLIES[column], {})
+        bars = [(name, known.get(name, name), number, 100 * number / longest) for name, number in ordered]
         groups.append((TALLIES[column].capitalize(), bars))
     return [(title, bars) for title, bars in groups if bars]
 

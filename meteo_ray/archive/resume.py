@@ -20,7 +20,6 @@ from meteo_ray.errors import UsageError
 from meteo_ray.files import write_atomically
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.schema import SCHEMA_VERSION
-from meteo_ray.stages import CASCADE
 
 
 def identity(config: ArchiveConfig, models: Models) -> dict[str, Any]:
@@ -29,7 +28,8 @@ def identity(config: ArchiveConfig, models: Models) -> dict[str, Any]:
     return {
         "archive": archive if "://" in archive else str(Path(archive).resolve()),
         "models": models.versions,
-        "options": {name: CASCADE[name].given_options(config) for name in config.stages},
+        "min_recall": config.min_recall,
+        "cascade": config.cascade.model_dump(mode="json"),
         "preprocessing_version": PREPROCESSING_VERSION,
         "schema_version": SCHEMA_VERSION,
     }

@@ -208,7 +208,7 @@ def _place_paths(model: type[BaseModel], document: dict[str, Any], folder: Path)
 
 def _problem(job: type[BaseModel], entry: Any) -> str:
     """One validation error as a line: the flag, what was wrong, what was given."""
-    places = [str(part) for part in entry["loc"]]
+    places = [part for part in entry["loc"] if isinstance(part, str)]  # without positions in lists
     flag = "--" + ".".join(places).replace("_", "-")
     message = entry["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
     if entry["type"] == "extra_forbidden":

@@ -77,7 +77,7 @@ def read_bundle(folder: Path, vocabulary: Vocabulary | None = None) -> ElementsB
     """
     version = bundle.check(folder, STAGE)
     config = bundle.read_config(folder, STAGE)
-    ids = bundle.read_labels(folder, vocabulary).element_ids
+    ids = bundle.read_labels(folder, vocabulary, ("elements",)).element_ids
     _check_fits(folder, config, ids)
     tensors = bundle.read_weights(folder)
     try:

@@ -128,7 +128,7 @@ def write_bundle(
         write_trees(folder, trees)
 
 
-def read_bundle(folder: Path, vocabulary: Vocabulary | None) -> Gate:
+def read_bundle(folder: Path) -> Gate:
     """The model (CPU, eval mode), its trees and calibration, and the bundle's version.
 
     Raises:
@@ -137,7 +137,7 @@ def read_bundle(folder: Path, vocabulary: Vocabulary | None) -> Gate:
     version = bundle.check(folder, STAGE)
     config = bundle.read_config(folder, STAGE)
     _check_fits(folder, config)
-    bundle.read_labels(folder, vocabulary)
+    bundle.read_labels(folder)  # there and sound; no output of the gate depends on it
     model = GateModel("none", tuple(config["input_size"]))
     try:
         model.load_state_dict(bundle.read_weights(folder))

@@ -56,12 +56,13 @@ class GatePredictor:
     ) -> Self:
         """Read a bundle. At most one of threshold, min_recall and min_precision replaces the threshold of best F1.
 
-        `options` are precision ("auto", "bf16", "fp32"), compile_model (GPU only) and micro_batch.
+        `options` are precision ("auto", "bf16", "fp32"), compile_model (GPU only) and micro_batch. `vocabulary` is what
+        every predictor is given; the gate names nothing of it.
 
         Raises:
             UsageError: bundle missing, damaged or of another size; operating point not available.
         """
-        gate = read_bundle(Path(bundle), vocabulary)
+        gate = read_bundle(Path(bundle))
         chosen = gate.calibration.operating_point(threshold, min_recall, min_precision)
         place = torch.device(device) if device else pick_device()
         return cls(gate, place, chosen, **options)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from meteo_ray.batch import Batch, concatenate
+from meteo_ray.errors import UsageError
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.judging.settings import EvaluationSettings
 from meteo_ray.progress import ProgressLine
@@ -92,7 +93,7 @@ def judge(
     batch_size: int,
     workers: int | None,
 ) -> Judged:
-    """`Judge.__call__` with any `prepare`; see there."""
+    """`Judge.__call__` with any `prepare`; see there. Raises UsageError when there are rows and none can be read."""
     columns = list(dict.fromkeys((*PIXEL_COLUMNS, *extra)))
     numbered = rows.select(columns).append_column("row", pa.array(np.arange(rows.num_rows), pa.int64()))
     progress = ProgressLine(label, rows.num_rows)
@@ -108,6 +109,8 @@ def judge(
         parts.append(answer | kept)
         progress.update(len(batch["row"]))
     progress.close()
+    if rows.num_rows and not parts:
+        raise UsageError(f"{label}: none of the {rows.num_rows} images can be read; run jobs/prepare_data.py again")
     found = concatenate(parts) or {"row": np.zeros(0, dtype=np.int64)}
     judged = rows.take(pa.array(found.pop("row"), pa.int64()))
     return Judged(judged, found, seconds, rows.num_rows - judged.num_rows)

@@ -43,7 +43,7 @@ class EvaluationSettings(JudgingJob):
     index: Path | None = None
     """Where the index lies, if not in DATA/index."""
     labels: Path | None = None
-    """The vocabulary; default: DATA/labels.yaml, else the one that comes with the package."""
+    """The vocabulary (or METEO_RAY_LABELS); default: DATA/labels.yaml, else the one that comes with the package."""
     cache: Path | None = None
     """Folder of decoded images, shared with training; default: DATA/cache."""
     augmentation: AugmentConfig = AugmentConfig()

@@ -35,7 +35,7 @@ class PrepareData(JobConfig):
     index: Path | None = None
     """Where the index goes (or METEO_RAY_INDEX); default: DATA/index. For data folders that cannot be written to."""
     labels: Path | None = None
-    """The vocabulary; default: DATA/labels.yaml, else the one that comes with the package."""
+    """The vocabulary (or METEO_RAY_LABELS); default: DATA/labels.yaml, else the one that comes with the package."""
     split_by: Literal["random", "time", "source", "given"] = "random"
     """random: every label spread evenly. time: the latest days become the test split. source: no source in two
     splits. given: each row's own `split` key. Duplicates stay together in all but `given`, where that is checked."""
@@ -64,7 +64,7 @@ class PreviewData(JobConfig):
     index: Path | None = None
     """Where the index lies (or METEO_RAY_INDEX); default: DATA/index."""
     labels: Path | None = None
-    """The vocabulary; default: DATA/labels.yaml, else the one that comes with the package."""
+    """The vocabulary (or METEO_RAY_LABELS); default: DATA/labels.yaml, else the one that comes with the package."""
     out: Path | None = None
     """Where the sheets go: OUT/{is_meteo,element,product}/CLASS.png. Sheets of the same name are replaced."""
     split: Literal["train", "validation", "test"] | None = None

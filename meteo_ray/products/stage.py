@@ -63,7 +63,7 @@ PRODUCTS = Stage(
         needs=("gate", "elements"),
         reads=("elements",),
         own_pixels=True,
-        sections=("products",),
+        sections=("elements", "products"),
         tallies={"product": "products"},
         histograms={"product_score": "product score"},
     ),

@@ -9,7 +9,7 @@ from meteo_ray.config.fields import NotInIdentity
 from meteo_ray.config.parsing import JobConfig, Section
 
 Place = Annotated[Path | None, NotInIdentity()]
-"""A folder: moving it does not start a run anew."""
+"""A file or folder: moving it does not start a run anew; what is in it may."""
 
 
 class LoopSettings(Section):
@@ -56,8 +56,8 @@ class TrainingJob(JobConfig):
     """Where model bundles go (or METEO_RAY_MODELS); runs are kept in its `runs/`."""
     index: Place = None
     """Where the index lies, if not in DATA/index."""
-    labels: Path | None = None
-    """The vocabulary; default: DATA/labels.yaml, else the one that comes with the package."""
+    labels: Place = None
+    """The vocabulary (or METEO_RAY_LABELS); default: DATA/labels.yaml, else the one that comes with the package."""
     cache: Place = None
     """Folder for decoded validation images, shared by epochs, stages and trials; default: DATA/cache."""
     fresh: Annotated[bool, NotInIdentity()] = False

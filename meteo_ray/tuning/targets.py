@@ -123,6 +123,9 @@ class CascadeTarget:
         flags += ["--config", str(job.base)] if job.base else []
         base = parse_config(EvaluateJob, [*flags, "--stage", END_TO_END, "--split", VALIDATION, "--out", "unused.json"])
         Evaluation(base)  # refuses missing models and empty splits
+        # Trials run in folders of their own.
+        places = {name: getattr(base, name) for name in ("labels", "index", "cache")}
+        base = base.model_copy(update={name: path.resolve() for name, path in places.items() if path})
         return cls(base, base.models.resolve())
 
     def run(self, values: dict[str, Any]) -> None:

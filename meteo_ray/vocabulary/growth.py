@@ -4,11 +4,13 @@ A model's outputs stand in the order of the list that it was trained with. As lo
 the one in force, every output still means what it meant, and what was appended is simply not known to the model.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from meteo_ray.errors import UsageError
 from meteo_ray.vocabulary.vocabulary import Vocabulary
+
+SECTIONS = ("elements", "products")
 
 
 def differences(ours: Sequence[str], trained: Sequence[str]) -> list[str]:
@@ -31,39 +33,46 @@ def differences(ours: Sequence[str], trained: Sequence[str]) -> list[str]:
     return found
 
 
-def require_grown(folder: Path, ours: Vocabulary, trained: Vocabulary) -> None:
-    """Refuse a model, found in `folder`, whose vocabulary is not the beginning of ours.
+def changes(ours: Vocabulary, trained: Vocabulary, sections: Sequence[str] = SECTIONS) -> list[str]:
+    """Every difference, other than growth, between the named sections of two vocabularies, in words."""
+    found = []
+    for section in sections:
+        texts = differences(_ids(ours, section), _ids(trained, section))
+        found += [f"{section}, {text}" for text in texts]
+    return found
+
+
+def require_grown(folder: Path, ours: Vocabulary, trained: Vocabulary, sections: Sequence[str] = SECTIONS) -> None:
+    """Refuse a model, found in `folder`, whose labels are not the beginning of ours in the sections that it uses.
 
     Raises:
-        UsageError: with every difference, of elements and of products.
+        UsageError: with every difference.
     """
-    problems = [f"elements, {text}" for text in differences(ours.element_ids, trained.element_ids)]
-    problems += [f"products, {text}" for text in differences(ours.product_ids, trained.product_ids)]
+    problems = changes(ours, trained, sections)
     if problems:
         title = f"{folder}: trained with other labels; append to labels.yaml, do not reorder or rename, or train again:"
         raise UsageError.of_problems(title, problems)
 
 
 def appended(ours: Vocabulary, trained: Vocabulary) -> dict[str, list[str]]:
-    """The ids that ours has beyond `trained`, by section (elements, products); sections without any are left out."""
-    found = {
-        "elements": list(ours.element_ids[len(trained.elements) :]),
-        "products": list(ours.product_ids[len(trained.products) :]),
-    }
+    """The ids that ours has beyond `trained`, by section; sections without any are left out."""
+    found = {section: list(_ids(ours, section)[len(_ids(trained, section)) :]) for section in SECTIONS}
     return {section: ids for section, ids in found.items() if ids}
 
 
-def longest(vocabularies: Mapping[Path, Vocabulary]) -> Vocabulary:
-    """The vocabulary of which all given ones, by the folders of their models, are the beginning.
+def joined(vocabularies: Sequence[Vocabulary]) -> Vocabulary:
+    """The vocabulary of models of which some were trained before the list grew, in the order of the cascade.
 
-    Models of one cascade may have been trained before and after the list grew.
-
-    Raises:
-        UsageError: when one of them is not the beginning of the others.
+    The last one's entries stand, because what comes last was trained on them; where another one goes on, the rest is
+    taken from there. Whether the models fit together is for `require_grown` to say.
     """
-    elements = max((vocabulary.elements for vocabulary in vocabularies.values()), key=len)
-    products = max((vocabulary.products for vocabulary in vocabularies.values()), key=len)
-    found = Vocabulary(elements, products)
-    for folder, vocabulary in vocabularies.items():
-        require_grown(folder, found, vocabulary)
-    return found
+    last = vocabularies[-1]
+    elements = max((vocabulary.elements for vocabulary in vocabularies), key=len)
+    products = max((vocabulary.products for vocabulary in vocabularies), key=len)
+    return Vocabulary(
+        (*last.elements, *elements[len(last.elements) :]), (*last.products, *products[len(last.products) :])
+    )
+
+
+def _ids(vocabulary: Vocabulary, section: str) -> tuple[str, ...]:
+    return vocabulary.element_ids if section == "elements" else vocabulary.product_ids

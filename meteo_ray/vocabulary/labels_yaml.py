@@ -1,5 +1,6 @@
 """Reading a labels.yaml: whichever is in force, checked as a whole (R2)."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meteo_ray.errors import UsageError
 from meteo_ray.vocabulary.vocabulary import Element, Product, Vocabulary, normalise
+
+logger = logging.getLogger("meteo_ray")
 
 FILE_NAME = "labels.yaml"
 
@@ -27,9 +30,10 @@ def choose_vocabulary(labels: Path | None, data: Path | None = None) -> Vocabula
     Raises:
         UsageError: as `load_vocabulary`.
     """
-    beside_data = None if data is None else data / FILE_NAME
-    if labels is None and beside_data is not None and beside_data.is_file():
-        labels = beside_data
+    if labels is None and data is not None and ((data / FILE_NAME).exists() or (data / FILE_NAME).is_symlink()):
+        labels = data / FILE_NAME
+    if labels is not None:
+        logger.info("labels: %s", labels)
     return load_vocabulary(labels or DEFAULT_PATH)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from meteo_ray.errors import UsageError
 from meteo_ray.vocabulary import Element, Product, Vocabulary
-from meteo_ray.vocabulary.growth import appended, differences, longest, require_grown
+from meteo_ray.vocabulary.growth import appended, differences, joined, require_grown
 
 NAMES = ("wind", "rain", "snow", "fog")
 MODEL = Path("models/elements")
@@ -67,7 +67,20 @@ def test_reordering_renaming_and_removing_are_refused(trained: Vocabulary) -> No
 
 def test_models_of_different_age_share_the_longest_lists() -> None:
     newer_elements, newer_products = vocabulary(NAMES), vocabulary(NAMES[:2], ("gale", "blizzard"))
-    found = longest({Path("gate"): vocabulary(NAMES[:1]), Path("e"): newer_elements, Path("p"): newer_products})
-    assert (found.element_ids, found.product_ids) == (NAMES, ("gale", "blizzard"))
-    with pytest.raises(UsageError, match="p: trained with other labels"):
-        longest({Path("e"): newer_elements, Path("p"): vocabulary(("rain",))})
+    for order in ([newer_elements, newer_products], [newer_products, newer_elements]):
+        found = joined([vocabulary(NAMES[:1]), *order])
+        assert (found.element_ids, found.product_ids) == (NAMES, ("gale", "blizzard"))
+
+
+def test_the_last_models_definitions_stand() -> None:
+    redefined = Vocabulary(vocabulary().elements, (Product(id="gale", zh="大风", elements=("rain",)),))
+    assert joined([vocabulary(), redefined]).products == redefined.products
+    assert joined([vocabulary(products=("gale", "blizzard")), redefined]).products[0] == redefined.products[0]
+
+
+def test_a_model_is_asked_only_about_the_sections_that_it_uses() -> None:
+    other_products = vocabulary(products=("storm",))
+    require_grown(MODEL, vocabulary(), other_products, ("elements",))
+    require_grown(MODEL, vocabulary(), vocabulary(NAMES[::-1]), ())
+    with pytest.raises(UsageError, match="products, "):
+        require_grown(MODEL, vocabulary(), other_products, ("products",))

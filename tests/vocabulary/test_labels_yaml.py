@@ -146,6 +146,10 @@ def test_the_file_that_a_flag_names_comes_before_the_one_beside_the_data(tmp_pat
     (data / "labels.yaml").write_text(SMALL.replace("gale", "storm"), "utf-8")
     assert choose_vocabulary(None, data).product_ids == ("storm",)
     assert choose_vocabulary(flag, data).product_ids == ("gale",)
+    (data / "labels.yaml").unlink()
+    (data / "labels.yaml").symlink_to("nowhere")
+    with pytest.raises(UsageError, match="cannot read the vocabulary"):
+        choose_vocabulary(None, data)
 
 
 def test_the_documented_file_is_the_one_in_the_package() -> None:

@@ -70,7 +70,18 @@ def test_an_archive_takes_models_of_different_age(models, tmp_path, caplog):
     assert "gate" not in caplog.text
 
 
-@pytest.mark.parametrize("stage", ["gate", "elements", "products"])
+def test_a_gate_from_elsewhere_is_told_and_judges(models, tmp_path, caplog):
+    """It names nothing: a gate that learnt from drawings serves an office with labels of its own."""
+    turned = Vocabulary(VOCABULARY.elements[::-1], VOCABULARY.products)
+    mixed = relabelled(models, tmp_path / "mixed", "gate", turned)
+    with caplog.at_level(logging.WARNING):
+        found = bundled_models(ArchiveConfig(archive="a", models=mixed, out="o"))
+    assert found.vocabulary == VOCABULARY
+    assert "gate: trained with other labels, of which it uses none: elements, position 0" in caplog.text
+    assert found.models[0].load().version == found.versions["gate"]
+
+
+@pytest.mark.parametrize("stage", ["elements", "products"])
 def test_an_archive_refuses_a_bundle_with_reordered_labels(models, tmp_path, stage):
     turned = Vocabulary(VOCABULARY.elements[::-1], VOCABULARY.products)
     mixed = relabelled(models, tmp_path / "mixed", stage, turned)
