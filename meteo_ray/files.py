@@ -31,8 +31,8 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write a document that people can read; NaN and infinity are refused with ValueError."""
-    path.write_text(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n", "utf-8")
+    """Write a document that people can read, whole or not at all; NaN and infinity are refused with ValueError."""
+    write_atomically(path, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ listing that was interrupted is started again.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meteo_ray.archive.listing import Entry
+from meteo_ray.files import write_json
 
 MANIFEST = pa.schema(
     [
@@ -38,9 +38,7 @@ def write_manifest(entries: Iterable[Entry], folder: Path, shard_rows: int = SHA
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     rows = sum(write_shards((_table(chunk) for chunk in _chunks(entries, shard_rows)), folder))
-    mark = folder / COMPLETE
-    mark.with_suffix(".tmp").write_text(json.dumps({"rows": rows}) + "\n", "utf-8")
-    os.replace(mark.with_suffix(".tmp"), mark)
+    write_json(folder / COMPLETE, {"rows": rows})
     return rows
 
 

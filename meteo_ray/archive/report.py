@@ -1,7 +1,5 @@
 """Writes report.html: one file without scripts or links, with counts, examples and the list of bad files."""
 
-import base64
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
@@ -16,6 +14,7 @@ from meteo_ray.archive.reading import Limits, Reader
 from meteo_ray.archive.source import Source
 from meteo_ray.archive.summary import HISTOGRAM_BINS, HISTOGRAMS, TALLIES, Totals
 from meteo_ray.files import visible, write_atomically
+from meteo_ray.imaging.data_uri import jpeg_data_uri
 from meteo_ray.vocabulary import Vocabulary
 
 Bar = tuple[str, str, int, float]
@@ -23,6 +22,7 @@ Bar = tuple[str, str, int, float]
 
 # A quarter of the models' input: enough to recognise a chart, about 5 kB each as JPEG.
 THUMBNAIL_SIZE = (160, 120)
+JPEG_QUALITY = 80
 
 
 def write_report(
@@ -89,11 +89,5 @@ def _pictures(rows: Iterable[dict[str, Any]], reader: Reader) -> list[dict[str, 
     for row in rows:
         read = reader.read(row["path"])
         if read.image is not None and read.sha256 == row["sha256"]:
-            pictures.append({**row, "picture": _data_uri(read.image.pixels)})
+            pictures.append({**row, "picture": jpeg_data_uri(Image.fromarray(read.image.pixels), JPEG_QUALITY)})
     return pictures
-
-
-def _data_uri(pixels: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

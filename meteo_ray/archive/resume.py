@@ -17,7 +17,7 @@ from meteo_ray.archive.output import MANIFEST as MANIFEST_FOLDER
 from meteo_ray.archive.output import PENDING, PREDICTIONS, REPORT, RUN, SUMMARY
 from meteo_ray.archive.writer import part_files, read_parts
 from meteo_ray.errors import UsageError
-from meteo_ray.files import write_atomically
+from meteo_ray.files import write_json
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.schema import SCHEMA_VERSION
 
@@ -51,7 +51,7 @@ def begin(out: Path, this_run: dict[str, Any], resume: bool, overwrite: bool) ->
     else:
         _require_same(out, this_run)
         (out / SUMMARY).unlink(missing_ok=True)  # it stands for a finished run
-    write_atomically(out / RUN, json.dumps(this_run, ensure_ascii=False, indent=2) + "\n")
+    write_json(out / RUN, this_run)
 
 
 def committed_ids(folder: Path) -> np.ndarray:

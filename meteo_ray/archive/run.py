@@ -1,6 +1,5 @@
 """One archive run from start to end: checks, listing, cascade, summary and report."""
 
-import json
 import logging
 import shutil
 from pathlib import Path
@@ -23,7 +22,7 @@ from meteo_ray.archive.source import Source, open_source
 from meteo_ray.archive.summary import Timing, Totals, add_up, summary_document
 from meteo_ray.archive.writer import PartWriter
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
-from meteo_ray.files import write_atomically
+from meteo_ray.files import write_json
 from meteo_ray.progress import ProgressLine
 from meteo_ray.schema import OK
 from meteo_ray.versions import versions
@@ -54,7 +53,7 @@ def classify(config: ArchiveConfig, models: Models | None = None) -> dict[str, A
         _require_complete(config, totals)
         summary = summary_document(totals, config, versions(), models.versions, timing)
         write_report(config.out / output.REPORT, totals, summary, source, _limits(config), models.vocabulary)
-        write_atomically(config.out / output.SUMMARY, json.dumps(summary, ensure_ascii=False, indent=2) + "\n")
+        write_json(config.out / output.SUMMARY, summary)
     _require_few_bad(config, totals)
     return summary
 

@@ -1,7 +1,6 @@
 """Write the demo data set (and an archive) to disk, the drawing spread over Ray tasks."""
 
 import json
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -17,6 +16,7 @@ from meteo_ray.demo.config import DemoJob
 from meteo_ray.drawing.compose import ARCHIVE, DATA, Drawn, Order, draw
 from meteo_ray.drawing.logos import draw_logos
 from meteo_ray.errors import UsageError
+from meteo_ray.files import write_atomically
 from meteo_ray.progress import ProgressLine
 
 TASK_IMAGES = 16  # about three seconds of drawing a task: a hundredth of that is Ray's own
@@ -111,6 +111,4 @@ def _write_logos(folder: Path, seed: int) -> None:
 
 
 def _write_rows(target: Path, rows: Sequence[dict[str, Any]]) -> None:
-    beside = target.with_suffix(".partial")
-    beside.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
-    os.replace(beside, target)
+    write_atomically(target, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

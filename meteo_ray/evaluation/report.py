@@ -1,7 +1,5 @@
 """The evaluation for people: a few lines for the terminal, and one self-contained HTML page with plots and mistakes."""
 
-import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from meteo_ray.evaluation.config import END_TO_END
 from meteo_ray.evaluation.run import Outcome, write_file
 from meteo_ray.files import visible
 from meteo_ray.imaging.contact_sheet import contact_sheet
+from meteo_ray.imaging.data_uri import jpeg_data_uri
 from meteo_ray.judging.judge import Judged
 from meteo_ray.stages import CASCADE
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS
@@ -133,9 +132,7 @@ def _sheet(judged: Judged, members: np.ndarray, captions: list[str], pixels: Cal
         return ""
     rows = judged.rows.take(pa.array(members, pa.int64()))
     images = pixels({name: np.array(rows[name].to_pylist(), dtype=object) for name in PIXEL_COLUMNS})["image"]
-    buffer = io.BytesIO()
-    contact_sheet(list(images), captions, COLUMNS, TILE_SIZE).save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return jpeg_data_uri(contact_sheet(list(images), captions, COLUMNS, TILE_SIZE), JPEG_QUALITY)
 
 
 def number(value: Any) -> str:

@@ -1,7 +1,5 @@
 """Images of a data folder as small pictures inside a page: a person sees wrong labels faster than any check."""
 
-import base64
-import io
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from meteo_ray.imaging.contact_sheet import contact_sheet
+from meteo_ray.imaging.data_uri import jpeg_data_uri
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.load import load_image
 
@@ -21,9 +20,7 @@ _JPEG_QUALITY = 70
 def inline_sheet(data: Path, paths: Sequence[str]) -> str:
     """A `data:` URI of a JPEG showing the images under `data` in order, eight a line; an unreadable one is grey."""
     sheet = contact_sheet([_thumbnail(data / path) for path in paths], columns=COLUMNS, tile_size=THUMBNAIL)
-    buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return jpeg_data_uri(sheet, _JPEG_QUALITY)
 
 
 def evenly(paths: Sequence[str], count: int) -> list[str]:
