@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from meteo_ray.errors import UsageError
-from meteo_ray.files import read_json, replace_folder, sha256_of
+from meteo_ray.files import read_json, replace_folder, require_ours, sha256_of
 from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 from meteo_ray.vocabulary.growth import SECTIONS, appended, changes, require_grown
 
@@ -29,9 +29,15 @@ CALIBRATION, METRICS, SUMS = "calibration.json", "metrics.json", "SHA256SUMS"
 BUNDLE_VERSION = 1
 
 
+def require_free(folder: Path) -> None:
+    """Refuse a place where something stands that is no bundle. Raises UsageError."""
+    require_ours(folder, "model bundle", SUMS)
+
+
 @contextmanager
 def writing(folder: Path) -> Iterator[Path]:
     """Give a scratch folder to fill; on success add SHA256SUMS and swap it in for `folder`."""
+    require_free(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     shutil.rmtree(scratch, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Files and folders that a reader sees whole or not at all, and names that a page can show as they are."""
 
+import ctypes
 import hashlib
 import json
 import os
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from meteo_ray.errors import UsageError
+
+SIGN = ".made_by_meteo_ray"
+"""An empty file in folders that this program made and may one day be told to replace."""
 
 
 def image_id(relative_path: str | bytes) -> str:
@@ -44,13 +48,49 @@ def read_json(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: cannot read: {error}") from None
 
 
+def require_ours(folder: Path, what: str, *signs: str) -> None:
+    """Refuse to replace or remove a folder that this program did not make.
+
+    Args:
+        folder: what is about to go. Absent and empty ones are free to take.
+        what: what we would have made, for the message.
+        signs: files or folders of which only we leave one in it; SIGN is always one.
+
+    Raises:
+        UsageError: naming the folder; nothing has been touched.
+    """
+    if folder.is_dir() and not any((folder / sign).exists() for sign in (SIGN, *signs)) and any(folder.iterdir()):
+        raise UsageError(
+            f"{folder}: holds files, but no {what} made here before; empty it yourself or name another place"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; name another place for the {what}")
+
+
 def replace_folder(scratch: Path, folder: Path) -> None:
-    """Rename `scratch` to `folder`; what stood there is removed only after the new one is in place."""
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    if folder.exists():
+    """Put `scratch` in the place of `folder` in one step: a reader finds the old one or the new one, never none.
+
+    Where the system cannot exchange two names (outside of Linux, or on some network mounts) there is a moment between
+    two renames. What stood there is removed last.
+    """
+    if not folder.exists():
+        scratch.rename(folder)
+        return
+    if not _exchange(scratch, folder):
+        old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
         folder.rename(old)
-    scratch.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+        scratch.rename(folder)
+        scratch = old
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two names atomically; False where the system cannot."""
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    if renameat2 is None:
+        return False
+    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of linux/fcntl.h and linux/fs.h
+    return renameat2(here, os.fsencode(first), here, os.fsencode(second), exchange) == 0
 
 
 def visible(text: str | None) -> str:

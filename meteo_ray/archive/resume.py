@@ -17,7 +17,7 @@ from meteo_ray.archive.output import MANIFEST as MANIFEST_FOLDER
 from meteo_ray.archive.output import PENDING, PREDICTIONS, REPORT, RUN, SUMMARY
 from meteo_ray.archive.writer import part_files, read_parts
 from meteo_ray.errors import UsageError
-from meteo_ray.files import write_json
+from meteo_ray.files import SIGN, write_json
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.schema import SCHEMA_VERSION
 
@@ -41,8 +41,10 @@ def begin(out: Path, this_run: dict[str, Any], resume: bool, overwrite: bool) ->
     A run that ended before it committed anything leaves nothing worth asking about.
 
     Raises:
-        UsageError: when another run stands there and neither flag was given, or when it differs from this one.
+        UsageError: when another run stands there and neither flag was given, when it differs from this one, or when
+            something that no run made is in the way.
     """
+    _require_ours(out)
     committed = len(part_files(out / PREDICTIONS))
     if overwrite or not committed:
         _remove(out)
@@ -51,6 +53,7 @@ def begin(out: Path, this_run: dict[str, Any], resume: bool, overwrite: bool) ->
     else:
         _require_same(out, this_run)
         (out / SUMMARY).unlink(missing_ok=True)  # it stands for a finished run
+    (out / SIGN).touch()
     write_json(out / RUN, this_run)
 
 
@@ -90,6 +93,27 @@ def contains(sorted_numbers: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     positions = np.minimum(np.searchsorted(sorted_numbers, numbers), len(sorted_numbers) - 1)
     found: np.ndarray = sorted_numbers[positions] == numbers
     return found
+
+
+def _require_ours(out: Path) -> None:
+    """Only names that a run made are taken for its own; runs from before SIGN are known by their record."""
+    if (out / SIGN).is_file() or _is_record(out / RUN):
+        return
+    foreign = [name for name in (MANIFEST_FOLDER, PENDING, PREDICTIONS, RUN, SUMMARY, REPORT) if (out / name).exists()]
+    if foreign:
+        names = ", ".join(foreign)
+        raise UsageError(
+            f"--out {out}: {names} there was not made by this job, which needs the name; choose another folder"
+        )
+
+
+def _is_record(path: Path) -> bool:
+    try:
+        return {"archive", "models", "preprocessing_version", "schema_version"} <= set(
+            json.loads(path.read_text("utf-8"))
+        )
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _remove(out: Path) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from itertools import permutations
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -116,10 +117,14 @@ def _limits(config: ArchiveConfig) -> Limits:
 
 
 def _require_apart(config: ArchiveConfig) -> None:
-    if "://" in str(config.archive):
-        return
-    if config.out.resolve().is_relative_to(Path(config.archive).resolve()):
-        raise UsageError(f"--out {config.out}: lies inside the archive, and would be classified with it; move it out")
+    """Archive, models and output must not lie in one another: one would be read, or removed, as part of another."""
+    places = {"--archive": config.archive, "--models": config.models, "--out": config.out}
+    local = {flag: Path(place).resolve() for flag, place in places.items() if "://" not in str(place)}
+    for inner, outer in permutations(local, 2):
+        if local[inner].is_relative_to(local[outer]):
+            raise UsageError(
+                f"{inner} {places[inner]}: lies inside {outer} {places[outer]}; give each a folder of its own"
+            )
 
 
 def _require_complete(config: ArchiveConfig, totals: Totals) -> None:

@@ -16,7 +16,7 @@ from meteo_ray.demo.config import DemoJob
 from meteo_ray.drawing.compose import ARCHIVE, DATA, Drawn, Order, draw
 from meteo_ray.drawing.logos import draw_logos
 from meteo_ray.errors import UsageError
-from meteo_ray.files import write_atomically
+from meteo_ray.files import SIGN, require_ours, write_atomically
 from meteo_ray.progress import ProgressLine
 
 TASK_IMAGES = 16  # about three seconds of drawing a task: a hundredth of that is Ray's own
@@ -57,14 +57,16 @@ def build_data(config: DemoJob) -> int:
     labels.jsonl is written last and at once, so that a folder with one is complete.
 
     Raises:
-        UsageError: when the folder holds a data set already and `overwrite` is not given.
+        UsageError: when the folder holds a data set already and `overwrite` is not given, or anything not drawn here.
     """
     out, seed = config.out, config.seed
     target = out / "labels.jsonl"
+    require_ours(out, "drawn data set")
     if target.exists() and not config.overwrite:
         raise UsageError(f"{target} exists: choose another --out, or give --overwrite to draw it anew")
     target.unlink(missing_ok=True)
     (out / "images").mkdir(parents=True, exist_ok=True)
+    (out / SIGN).touch()
     _write_logos(out / "logos", seed)
     wanted = [(True, n) for n in range(config.charts)] + [(False, n) for n in range(config.others)]
     orders = [Order(seed, DATA, is_meteo, n, config.offices, config.habit) for is_meteo, n in wanted]
@@ -83,7 +85,13 @@ def build_archive(folder: Path, config: DemoJob) -> int:
     """Fill `folder` with `config.archive_count` fresh images under awkward names, some twice, and the broken files.
 
     Returns the number of files. None of the images is in the data set of the same seed.
+
+    Raises:
+        UsageError: when something stands there that was not drawn here.
     """
+    # Not SIGN: whatever lies in an archive is one of its files.
+    require_ours(folder, "drawn archive", "broken")
+    (folder / "broken").mkdir(parents=True, exist_ok=True)
     numbers = range(config.archive_count)
     orders = [Order(config.seed, ARCHIVE, n % 2 == 0, n, config.offices, config.habit) for n in numbers]
     rng = np.random.default_rng([config.seed, 5])

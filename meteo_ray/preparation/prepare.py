@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
-from meteo_ray.files import image_id, replace_folder
+from meteo_ray.files import image_id, replace_folder, require_ours
 from meteo_ray.preparation.cleaning import (
     compare_equal_images,
     drop_repeated_paths,
@@ -45,6 +45,7 @@ def build_index(config: PrepareData) -> PreparedData:
             Nothing is written then.
     """
     data = _data_folder(config)
+    require_ours(config.index or data / "index", "index", INDEX_FILE)
     vocabulary, rows, warnings = read_checked_labels(data, config.labels)
     if config.split_by == "source":
         require_units("source", (row.source for row in rows))

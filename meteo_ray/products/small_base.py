@@ -23,7 +23,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from meteo_ray.files import replace_folder
+from meteo_ray.files import SIGN, replace_folder, require_ours
 from meteo_ray.products.config import SmallBase
 from meteo_ray.products.prompt import SYSTEM, question
 from meteo_ray.vocabulary import Vocabulary
@@ -41,7 +41,12 @@ SEPARATORS = Regex(r"[、|：。，\s]")
 
 
 def make_small_base(folder: Path, vocabulary: Vocabulary, config: SmallBase | None = None) -> None:
-    """Write the base model, its tokenizer and its image processor; what stood at `folder` is replaced at the end."""
+    """Write the base model, its tokenizer and its image processor; what stood at `folder` is replaced at the end.
+
+    Raises:
+        UsageError: when that is anything but an earlier base of this kind, such as a real Gemma.
+    """
+    require_ours(folder, "small base model")
     config = config or SmallBase()
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -50,6 +55,7 @@ def make_small_base(folder: Path, vocabulary: Vocabulary, config: SmallBase | No
         processor = _processor(vocabulary, config)
         processor.save_pretrained(scratch)
         _model(processor, config).save_pretrained(scratch)
+        (scratch / SIGN).touch()
         replace_folder(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -20,7 +20,7 @@ from ray.train.torch import TorchTrainer
 
 from meteo_ray import bundle, cluster
 from meteo_ray.errors import UsageError
-from meteo_ray.files import read_json, write_json
+from meteo_ray.files import read_json, require_ours, write_json
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.streaming.stream import stream
 from meteo_ray.training.config import LoopSettings, TrainingJob
@@ -34,6 +34,8 @@ from meteo_ray.versions import versions
 
 logger = logging.getLogger("meteo_ray")
 
+RUN_CONFIG = "config.yaml"
+
 
 def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
     """Train `task`, write its bundle to MODELS/STAGE/ and return the bundle's metrics.
@@ -45,7 +47,9 @@ def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
         task.rows(inputs.index, split)
     name = f"{task.name}-{run_digest(job, inputs, task.origin())}"
     folder = inputs.models / "runs" / name
+    bundle.require_free(inputs.models / task.name)
     if job.fresh:
+        require_ours(folder, "training run", RUN_CONFIG)
         shutil.rmtree(folder, ignore_errors=True)
     if (folder / "finished.json").is_file() and _made_by(inputs.models / task.name, name):
         logger.info("%s: this config was already trained on this data (%s); --fresh trains anew", task.name, folder)
@@ -63,7 +67,7 @@ def _made_by(folder: Path, name: str) -> bool:
 
 def _write_run_folder(folder: Path, job: TrainingJob) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    job.save(folder / "config.yaml")
+    job.save(folder / RUN_CONFIG)
     write_json(folder / "versions.json", versions())
 
 

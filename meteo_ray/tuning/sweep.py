@@ -22,6 +22,7 @@ from ray.tune.search.optuna import OptunaSearch
 from meteo_ray import cluster
 from meteo_ray.config import JobConfig
 from meteo_ray.errors import UsageError
+from meteo_ray.files import SIGN, require_ours
 from meteo_ray.tuning.config import TuneJob
 from meteo_ray.tuning.targets import SCORE, SweepTarget, make_target
 
@@ -64,13 +65,17 @@ def _check_point(base: JobConfig, point: dict[str, Any]) -> None:
 
 
 def _check_folder(job: TuneJob, folder: Path) -> None:
+    if job.resume and job.overwrite:
+        raise UsageError("--resume keeps what --overwrite removes: give one of them")
     if job.overwrite:
+        require_ours(folder, "sweep", "trials")
         shutil.rmtree(folder, ignore_errors=True)
     if job.resume and not (folder / "trials").is_dir():
         raise UsageError(f"{folder}: no sweep to resume here; leave --resume out to start one")
     if not job.resume and folder.exists():
         raise UsageError(f"{folder}: a sweep of this space stands here; --resume goes on, --overwrite forgets it")
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / SIGN).touch()
 
 
 def _tuner(job: TuneJob, target: SweepTarget, space: Any, folder: Path) -> tune.Tuner:

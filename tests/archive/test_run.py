@@ -28,7 +28,7 @@ CHARTS, OTHERS, BAD = 9, 7, 4
 
 
 def config(archive: Path, out: Path, **values: Any) -> ArchiveConfig:
-    return ArchiveConfig(archive=archive, models=out, out=out, **{"batches": SMALL, **values})
+    return ArchiveConfig(archive=archive, models=out.with_name("models"), out=out, **{"batches": SMALL, **values})
 
 
 def rows(out: Path) -> list[dict[str, Any]]:
@@ -175,7 +175,9 @@ def test_unusable_arguments_end_with_status_2(tmp_path: Path, capsys: pytest.Cap
         ({"archive": "s3x://bucket/x"}, "s3x://bucket/x: cannot be opened"),
         ({"models": tmp_path / "nowhere"}, f"{tmp_path}/nowhere: no such folder"),
         ({"models": tmp_path / "empty"}, "no gate model here"),
-        ({"out": folder / "out"}, "lies inside the archive"),
+        ({"out": folder / "out"}, "lies inside --archive"),
+        ({"models": folder}, "lies inside"),
+        ({"archive": tmp_path / "out" / "pending"}, "no such folder"),
         ({"stages": "elements"}, "elements needs gate before it"),
         ({"stages": "elements,gate"}, "in this order"),
         ({"stages": "gate,nowcast"}, "'nowcast'"),
@@ -196,7 +198,17 @@ def test_empty_archive_ends_with_its_path_before_ray_starts(tmp_path: Path) -> N
 def test_kill_9_then_resume_gives_every_row_once(tmp_path: Path) -> None:
     archive = paint_archive(tmp_path / "archive", 60, 60)
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "tests.archive.fakes", "--archive", archive, "--models", out, "--out", out]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.archive.fakes",
+        "--archive",
+        archive,
+        "--models",
+        tmp_path / "models",
+        "--out",
+        out,
+    ]
     command += ["--batches.rows", "4", "--batches.product-rows", "8", "--batches.part-rows", "16", "--resume"]
     slow = {**os.environ, "FAKE_SLOW_S": "0.1"}
     for kills in range(2):
