@@ -4,6 +4,7 @@ import ctypes
 import hashlib
 import json
 import os
+import re
 import shutil
 import unicodedata
 from pathlib import Path
@@ -91,6 +92,11 @@ def _exchange(first: Path, second: Path) -> bool:
         return False
     here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of linux/fcntl.h and linux/fs.h
     return renameat2(here, os.fsencode(first), here, os.fsencode(second), exchange) == 0
+
+
+def without_secrets(place: str | Path) -> str:
+    """A path or URI as it may stand in logs, reports and records: keys before the `@` of a URI are written as ***."""
+    return re.sub(r"^([a-z0-9+.-]+://)[^/@]*@", r"\1***@", str(place), flags=re.IGNORECASE)
 
 
 def visible(text: str | None) -> str:

@@ -17,14 +17,14 @@ from meteo_ray.archive.output import MANIFEST as MANIFEST_FOLDER
 from meteo_ray.archive.output import PENDING, PREDICTIONS, REPORT, RUN, SUMMARY
 from meteo_ray.archive.writer import part_files, read_parts
 from meteo_ray.errors import UsageError
-from meteo_ray.files import SIGN, write_json
+from meteo_ray.files import SIGN, without_secrets, write_json
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.schema import SCHEMA_VERSION
 
 
 def identity(config: ArchiveConfig, models: Models) -> dict[str, Any]:
     """What a resumed run must have in common with the one that it goes on with."""
-    archive = str(config.archive)
+    archive = without_secrets(config.archive)
     return {
         "archive": archive if "://" in archive else str(Path(archive).resolve()),
         "models": models.versions,

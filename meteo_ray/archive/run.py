@@ -23,7 +23,7 @@ from meteo_ray.archive.source import Source, open_source
 from meteo_ray.archive.summary import Timing, Totals, add_up, summary_document
 from meteo_ray.archive.writer import PartWriter
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
-from meteo_ray.files import write_json
+from meteo_ray.files import without_secrets, write_json
 from meteo_ray.progress import ProgressLine
 from meteo_ray.schema import OK
 from meteo_ray.versions import versions
@@ -65,11 +65,11 @@ def _judge(config: ArchiveConfig, source: Source, models: list[Model]) -> Timing
     out = config.out.resolve()
     total = manifest_rows(out / output.MANIFEST)
     if total is None:
-        logger.info("listing %s", config.archive)
+        logger.info("listing %s", without_secrets(config.archive))
         total = write_manifest(source.entries(), out / output.MANIFEST)
     if total == 0:
         shutil.rmtree(out / output.MANIFEST)
-        raise UsageError(f"--archive {config.archive}: holds no file at all")
+        raise UsageError(f"--archive {without_secrets(config.archive)}: holds no file at all")
     writer = PartWriter(out / output.PREDICTIONS, config.batches.part_rows, config.batches.part_seconds)
     committed = resume.committed_ids(writer.folder)
     pending, chunks = resume.write_pending(out / output.MANIFEST, committed, out / output.PENDING, config.batches.rows)

@@ -18,6 +18,7 @@ from pyarrow import fs
 
 from meteo_ray.archive.listing import Entry, list_local, list_remote
 from meteo_ray.errors import UsageError
+from meteo_ray.files import without_secrets
 
 
 class Changed(Exception):
@@ -99,9 +100,11 @@ def open_source(archive: str | Path) -> LocalSource | RemoteSource:
         filesystem, root = fs.FileSystem.from_uri(uri)
         kind = filesystem.get_file_info(root).type
     except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise UsageError(f"--archive {uri}: cannot be opened: {error}") from None
+        # The library's message may repeat the URI.
+        why = str(error).replace(uri, without_secrets(uri))
+        raise UsageError(f"--archive {without_secrets(uri)}: cannot be opened: {why}") from None
     if kind != fs.FileType.Directory:
-        raise UsageError(f"--archive {uri}: no such folder")
+        raise UsageError(f"--archive {without_secrets(uri)}: no such folder")
     return _open_local(Path(root)) if isinstance(filesystem, fs.LocalFileSystem) else RemoteSource(uri)
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.archive.resume import id_numbers
 from meteo_ray.archive.writer import read_parts
+from meteo_ray.files import without_secrets
 from meteo_ray.schema import OK, SCHEMA_VERSION, STATUSES
 from meteo_ray.stages import CASCADE
 
@@ -141,7 +142,7 @@ def summary_document(
         "this_call": {name: round(value, 3) for name, value in asdict(timing).items()},
         "models": models,
         "versions": versions,
-        "arguments": config.model_dump(mode="json"),
+        "arguments": {**config.model_dump(mode="json"), "archive": without_secrets(config.archive)},
     }
 
 

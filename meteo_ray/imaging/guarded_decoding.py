@@ -25,6 +25,9 @@ from meteo_ray.imaging.load import LoadedImage
 # Python, numpy and Pillow start in 0.2 s; a machine swamped by other starts may need a hundred times that.
 _START_TIMEOUT_S = 30.0
 
+# All that the child knows of its surroundings: what opens hostile bytes gets no token of Ray's and no cloud keys.
+INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+
 # The child ends by itself this much later than its parent would have ended it, should the parent be gone by then.
 OWN_END_FACTOR = 1.5
 
@@ -107,7 +110,8 @@ class GuardedLoader:
         own_end_s = self.timeout_s * OWN_END_FACTOR
         arguments = [str(far_end.fileno()), self.loader, str(self.memory_limit_bytes), str(own_end_s)]
         # -P and PYTHONPATH: the child imports from where this process does, and from no folder it happens to stand in.
-        environment = {**os.environ, "PYTHONPATH": _import_path(), "OMP_NUM_THREADS": "1"}
+        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        environment |= {"PYTHONPATH": _import_path(), "OMP_NUM_THREADS": "1"}
         self._child = subprocess.Popen(
             [sys.executable, "-P", "-m", "meteo_ray.imaging.guarded_decoding_child", *arguments],
             pass_fds=[far_end.fileno()],

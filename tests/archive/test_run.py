@@ -19,6 +19,7 @@ from meteo_ray.archive.config import ArchiveConfig, Batches
 from meteo_ray.archive.manifest import manifest_rows
 from meteo_ray.archive.writer import PartWriter
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
+from meteo_ray.files import SIGN
 from meteo_ray.stages import PREDICTIONS
 from tests.archive.fakes import BLUE, fake_models, paint, paint_archive
 from tests.archive.untrained import VOCABULARY, write_models
@@ -98,7 +99,7 @@ def test_report_stands_alone_and_escapes_names(finished: Path) -> None:
 
 def test_nothing_but_the_run_is_left_in_the_folder(finished: Path) -> None:
     names = {path.name for path in finished.iterdir()}
-    assert names == {".lock", "run.json", "manifest", "predictions", "summary.json", "report.html"}
+    assert names == {".lock", SIGN, "run.json", "manifest", "predictions", "summary.json", "report.html"}
 
 
 def test_finished_run_resumes_to_nothing_new(finished: Path, archive: Path) -> None:
