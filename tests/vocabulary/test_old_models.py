@@ -56,7 +56,7 @@ def test_evaluation_scores_what_the_old_model_knows(models, tmp_path, ray_sessio
     assert set(found["elements"]["ap"]) == set(VOCABULARY.element_ids)
     assert found["elements"]["support"]["wind"] == 3
     assert found["products"]["rows"] == 3
-    assert found["cascade"]["passed"] == 6
+    assert found["cascade"]["passed"] == 5  # of six rows one is ambiguous and left out
     json.dumps(found, allow_nan=False)
 
 
