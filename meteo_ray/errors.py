@@ -2,6 +2,7 @@
 
 MeteoRayError            any of them: one message, an exit status
 ├── UsageError           2: wrong flag, config value, path, label file or model folder
+├── MachineFault         1: disk, mount, memory or processes of this machine failed; no file is to blame
 └── TooManyBadRows       3: the job finished, and more inputs were bad than `--max-bad` allows
 """
 
@@ -26,6 +27,11 @@ class UsageError(MeteoRayError):
         if len(problems) > limit:
             lines.append(f"  ... and {len(problems) - limit} more")
         return cls("\n".join(lines))
+
+
+class MachineFault(MeteoRayError):
+    """Raised when this machine, its mounts or the network fail: the job stops and can go on where it was, because a
+    verdict on a file would outlive the fault."""
 
 
 class TooManyBadRows(MeteoRayError):

@@ -10,6 +10,9 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from meteo_ray.errors import UsageError
 
 SIGN = ".made_by_meteo_ray"
@@ -38,6 +41,21 @@ def write_atomically(path: Path, text: str) -> None:
 def write_json(path: Path, document: Any) -> None:
     """Write a document that people can read, whole or not at all; NaN and infinity are refused with ValueError."""
     write_atomically(path, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write a table beside its place, see it safe on the disk, and rename."""
+    scratch = path.with_name(f".{path.name}")
+    with scratch.open("wb") as file:
+        pq.write_table(table, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(scratch, path)
+
+
+def numbered_files(folder: Path, name: str) -> list[Path]:
+    """The Parquet files `name-00000.parquet`, `name-00001.parquet`, ... of a folder, in order."""
+    return sorted(folder.glob(f"{name}-*.parquet"), key=lambda path: (len(path.name), path.name))
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -95,8 +113,11 @@ def _exchange(first: Path, second: Path) -> bool:
 
 
 def without_secrets(place: str | Path) -> str:
-    """A path or URI as it may stand in logs, reports and records: keys before the `@` of a URI are written as ***."""
-    return re.sub(r"^([a-z0-9+.-]+://)[^/@]*@", r"\1***@", str(place), flags=re.IGNORECASE)
+    """A path or URI as it may stand in logs, reports and records: keys before the `@` of a URI are written as ***.
+
+    A secret may hold `/` and `@` itself; after a `:` everything up to the last `@` is taken for it.
+    """
+    return re.sub(r"^([a-z0-9+.-]+://)(?:[^/@:]*:.*@|[^/@]*@)", r"\1***@", str(place), flags=re.IGNORECASE)
 
 
 def visible(text: str | None) -> str:

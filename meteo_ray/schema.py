@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 # Raised by one whenever a column of the predictions changes its name, type or meaning.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 OK = "ok"  # judged; a file that the gate turns away is also `ok`, with is_meteo false
 REJECTED = "rejected"  # readable, but outside what the system takes (format, size, aspect, place)
@@ -46,8 +46,11 @@ FILE = pa.schema(
         ("sha256", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
+        ("format", pa.string()),  # PNG, JPEG, ...: told by content
+        ("n_frames", pa.int32()),  # of animations and pages; the first was judged
         ("status", pa.string()),
-        ("reason", pa.string()),
+        ("reason", pa.string()),  # a word: what to count by
+        ("detail", pa.string()),  # the decoder's own words
     ]
 )
 

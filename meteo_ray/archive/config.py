@@ -1,13 +1,16 @@
 """Config of `jobs/classify_archive.py`."""
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from meteo_ray.archive.limits import Limits
 from meteo_ray.config.parsing import Section
 from meteo_ray.judging.settings import JudgingJob
 from meteo_ray.stages import CASCADE, JudgingStageName
+
+Also = Literal["csv", "jsonl", "links", "copies"]
 
 
 class Reading(Section):
@@ -19,6 +22,10 @@ class Reading(Section):
     """Seconds after which one image's decoding is given up."""
     memory_limit_mb: PositiveInt = 1536
     """Memory that one decoding process may take beyond what it starts with; the largest image needs about 1200."""
+
+    def limits(self) -> Limits:
+        """What readers are told."""
+        return Limits(self.timeout_s, self.memory_limit_mb)
 
 
 class Batches(Section):
@@ -40,17 +47,24 @@ class ArchiveConfig(JudgingJob):
     """Classify every file of an archive folder and write one row for each."""
 
     archive: str | Path
-    """Folder with images, at any depth, or a URI that pyarrow can open (s3://bucket/folder, gs://, hdfs://)."""
+    """Folder with images, at any depth, also inside tar and zip files; a tar or zip file; a list of paths (.txt, or
+    the column `path` of a .csv or .parquet); or a URI that pyarrow can open (s3://bucket/folder, gs://, hdfs://)."""
     out: Path
     """Folder for predictions/, summary.json and report.html; it must not lie inside the archive."""
     resume: bool = False
-    """Go on with the run that stands in --out: rows that it committed are not judged again."""
+    """Go on with the run that stands in --out: rows that it committed are not judged again, files that are new in the
+    archive are."""
+    retry_errors: bool = False
+    """With --resume: judge the files with status `error` again, too."""
     overwrite: bool = False
     """Remove the run that stands in --out and start anew."""
     stages: tuple[JudgingStageName, ...] = tuple(CASCADE)
     """Stages to run, in order; none without those whose answers it needs: gate; gate,elements; or all."""
-    max_bad: float = Field(default=1.0, ge=0.0, le=1.0)
+    max_bad: float = Field(default=0.5, ge=0.0, le=1.0)
     """Largest share of rejected and unreadable files that still counts as success; above it the exit status is 3."""
+    also: tuple[Also, ...] = ()
+    """What to write beside the Parquet files: csv, jsonl (predictions.csv, .jsonl), and links or copies of the images
+    in sorted/PRODUCT/."""
     reading: Reading = Reading()
     batches: Batches = Batches()
 
@@ -64,4 +78,8 @@ class ArchiveConfig(JudgingJob):
                 raise ValueError(f"stages: {name} needs {' and '.join(missing)} before it")
         if self.resume and self.overwrite:
             raise ValueError("--resume keeps what --overwrite removes: give one of them")
+        if self.retry_errors and not self.resume:
+            raise ValueError("--retry-errors goes on with a run: give --resume as well")
+        if {"links", "copies"} <= set(self.also):
+            raise ValueError("also: links and copies stand in the same folders: give one of them")
         return self

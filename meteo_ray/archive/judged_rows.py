@@ -1,8 +1,9 @@
-"""Rows between the operators and the writer: the predictions' columns, what a second look at the file needs, and the
-seconds that each row took."""
+"""Rows between the operators and the writer: the predictions' columns, what a second look at the file needs, the
+seconds that each row took, and what stops the job."""
 
 import pyarrow as pa
 
+from meteo_ray.archive.manifest import PLACE
 from meteo_ray.stages import CASCADE, PREDICTIONS
 
 READ_SECONDS = "read_s"
@@ -14,6 +15,15 @@ def seconds_column(stage: str) -> str:
 
 
 SECONDS = (READ_SECONDS, *map(seconds_column, CASCADE))
-LISTED = [pa.field("size", pa.int64()), pa.field("modified_ns", pa.int64())]
-MISTAKE = pa.field("mistake", pa.string())  # see LoadedModel
-JUDGED = pa.schema([*PREDICTIONS, *LISTED, *(pa.field(name, pa.float64()) for name in SECONDS), MISTAKE])
+
+# What stops the job travels as a column, because Ray takes an exception in a worker for a defect: it tries again and
+# brings no more than a text of it. The rest of such a row means nothing.
+MISTAKE = pa.field("mistake", pa.string())  # the user's, about a model: a UsageError's message
+FAULT = pa.field("fault", pa.string())  # this machine's or a mount's: a MachineFault's message
+JUDGED = pa.schema([*PREDICTIONS, *PLACE, *(pa.field(name, pa.float64()) for name in SECONDS), MISTAKE, FAULT])
+
+
+def stopped(table: pa.Table, field: pa.Field, message: str) -> pa.Table:
+    """The rows with `message` in the column `field`, MISTAKE or FAULT."""
+    values = pa.array([message] * table.num_rows, pa.string())
+    return table.set_column(table.schema.get_field_index(field.name), field, values)

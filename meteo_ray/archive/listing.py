@@ -6,65 +6,121 @@ UTF-8; hence this walk. It streams: memory grows with the number of folders, not
 
 import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyarrow import fs
 
+from meteo_ray.archive.containers import is_container
+from meteo_ray.archive.object_store import StoredObject, pages_s3
+from meteo_ray.errors import MachineFault
 from meteo_ray.files import image_id
 from meteo_ray.schema import ERROR, REJECTED
 
 OUTSIDE = "path"  # a link that leaves the archive
 SPECIAL = "special"  # a pipe, socket or device: opening it could block for ever
 UNREADABLE = "io"
-BAD_NAME = "name"  # not UTF-8: Parquet and HTML cannot carry the name as it is
+CHANGED = "changed"
+
+# Storage under load answers again within seconds; 0.5 + 2 + 8 s are waited before a folder counts as out of reach.
+SCAN_WAITS_S = (0.5, 2.0, 8.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A listed file. `status` is empty for a file to be judged, else what the listing already knows about it."""
+    """A listed file, or a member of a tar or zip file.
+
+    `path` is what rows show; `name` the bytes by which the file, or the container of a member, is opened, relative to
+    the archive. `position` is where a member stands in its container, -1 for a file. `status` is empty for what is to
+    be judged, else what the listing already knows about it.
+    """
 
     image_id: str
     path: str
+    name: bytes
+    position: int = -1
     size: int = 0
     modified_ns: int = 0
     status: str = ""
     reason: str = ""
+    detail: str = ""
 
 
-def list_local(root: Path) -> Iterator[Entry]:
+def entry(relative: bytes, size: int = 0, modified_ns: int = 0, status: str = "", reason: str = "") -> Entry:
+    """A file's entry; bytes of its name that are no UTF-8 are shown as escapes."""
+    shown = relative.decode(errors="backslashreplace")
+    return Entry(image_id(relative), shown, relative, -1, size, modified_ns, status, reason)
+
+
+def member_entry(container: Entry, member: dict[str, object]) -> Entry:
+    """The entry of a member, as `guarded_reading.list_container` tells of it; its path continues its container's."""
+    inner = f"/{member['name']}"
+    return Entry(
+        image_id(container.name + inner.encode(errors="surrogatepass")),
+        container.path + inner.encode(errors="backslashreplace").decode(),
+        container.name,
+        int(str(member["position"])),
+        int(str(member["size"])),
+        container.modified_ns,
+        *(str(member[key]) for key in ("status", "reason", "detail")),
+    )
+
+
+def list_local(root: Path, members: Callable[[Entry], Iterator[Entry]] | None = None) -> Iterator[Entry]:
     """Every file under a local folder, in the order in which the file system gives them.
 
     A link to a file inside the archive is a row of its own; a link to a folder inside it is passed over, because the
-    files behind it are listed where they stand. What leaves the archive, dangles or cannot be read becomes a row with
-    a status.
+    files behind it are listed where they stand. What leaves the archive, dangles or may not be read becomes a row with
+    a status. A folder whose scan fails is scanned again from its start, so entries may come twice.
+
+    Args:
+        members: gives the entries of a tar or zip file in its place; without it they are files like others.
+
+    Raises:
+        MachineFault: when a folder cannot be scanned to its end for reasons other than its permissions; then the
+            listing is unfinished.
     """
     top = os.path.realpath(os.fsencode(root))
     folders = [top]
     while folders:
         folder = folders.pop()
-        try:
-            with os.scandir(folder) as found:
-                for item in found:
-                    if item.is_dir(follow_symlinks=False):
-                        folders.append(item.path)
-                    elif (entry := _local_entry(item, top)) is not None:
-                        yield entry
-        except OSError:
-            yield _entry(os.path.relpath(folder, top) + b"/", status=ERROR, reason=UNREADABLE)
-
-
-def list_remote(filesystem: fs.FileSystem, root: str) -> Iterator[Entry]:
-    """Every file under a folder of any pyarrow file system, a folder at a time."""
-    folders = [root]
-    while folders:
-        for item in filesystem.get_file_info(fs.FileSelector(folders.pop())):
-            if item.type == fs.FileType.Directory:
-                folders.append(item.path)
+        for found in _scan_persistently(folder, top, folders):
+            if members is not None and not found.status and is_container(found.path):
+                yield from members(found)
             else:
-                relative = item.path[len(root.rstrip("/")) + 1 :]
-                yield _entry(relative.encode(), item.size or 0, item.mtime_ns or 0)
+                yield found
+
+
+def _scan_persistently(folder: bytes, top: bytes, folders: list[bytes]) -> Iterator[Entry]:
+    """The entries of one folder; its sub-folders are added to `folders` once it has been read whole."""
+    for wait_s in (*SCAN_WAITS_S, None):
+        below: list[bytes] = []
+        try:
+            yield from _scan(folder, top, below)
+        except (PermissionError, FileNotFoundError) as error:  # a fact about the folder, not a fault
+            reason = UNREADABLE if isinstance(error, PermissionError) else CHANGED
+            if folder == top:
+                raise MachineFault(f"--archive {os.fsdecode(top)}: {error.strerror}; run again with --resume") from None
+            yield entry(os.path.relpath(folder, top) + b"/", status=ERROR, reason=reason)
+        except OSError as error:
+            if wait_s is None:
+                where = os.fsdecode(folder)
+                raise MachineFault(f"{where}: cannot be listed to its end: {error.strerror}") from error
+            time.sleep(wait_s)
+            continue
+        folders.extend(below)
+        return
+
+
+def _scan(folder: bytes, top: bytes, below: list[bytes]) -> Iterator[Entry]:
+    with os.scandir(folder) as found:
+        for item in found:
+            if item.is_dir(follow_symlinks=False):
+                below.append(item.path)
+            elif (listed := _local_entry(item, top)) is not None:
+                yield listed
 
 
 def _local_entry(item: "os.DirEntry[bytes]", top: bytes) -> Entry | None:
@@ -73,20 +129,65 @@ def _local_entry(item: "os.DirEntry[bytes]", top: bytes) -> Entry | None:
         if item.is_symlink():
             target = os.path.realpath(item.path, strict=True)
             if os.path.commonpath([top, target]) != top:
-                return _entry(relative, status=REJECTED, reason=OUTSIDE)
+                return entry(relative, status=REJECTED, reason=OUTSIDE)
             if os.path.isdir(target):
                 return None
         status = item.stat()
-    except OSError:  # dangling, a loop of links, no permission
-        return _entry(relative, status=ERROR, reason=UNREADABLE)
+    except (PermissionError, FileNotFoundError, NotADirectoryError):  # dangling, or not ours to see
+        return entry(relative, status=ERROR, reason=UNREADABLE)
+    except OSError as error:
+        if item.is_symlink():  # a loop of links
+            return entry(relative, status=ERROR, reason=UNREADABLE)
+        raise error  # the storage failed: the folder is scanned again
     if not stat.S_ISREG(status.st_mode):
-        return _entry(relative, status=REJECTED, reason=SPECIAL)
-    return _entry(relative, status.st_size, status.st_mtime_ns)
+        return entry(relative, status=REJECTED, reason=SPECIAL)
+    return entry(relative, status.st_size, status.st_mtime_ns)
 
 
-def _entry(relative: bytes, size: int = 0, modified_ns: int = 0, status: str = "", reason: str = "") -> Entry:
+def list_paths(paths: Iterator[str], folder: Path) -> Iterator[Entry]:
+    """The files that a list names, relative to `folder` or absolute, in its order."""
+    for path in paths:
+        name = os.fsencode(path)
+        try:
+            status = os.stat(os.path.join(os.fsencode(folder), name))
+        except OSError:
+            yield entry(name, status=ERROR, reason=UNREADABLE)
+            continue
+        if stat.S_ISREG(status.st_mode):
+            yield entry(name, status.st_size, status.st_mtime_ns)
+        else:
+            yield entry(name, status=REJECTED, reason=SPECIAL)
+
+
+def list_remote(uri: str, filesystem: fs.FileSystem, root: str) -> Iterator[Entry]:
+    """Every object under a URI: a page of a bucket at a time from S3, else a folder at a time by any pyarrow file
+    system.
+
+    Raises:
+        MachineFault: when the store stops answering; then the listing is unfinished.
+    """
     try:
-        path = relative.decode()
-    except UnicodeDecodeError:
-        path, status, reason = relative.decode(errors="backslashreplace"), ERROR, BAD_NAME
-    return Entry(image_id(relative), path, size, modified_ns, status, reason)
+        if uri.startswith("s3://"):
+            for page in pages_s3(uri):
+                yield from (_stored_entry(item) for item in page)
+        else:
+            yield from _walk_remote(filesystem, root)
+    except OSError as error:
+        raise MachineFault(f"the archive cannot be listed to its end: {error}") from error
+
+
+def _stored_entry(item: StoredObject) -> Entry:
+    """A key that is no path (`a//b`) cannot be opened, but has a row."""
+    status = {} if item.can_be_opened else {"status": REJECTED, "reason": OUTSIDE}
+    return entry(item.key.encode(), item.size, item.modified_ns, **status)
+
+
+def _walk_remote(filesystem: fs.FileSystem, root: str) -> Iterator[Entry]:
+    folders = [root]
+    while folders:
+        for item in filesystem.get_file_info(fs.FileSelector(folders.pop())):
+            if item.type == fs.FileType.Directory:
+                folders.append(item.path)
+            else:
+                relative = item.path[len(root.rstrip("/")) + 1 :]
+                yield entry(relative.encode(), item.size or 0, item.mtime_ns or 0)

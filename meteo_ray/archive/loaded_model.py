@@ -1,7 +1,7 @@
-"""A model inside an actor: its predictor, and what it has already said about images seen before."""
+"""A model inside an actor: its predictor, guarded against images that make it answer nonsense or fail."""
 
-from collections import OrderedDict
-from collections.abc import Sequence
+import logging
+import os
 from time import perf_counter
 from typing import Any
 
@@ -10,97 +10,122 @@ import torch
 
 from meteo_ray.archive.judged_rows import seconds_column
 from meteo_ray.archive.models import Model
-from meteo_ray.batch import Batch
-from meteo_ray.errors import MeteoRayError, UsageError
+from meteo_ray.batch import Batch, concatenate
+from meteo_ray.errors import UsageError
+from meteo_ray.schema import ERROR
 
-# A remembered judgement is about 1 kB (a dozen scored ids): 100 MB at most.
-REMEMBERED_IMAGES = 100_000
+logger = logging.getLogger("meteo_ray")
+
+Columns = dict[str, Any]
+
+NOT_FINITE = "not_finite"  # the model answered NaN or infinity for this image
+CRASHED = "crashed"
+DEVICE_FAILED = 70  # exit status, of sysexits.h: internal software error
 
 
-class Judgements:
-    """Columns by sha256: the same bytes get the same scores, to the last bit, and cost one forward pass."""
-
-    def __init__(self, columns: Sequence[str], capacity: int = REMEMBERED_IMAGES) -> None:
-        self.columns, self.capacity = tuple(columns), capacity
-        self._rows: OrderedDict[str, tuple[Any, ...]] = OrderedDict()
-
-    def missing(self, sha256: np.ndarray) -> np.ndarray:
-        """Positions of the first row of each image that has no judgement yet."""
-        first: dict[str, int] = {}
-        for position, digest in enumerate(sha256):
-            if digest in self._rows:
-                self._rows.move_to_end(digest)
-            else:
-                first.setdefault(digest, position)
-        return np.array(list(first.values()), dtype=np.int64)
-
-    def add(self, sha256: np.ndarray, batch: Batch) -> None:
-        """Remember the rows of a predictor's answer; the longest unused ones are forgotten."""
-        for position, digest in enumerate(sha256):
-            self._rows[digest] = tuple(batch[name][position] for name in self.columns)
-        while len(self._rows) > max(self.capacity, len(sha256)):
-            self._rows.popitem(last=False)
-
-    def get(self, digest: str) -> dict[str, Any] | None:
-        """One image's columns, or None when it has not been judged."""
-        row = self._rows.get(digest)
-        return None if row is None else dict(zip(self.columns, row, strict=True))
+def condemned() -> Columns:
+    """What is written of an image of which the judging process died."""
+    return {"status": ERROR, "reason": CRASHED, "detail": "the process that judged it died of it, twice alone"}
 
 
 class LoadedModel:
     """A model at work, with the seconds that its calls take.
 
-    `mistake` is what only the user can mend about the model, or None. It travels to the driver as a column, because
-    Ray takes an exception for a defect: it tries again and brings no more than a text of it.
+    One image for which it fails or answers NaN costs that row. A model that fails for a plain test image too is
+    broken: UsageError, before anything is written down.
     """
 
     def __init__(self, model: Model) -> None:
         self.name, self.judging, self.seconds_column = model.name, model.judging, seconds_column(model.name)
-        self.judgements = Judgements(model.judging.columns.names)
-        self.mistake: str | None = None
         self._seconds = 0.0
+        self._mistake = ""
         try:
             self.predictor: Any = model.load()
         except UsageError as error:
-            self.mistake = str(error)
+            self._mistake = str(error)
 
-    def __call__(self, sha256: np.ndarray, batch: Batch) -> list[dict[str, Any]]:
-        """Judge a batch; one dict of the stage's columns for each row."""
-        missing = self.judgements.missing(sha256)
-        if len(missing):
-            self.judge(sha256[missing], {name: values[missing] for name, values in batch.items()})
-        found = [self.judgements.get(digest) for digest in sha256]
-        return [row for row in found if row is not None]
-
-    def judge(self, sha256: np.ndarray, batch: Batch) -> None:
-        """Judge distinct images that have no judgement yet.
+    def __call__(self, batch: Batch) -> list[Columns]:
+        """Judge a batch: for each row the stage's columns, or status, reason and detail of why there are none.
 
         Raises:
-            MeteoRayError: when the model answers NaN or infinity; such a number never reaches a file.
+            UsageError: when the model could not be loaded, or answers NaN for any image.
         """
+        if self._mistake:
+            raise UsageError(self._mistake)
         started = perf_counter()
-        answer = self._predict(batch)
-        self._seconds += perf_counter() - started
-        for name, values in answer.items():
-            if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
-                bad = sha256[~np.isfinite(values).reshape(len(values), -1).all(axis=1)][0]
-                raise MeteoRayError(f"the {self.name} model gave {name} = NaN or infinity for the image {bad[:16]}")
-        self.judgements.add(sha256, answer)
+        try:
+            return self._judge(batch)
+        finally:
+            self._seconds += perf_counter() - started
 
     def take_seconds(self) -> float:
         """Seconds that the predictor has worked since this was last asked."""
         seconds, self._seconds = self._seconds, 0.0
         return seconds
 
+    def _judge(self, batch: Batch) -> list[Columns]:
+        """The whole batch; where that fails, each row by itself."""
+        rows = len(batch["image"])
+        try:
+            answer = self._predict(batch)
+        except Exception as error:
+            self._require_sound(batch, error)
+            if rows == 1:
+                logger.warning("%s fails for one image: %s", self.name, error)
+                return [{"status": ERROR, "reason": CRASHED, "detail": f"{self.name}: {type(error).__name__}: {error}"}]
+            return [self._judge(_row(batch, row))[0] for row in range(rows)]
+        finite = _finite_rows(answer)
+        if not finite.all():
+            self._require_sound(batch, None)
+        return [self._columns(answer, row) if finite[row] else self._no_number() for row in range(rows)]
+
+    def _columns(self, answer: Batch, row: int) -> Columns:
+        return {name: answer[name][row] for name in self.judging.columns.names}
+
+    def _no_number(self) -> Columns:
+        return {"status": ERROR, "reason": NOT_FINITE, "detail": f"{self.name} answered NaN or infinity"}
+
+    def _require_sound(self, batch: Batch, error: Exception | None) -> None:
+        """A test image in the place of the first row's tells a broken model or device from an odd image."""
+        test = {name: values[:1] for name, values in batch.items()}
+        test["image"] = np.random.default_rng(0).integers(0, 256, test["image"].shape, dtype=np.uint8)
+        try:
+            if _finite_rows(self._predict(test)).all():
+                return
+        except torch.AcceleratorError:
+            # The device's context died with that call. A new process gets the batch again, and finds the guilty image
+            # (archive.suspects).
+            logger.exception("%s: the device failed", self.name)
+            os._exit(DEVICE_FAILED)
+        except Exception as also:
+            raise (error or also) from None
+        raise UsageError(
+            f"the {self.name} model answers NaN or infinity for any image: its weights are damaged, or do not suit "
+            f"this device; train it anew or give another --models"
+        )
+
     def _predict(self, batch: Batch) -> Batch:
         """Out of device memory: the two halves one after the other, down to single images."""
         rows = len(batch["image"])
         try:
-            return self.predictor(batch)
+            answer: Batch = self.predictor(batch)
+            return answer
         except torch.OutOfMemoryError:
             if rows == 1:
                 raise
         torch.cuda.empty_cache()
         halves = [slice(0, rows // 2), slice(rows // 2, rows)]
-        answers = [self._predict({name: values[half] for name, values in batch.items()}) for half in halves]
-        return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+        return concatenate([self._predict({name: values[half] for name, values in batch.items()}) for half in halves])
+
+
+def _row(batch: Batch, row: int) -> Batch:
+    return {name: values[row : row + 1] for name, values in batch.items()}
+
+
+def _finite_rows(answer: Batch) -> np.ndarray:
+    """Whether each row's numbers are finite, bool `(rows,)`."""
+    finite = np.ones(len(next(iter(answer.values()))), dtype=bool)
+    for values in answer.values():
+        if np.issubdtype(values.dtype, np.floating):
+            finite &= np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    return finite

@@ -1,83 +1,118 @@
-"""The manifest: which inputs a run has, fixed once by listing, so that a resumed run has the same ones.
+"""The manifest: which inputs a run has. It only grows, so that a resumed run has the same inputs and those added since.
 
-`OUT/manifest/` holds `files-00000.parquet`, ... in shards of SHARD_ROWS rows, and `complete.json` written last: a
-listing that was interrupted is started again.
+`OUT/manifest/` holds `files-00000.parquet`, ...: shards of at most SHARD_ROWS rows, written beside and renamed.
 """
 
-import json
-import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from meteo_ray.archive.ids import IdSet, contains, id_numbers
 from meteo_ray.archive.listing import Entry
-from meteo_ray.files import write_json
+from meteo_ray.files import numbered_files, write_parquet
 
+# What is needed to read a file once more, beside its path.
+PLACE = [
+    pa.field("name", pa.binary()),  # null: the path as UTF-8
+    pa.field("position", pa.int64()),
+    pa.field("size", pa.int64()),
+    pa.field("modified_ns", pa.int64()),
+]
 MANIFEST = pa.schema(
     [
         ("image_id", pa.string()),
         ("path", pa.string()),
-        ("size", pa.int64()),
-        ("modified_ns", pa.int64()),
+        *PLACE,
         ("status", pa.string()),  # empty: to be judged
         ("reason", pa.string()),
+        ("detail", pa.string()),
     ]
 )
 
-# A row is about 100 bytes: 2 MB in memory while a shard is written, and 250 shards for five million files.
+# A row is about 150 bytes: 3 MB in memory while a shard is written, and 250 shards for five million files.
 SHARD_ROWS = 20_000
-COMPLETE = "complete.json"
 
 
-def write_manifest(entries: Iterable[Entry], folder: Path, shard_rows: int = SHARD_ROWS) -> int:
-    """Write the shards and then the mark of completeness; the number of rows comes back."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    rows = sum(write_shards((_table(chunk) for chunk in _chunks(entries, shard_rows)), folder))
-    write_json(folder / COMPLETE, {"rows": rows})
-    return rows
+class Manifest:
+    """The listed files in a folder of shards."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
 
-def manifest_rows(folder: Path) -> int | None:
-    """How many inputs a complete manifest has; None when the listing has not been finished."""
-    try:
-        rows: int = json.loads((folder / COMPLETE).read_text("utf-8"))["rows"]
+    @property
+    def shards(self) -> list[Path]:
+        return numbered_files(self.folder, "files")
+
+    def rows(self) -> int:
+        """How many inputs are listed."""
+        return sum(pq.read_metadata(shard).num_rows for shard in self.shards)
+
+    def extend(self, entries: Iterable[Entry], shard_rows: int = SHARD_ROWS) -> Iterator[int]:
+        """Write the entries that no shard holds yet, a shard at a time; the number of rows of each comes back."""
+        known = self.ids()
+        remaining = iter(entries)
+        held: list[pa.Table] = []
+        while chunk := list(islice(remaining, shard_rows)):
+            table = _table(chunk)
+            new = table.filter(pa.array(known.add(id_numbers(table["image_id"]))))
+            held.append(new)
+            # A later run finds few new files in many known ones; they share a shard.
+            if sum(part.num_rows for part in held) >= shard_rows:
+                yield self._write(pa.concat_tables(held))
+                held = []
+        if any(part.num_rows for part in held):
+            yield self._write(pa.concat_tables(held))
+
+    def ids(self) -> IdSet:
+        """The ids of everything listed."""
+        known = IdSet()
+        for shard in self.shards:
+            known.add(id_numbers(pq.read_table(shard, columns=["image_id"])["image_id"]))
+        return known
+
+    def find(self, image_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+        """The rows of some images, by id."""
+        wanted = pa.array(image_ids, pa.string())
+        found = {}
+        for shard in self.shards:
+            rows = pq.read_table(shard, filters=pc.is_in(pc.field("image_id"), wanted))
+            found.update({row["image_id"]: row for row in rows.to_pylist()})
+        return found
+
+    def forget(self, ids: np.ndarray) -> None:
+        """Take rows out (`id_numbers`, sorted), so that the next listing looks at their files anew."""
+        for shard in self.shards:
+            table = pq.read_table(shard)
+            gone = contains(ids, id_numbers(table["image_id"]))
+            if gone.any():
+                write_parquet(shard, table.filter(pa.array(~gone)))
+
+    def adopt(self, judged: pa.Table) -> None:
+        """List judged rows that no shard knows and no listing finds any more."""
+        columns = {
+            "image_id": judged["image_id"],
+            "path": judged["path"],
+            "status": judged["status"],
+            "reason": pc.fill_null(judged["reason"], ""),
+        }
+        empty = {field.name: pa.nulls(judged.num_rows, field.type) for field in MANIFEST}
+        self._write(pa.table({**empty, **columns}, schema=MANIFEST))
+
+    def _write(self, table: pa.Table) -> int:
+        numbers = [int(shard.stem.removeprefix("files-")) for shard in self.shards]
+        write_parquet(self.folder / f"files-{max(numbers, default=-1) + 1:05d}.parquet", table)
+        rows: int = table.num_rows
         return rows
-    except FileNotFoundError:
-        return None
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Rows that are read, judged and moved together: one row group of a shard."""
-
-    shard: Path
-    group: int
-
-    def read(self) -> pa.Table:
-        with pq.ParquetFile(self.shard) as file:
-            return file.read_row_group(self.group)
-
-
-def shard_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("files-*.parquet"))
-
-
-def write_shards(tables: Iterable[pa.Table], folder: Path, group_rows: int = SHARD_ROWS) -> Iterator[int]:
-    for number, table in enumerate(tables):
-        pq.write_table(table, folder / f"files-{number:05d}.parquet", row_group_size=group_rows)
-        yield table.num_rows
-
-
-def _chunks(entries: Iterable[Entry], rows: int) -> Iterator[list[Entry]]:
-    remaining = iter(entries)
-    while chunk := list(islice(remaining, rows)):
-        yield chunk
 
 
 def _table(entries: list[Entry]) -> pa.Table:
-    return pa.table({name: [getattr(entry, name) for entry in entries] for name in MANIFEST.names}, schema=MANIFEST)
+    columns = {name: [getattr(entry, name) for entry in entries] for name in MANIFEST.names}
+    columns["name"] = [None if entry.path.encode() == entry.name else entry.name for entry in entries]
+    return pa.table(columns, schema=MANIFEST)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from meteo_ray.errors import MeteoRayError, UsageError
 
-RUN, MANIFEST, PENDING = "run.json", "manifest", "pending"
+RUN, MANIFEST = "run.json", "manifest"
 PREDICTIONS, SUMMARY, REPORT = "predictions", "summary.json", "report.html"
+TABLES = {"csv": "predictions.csv", "jsonl": "predictions.jsonl"}
+SORTED = "sorted"
 LOCK = ".lock"
 
 

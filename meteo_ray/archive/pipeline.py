@@ -1,28 +1,51 @@
 """The Ray Data graph of an archive run.
 
-manifest -> read (CPU pool) -> models that share pixels (one actor a device) -> models with pixels of their own (an
-actor each) -> driver
+rows of the manifest -> read (CPU pool) -> models that share pixels (one actor a device) -> models with pixels of
+their own (an actor each) -> driver
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, Dataset
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from meteo_ray.archive.config import Batches
-from meteo_ray.archive.manifest import Chunk
+from meteo_ray.archive.judge_images import JudgeImages
+from meteo_ray.archive.limits import Limits
+from meteo_ray.archive.look_again import LookAgain
 from meteo_ray.archive.models import Model
-from meteo_ray.archive.operators import JudgeImages, LookAgain, ReadImages
-from meteo_ray.archive.reading import Limits
-from meteo_ray.archive.source import Source
+from meteo_ray.archive.read_images import ReadImages
+from meteo_ray.archive.registry import Registry
+from meteo_ray.archive.source import LocalSource, RemoteSource
 from meteo_ray.cores import WORKER_SHARE
+from meteo_ray.errors import MachineFault
+from meteo_ray.imaging.fit import INPUT_SIZE
 
 # Logical CPUs of an actor that mostly waits for its device or its child; two cores must hold the whole graph.
 ACTOR_CPUS = 0.25
 # Calls that wait at an actor: one more than it works on, so that it never idles and few pixels are in flight.
 CALLS_IN_FLIGHT = 2
+# Rows of a reader's task at most: half a million rows are 500 tasks for Ray to keep account of.
+CHUNK_ROWS = 1024
+# Tasks for each reader of a small archive, so that they end at about the same time.
+CHUNKS_PER_READER = 4
+# Pixels, and a kilobyte of text.
+BYTES_OF_A_ROW = INPUT_SIZE[0] * INPUT_SIZE[1] * 3 + 1024
+
+# What is no defect of this program: too many deaths, no memory, no disk. Ray says which in the first line.
+RAY_GIVES_UP = (
+    ray.exceptions.RayActorError,
+    ray.exceptions.OutOfDiskError,
+    ray.exceptions.OutOfMemoryError,
+    ray.exceptions.ObjectLostError,
+    ray.exceptions.NodeDiedError,
+    ray.exceptions.WorkerCrashedError,
+)
 
 
 @dataclass(frozen=True)
@@ -56,48 +79,105 @@ def cluster_plan(readers: int | None, judging: int) -> Plan:
     return Plan.of_cluster(int(resources.get("CPU", 1)), int(resources.get("GPU", 0)), nodes, readers, judging)
 
 
-def judge_files(
-    chunks: list[Chunk], source: Source, models: list[Model], limits: Limits, batches: Batches, plan: Plan
-) -> Iterator[pa.Table]:
-    """Judge every row of some chunks of the manifest; tables with the schema JUDGED come back, in any order.
+class Cascade:
+    """The graph, and what its actors share: who brings a content, and which batches are in hand.
 
-    `models` are those of the cascade's stages that are to run, in its order.
+    Both live once, beside the driver, and outlive the actors.
     """
-    model_version = " ".join(f"{model.name}={model.version}" for model in models)
-    # The actors hold models; Ray would warn every half minute that they are larger than nothing.
-    ray.data.DataContext.get_current().issue_detectors_config.high_memory_detector_config.detection_time_interval_s = -1
-    # One block a chunk: a small archive still keeps every reader busy, and what is judged is committed early.
-    rows: Dataset = ray.data.from_items(
-        [{"shard": str(chunk.shard), "group": chunk.group} for chunk in chunks], override_num_blocks=len(chunks)
-    )
-    rows = rows.map_batches(
-        ReadImages,
-        fn_constructor_args=(source, limits),
-        batch_size=1,
-        compute=_pool(min(plan.readers, len(chunks))),
-        num_cpus=plan.reader_cpus,
-    )
-    rows = rows.map_batches(
-        JudgeImages,
-        fn_constructor_args=([model for model in models if not model.judging.own_pixels], model_version, plan.threads),
-        batch_size=batches.rows,
-        compute=_pool(plan.judges),
-        num_cpus=ACTOR_CPUS,
-        num_gpus=plan.judge_gpus,
-    )
-    for model in looking_again(models):
-        before = models[: models.index(model)]
-        passes = [column for earlier in before if (column := earlier.judging.passes) is not None]
+
+    def __init__(
+        self, source: LocalSource | RemoteSource, models: list[Model], limits: Limits, batches: Batches, plan: Plan
+    ) -> None:
+        self._source, self._models, self._limits, self._batches, self._plan = source, models, limits, batches, plan
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        registry = ray.remote(Registry).options(num_cpus=0, scheduling_strategy=here).remote()
+        self.claims, self._suspects = SharedClaims(registry), SharedSuspects(registry)
+        context = ray.data.DataContext.get_current()
+        # The actors hold models; Ray would warn every half minute that they are larger than nothing.
+        context.issue_detectors_config.high_memory_detector_config.detection_time_interval_s = -1
+        # Blocks of about one batch, so that pixels travel on while a reader is still busy with its chunk.
+        context.target_max_block_size = batches.rows * BYTES_OF_A_ROW
+
+    def judge(self, listed: pa.Table) -> Iterator[pa.Table]:
+        """Judge rows of the manifest; tables with the schema JUDGED come back, in any order.
+
+        Raises:
+            MachineFault: when Ray can go on no further: processes or nodes died too often, memory or disk ran out.
+        """
+        try:
+            yield from self._graph(listed).iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+        except RAY_GIVES_UP as error:
+            first = str(error).strip().splitlines()[0]
+            raise MachineFault(f"Ray stopped: {first}; committed rows are kept: run again with --resume") from error
+
+    def _graph(self, listed: pa.Table) -> Dataset:
+        chunks = _chunks(listed, self._plan.readers)
+        rows: Dataset = ray.data.from_arrow(chunks)
         rows = rows.map_batches(
-            LookAgain,
-            fn_constructor_args=(model, passes, source, limits, batches.product_images, plan.threads),
-            batch_size=batches.product_rows,
+            ReadImages,
+            fn_constructor_args=(self._source, self._limits, self.claims, self._suspects),
+            batch_size=self._batches.rows,
             batch_format="pyarrow",
-            compute=_pool(plan.judges),
-            num_cpus=ACTOR_CPUS,
-            num_gpus=plan.judge_gpus,
+            num_cpus=self._plan.reader_cpus,
+            compute=_pool(min(self._plan.readers, len(chunks))),
         )
-    return iter(rows.iter_batches(batch_size=None, batch_format="pyarrow"))
+        sharing = [model for model in self._models if not model.judging.own_pixels]
+        version = " ".join(f"{model.name}={model.version}" for model in self._models)
+        rows = rows.map_batches(
+            JudgeImages,
+            fn_constructor_args=(sharing, version, self._plan.threads, self._suspects),
+            batch_size=self._batches.rows,
+            **self._device_share(),
+        )
+        for model in looking_again(self._models):
+            rows = self._look_again(rows, model)
+        return rows
+
+    def _look_again(self, rows: Dataset, model: Model) -> Dataset:
+        before = self._models[: self._models.index(model)]
+        passes = [column for earlier in before if (column := earlier.judging.passes) is not None]
+        images = self._batches.product_images
+        return rows.map_batches(
+            LookAgain,
+            fn_constructor_args=(model, passes, self._source, self._limits, images, self._plan.threads, self._suspects),
+            batch_size=self._batches.product_rows,
+            batch_format="pyarrow",
+            **self._device_share(),
+        )
+
+    def _device_share(self) -> dict[str, Any]:
+        return {"num_cpus": ACTOR_CPUS, "num_gpus": self._plan.judge_gpus, "compute": _pool(self._plan.judges)}
+
+
+class SharedClaims:
+    """The ClaimTable that all readers ask."""
+
+    def __init__(self, registry: Any) -> None:
+        self._registry = registry
+
+    def owner(self, sha256: str, image_id: str) -> str:
+        owner: str = ray.get(self._registry.owner.remote(sha256, image_id))
+        return owner
+
+    def know(self, owners: list[tuple[str, str]]) -> None:
+        ray.get(self._registry.know.remote(owners))
+
+    def release(self, contents: list[str]) -> None:
+        ray.get(self._registry.release.remote(contents))
+
+
+class SharedSuspects:
+    """The SuspectList that all judges tell."""
+
+    def __init__(self, registry: Any) -> None:
+        self._registry = registry
+
+    def begin(self, batch: str, whole: bool) -> tuple[int, int]:
+        earlier, deaths = ray.get(self._registry.begin.remote(batch, whole))
+        return earlier, deaths
+
+    def end(self, batch: str) -> None:
+        self._registry.end.remote(batch)
 
 
 def looking_again(models: list[Model]) -> list[Model]:
@@ -105,5 +185,12 @@ def looking_again(models: list[Model]) -> list[Model]:
     return [model for model in models if model.judging.own_pixels]
 
 
+def _chunks(listed: pa.Table, readers: int) -> list[pa.Table]:
+    """Pieces of a round, one task of a reader each: few for Ray to keep account of, enough to keep all readers busy."""
+    rows = min(CHUNK_ROWS, max(1, math.ceil(listed.num_rows / (CHUNKS_PER_READER * readers))))
+    return [listed.slice(start, rows) for start in range(0, listed.num_rows, rows)]
+
+
 def _pool(size: int) -> ActorPoolStrategy:
+    """Actors that Ray replaces when they die, without end: the registry counts, and stops the job."""
     return ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=CALLS_IN_FLIGHT)

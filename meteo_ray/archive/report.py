@@ -1,7 +1,7 @@
 """Writes report.html: one file without scripts or links, with counts, examples and the list of bad files."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from PIL import Image
 
-from meteo_ray.archive.reading import Limits, Reader
-from meteo_ray.archive.source import Source
+from meteo_ray.archive.manifest import Manifest
+from meteo_ray.archive.reading import Reader
 from meteo_ray.archive.summary import HISTOGRAM_BINS, HISTOGRAMS, TALLIES, Totals
 from meteo_ray.files import visible, write_atomically
 from meteo_ray.imaging.data_uri import jpeg_data_uri
@@ -26,21 +26,30 @@ JPEG_QUALITY = 80
 
 
 def write_report(
-    path: Path, totals: Totals, summary: Mapping[str, Any], source: Source, limits: Limits, vocabulary: Vocabulary
+    path: Path,
+    totals: Totals,
+    summary: Mapping[str, Any],
+    manifest: Manifest,
+    reader: Callable[[tuple[int, int]], Reader],
+    vocabulary: Vocabulary,
 ) -> None:
-    """Draw the report of a finished run; pictures come from the archive, and those that have changed are left out."""
+    """Draw the report of a finished run; pictures come from the archive, and those that have changed are left out.
+
+    Args:
+        reader: gives a reader of the archive at the size of a thumbnail.
+    """
     environment = Environment(loader=PackageLoader("meteo_ray.archive", "."), autoescape=True, trim_blocks=True)
     environment.filters["visible"] = visible
     element_names = {element.id: element.zh for element in vocabulary.elements}
     product_names = {product.id: product.zh for product in vocabulary.products}
-    with Reader(source, limits, THUMBNAIL_SIZE) as reader:
+    with reader(THUMBNAIL_SIZE) as thumbnails:
         page = environment.get_template("report.html").render(
             summary=summary,
             element_names=element_names,
             product_names=product_names,
             bars=_bars(totals, {"elements": element_names, "products": product_names}),
             histograms=_histograms(totals),
-            sheets=_sheets(totals, product_names, reader),
+            sheets=_sheets(totals, product_names, manifest, thumbnails),
             bad_files=totals.bad_files,
             bad=totals.bad,
         )
@@ -72,7 +81,9 @@ def _columns(counts: np.ndarray) -> list[tuple[str, int, float]]:
     return list(zip(ranges, counts.tolist(), (100 * counts / counts.max()).tolist(), strict=True))
 
 
-def _sheets(totals: Totals, names: Mapping[str, str], reader: Reader) -> list[tuple[str, list[dict[str, Any]]]]:
+def _sheets(
+    totals: Totals, names: Mapping[str, str], manifest: Manifest, reader: Reader
+) -> list[tuple[str, list[dict[str, Any]]]]:
     """Titled groups of examples; a group without a picture is left out."""
     groups = [
         ("Charts that the models are least sure of", totals.unsure.rows()),
@@ -80,14 +91,17 @@ def _sheets(totals: Totals, names: Mapping[str, str], reader: Reader) -> list[tu
     ]
     for product, _ in totals.tallies.get("product", Counter()).most_common():
         groups.append((f"{names.get(product, product)} ({product})", totals.examples[product].rows()))
-    sheets = [(title, _pictures(rows, reader)) for title, rows in groups]
+    listed = manifest.find({row["image_id"] for _, rows in groups for row in rows})
+    sheets = [(title, _pictures(rows, listed, reader)) for title, rows in groups]
     return [(title, pictures) for title, pictures in sheets if pictures]
 
 
-def _pictures(rows: Iterable[dict[str, Any]], reader: Reader) -> list[dict[str, Any]]:
+def _pictures(
+    rows: Iterable[dict[str, Any]], listed: Mapping[str, Mapping[str, Any]], reader: Reader
+) -> list[dict[str, Any]]:
     pictures = []
     for row in rows:
-        read = reader.read(row["path"])
+        read = reader.read(listed[row["image_id"]])
         if read.image is not None and read.sha256 == row["sha256"]:
             pictures.append({**row, "picture": jpeg_data_uri(Image.fromarray(read.image.pixels), JPEG_QUALITY)})
     return pictures

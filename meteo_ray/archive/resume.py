@@ -1,25 +1,22 @@
-"""Going on where a run stopped: whether it is the same run, and which of its inputs have no committed row yet."""
+"""Going on where a run stopped: whether the folder is ours, and whether it is the same run."""
 
 import json
-import math
 import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from meteo_ray.archive.config import ArchiveConfig
-from meteo_ray.archive.manifest import MANIFEST, Chunk, shard_files, write_shards
 from meteo_ray.archive.models import Models
-from meteo_ray.archive.output import MANIFEST as MANIFEST_FOLDER
-from meteo_ray.archive.output import PENDING, PREDICTIONS, REPORT, RUN, SUMMARY
-from meteo_ray.archive.writer import part_files, read_parts
+from meteo_ray.archive.output import MANIFEST, PREDICTIONS, REPORT, RUN, SORTED, SUMMARY, TABLES
+from meteo_ray.archive.repair import DAMAGED, SET_ASIDE
+from meteo_ray.archive.writer import part_files
 from meteo_ray.errors import UsageError
 from meteo_ray.files import SIGN, without_secrets, write_json
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.schema import SCHEMA_VERSION
+
+_FOLDERS = (MANIFEST, PREDICTIONS, DAMAGED, SORTED)
+_FILES = (RUN, SUMMARY, REPORT, SET_ASIDE, *TABLES.values())
 
 
 def identity(config: ArchiveConfig, models: Models) -> dict[str, Any]:
@@ -48,58 +45,19 @@ def begin(out: Path, this_run: dict[str, Any], resume: bool, overwrite: bool) ->
     committed = len(part_files(out / PREDICTIONS))
     if overwrite or not committed:
         _remove(out)
+        (out / SIGN).touch()
+        write_json(out / RUN, this_run)
     elif not resume:
         raise UsageError(f"--out {out}: holds a run already ({committed} parts); give --resume or --overwrite")
     else:
         _require_same(out, this_run)
-        (out / SUMMARY).unlink(missing_ok=True)  # it stands for a finished run
-    (out / SIGN).touch()
-    write_json(out / RUN, this_run)
-
-
-def committed_ids(folder: Path) -> np.ndarray:
-    """The ids of every committed row, uint64 `(rows,)`, sorted."""
-    ids = [id_numbers(table["image_id"]) for table, _ in read_parts(folder, ["image_id"])]
-    return np.sort(np.concatenate(ids)) if ids else np.empty(0, dtype=np.uint64)
-
-
-def write_pending(manifest: Path, committed: np.ndarray, folder: Path, chunk_rows: int) -> tuple[int, list[Chunk]]:
-    """Write the manifest's rows whose id is not in `committed` (`id_numbers`, sorted) to `folder`.
-
-    Their number comes back, and where to read them in chunks of `chunk_rows`.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    shards = (pq.read_table(path, schema=MANIFEST) for path in shard_files(manifest))
-    pending = (shard.filter(pa.array(~contains(committed, id_numbers(shard["image_id"])))) for shard in shards)
-    rows = list(write_shards((table for table in pending if table.num_rows), folder, chunk_rows))
-    chunks = [
-        Chunk(shard, group)
-        for shard, shard_rows in zip(shard_files(folder), rows, strict=True)
-        for group in range(math.ceil(shard_rows / chunk_rows))
-    ]
-    return sum(rows), chunks
-
-
-def id_numbers(image_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """The ids, 16 hex digits each, as uint64 `(rows,)`: eight bytes a row keep millions of them in memory."""
-    return np.frombuffer(bytes.fromhex("".join(image_ids.to_pylist())), dtype=">u8").astype(np.uint64)
-
-
-def contains(sorted_numbers: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """For each of `numbers` whether it is in `sorted_numbers`, bool `(rows,)`."""
-    if not len(sorted_numbers):
-        return np.zeros(len(numbers), dtype=bool)
-    positions = np.minimum(np.searchsorted(sorted_numbers, numbers), len(sorted_numbers) - 1)
-    found: np.ndarray = sorted_numbers[positions] == numbers
-    return found
 
 
 def _require_ours(out: Path) -> None:
     """Only names that a run made are taken for its own; runs from before SIGN are known by their record."""
     if (out / SIGN).is_file() or _is_record(out / RUN):
         return
-    foreign = [name for name in (MANIFEST_FOLDER, PENDING, PREDICTIONS, RUN, SUMMARY, REPORT) if (out / name).exists()]
+    foreign = [name for name in (*_FOLDERS, *_FILES) if (out / name).exists()]
     if foreign:
         names = ", ".join(foreign)
         raise UsageError(
@@ -117,9 +75,9 @@ def _is_record(path: Path) -> bool:
 
 
 def _remove(out: Path) -> None:
-    for name in (MANIFEST_FOLDER, PENDING, PREDICTIONS):
+    for name in _FOLDERS:
         shutil.rmtree(out / name, ignore_errors=True)
-    for name in (RUN, SUMMARY, REPORT):
+    for name in _FILES:
         (out / name).unlink(missing_ok=True)
 
 

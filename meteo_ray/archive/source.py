@@ -1,134 +1,140 @@
-"""Where an archive's files come from: a local folder, or any file system that pyarrow opens by URI.
+"""Where an archive's files come from: a local folder, a list of paths, a tar or zip file, or any file system that
+pyarrow opens by URI.
 
 A source is small and picklable; readers in other processes hold a copy of it.
 """
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 from pyarrow import fs
 
-from meteo_ray.archive.listing import Entry, list_local, list_remote
+from meteo_ray.archive.container_listing import ContainerLister
+from meteo_ray.archive.containers import is_container
+from meteo_ray.archive.listing import Entry, entry, list_local, list_paths, list_remote
+from meteo_ray.archive.object_store import open_filesystem
+from meteo_ray.archive.path_list import is_path_list, listed_paths
 from meteo_ray.errors import UsageError
 from meteo_ray.files import without_secrets
 
 
-class Changed(Exception):
-    """Raised when a file is no longer what the listing saw."""
+@dataclass(frozen=True)
+class Place:
+    """Where a listed file lies on this machine. `inside` is the real folder that must hold it, "" for any."""
 
-
-class Listed(NamedTuple):
-    """What a listing saw of a file."""
-
-    size: int
-    modified_ns: int
+    path: str
+    inside: str
 
 
 class Source(Protocol):
     """An archive that can be listed and read."""
 
-    def entries(self) -> Iterator[Entry]:
-        """Every file of the archive, once."""
-        ...
+    root: str
+    """Where it stands, for health checks and messages; without secrets."""
 
-    def local_file(self, path: str, listed: Listed | None = None) -> AbstractContextManager[Path]:
-        """A context in which the file lies on this machine. Raises Changed when it is no longer as it was listed."""
+    def entries(self) -> Iterator[Entry]:
+        """Every file of the archive; one may come twice."""
         ...
 
 
 @dataclass(frozen=True)
 class LocalSource:
-    """A folder of this machine or of a mounted share."""
+    """Files of this machine or of a mounted share.
 
-    root: Path
+    `only` names one tar or zip file in the folder, or a list of paths, which then is the archive; `device` and
+    `inode` are those of the root when the run began, so that a share that was unmounted since is noticed.
+    """
+
+    root: str
+    device: int
+    inode: int
+    only: str = ""
 
     def entries(self) -> Iterator[Entry]:
-        return list_local(self.root)
+        if self.only and is_path_list(self.only):
+            yield from list_paths(listed_paths(Path(self.root, self.only)), Path(self.root))
+            return
+        with ContainerLister(self.place) as lister:
+            if self.only:
+                status = os.stat(Path(self.root, self.only))
+                yield from lister(entry(os.fsencode(self.only), status.st_size, status.st_mtime_ns))
+            else:
+                yield from list_local(Path(self.root), lister)
 
-    @contextmanager
-    def local_file(self, path: str, listed: Listed | None = None) -> Iterator[Path]:
-        file = self.root / path
-        try:
-            yield file
-        finally:
-            if listed is not None:
-                _require_unchanged(file, listed)
+    def place(self, row: Mapping[str, Any]) -> Place:
+        """Where a row of the manifest lies; of a member of a tar or zip file, where that lies."""
+        name = os.fsdecode(row["name"]) if row["name"] else str(row["path"])
+        inside = "" if is_path_list(self.only) else os.path.realpath(self.root)
+        return Place(os.path.join(self.root, name), inside)
 
 
 @dataclass(frozen=True)
 class RemoteSource:
-    """A folder of an object store; each file is copied to this machine while it is read."""
+    """A folder of an object store; its URI may hold keys, `root` does not."""
 
     uri: str
 
-    def entries(self) -> Iterator[Entry]:
-        return list_remote(*_file_system(self.uri))
+    @property
+    def root(self) -> str:
+        return without_secrets(self.uri)
 
-    @contextmanager
-    def local_file(self, path: str, listed: Listed | None = None) -> Iterator[Path]:
-        filesystem, root = _file_system(self.uri)
-        with tempfile.NamedTemporaryFile(prefix="meteo_ray_", suffix=Path(path).suffix) as copy:
-            try:
-                with filesystem.open_input_stream(f"{root}/{path}") as stream:
-                    shutil.copyfileobj(stream, copy)
-            except FileNotFoundError:
-                raise Changed(f"{path} has vanished") from None
-            copy.flush()
-            if listed is not None and copy.tell() != listed.size:
-                raise Changed(f"{path}: {copy.tell()} bytes, {listed.size} when it was listed")
-            yield Path(copy.name)
+    def entries(self) -> Iterator[Entry]:
+        return list_remote(self.uri, *self.filesystem())
+
+    def filesystem(self) -> tuple[fs.FileSystem, str]:
+        """The file system and the folder in it; connections are made once per process, not once per file."""
+        return _file_system(self.uri)
 
 
 def open_source(archive: str | Path) -> LocalSource | RemoteSource:
     """The source behind `--archive`.
 
     Raises:
-        UsageError: when it does not exist, is not a folder or cannot be reached.
+        UsageError: when it does not exist, is of no known kind or cannot be reached.
     """
     if "://" not in str(archive):
         return _open_local(Path(archive))
     uri = str(archive)
     try:
-        filesystem, root = fs.FileSystem.from_uri(uri)
+        filesystem, root = open_filesystem(uri)
         kind = filesystem.get_file_info(root).type
-    except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (OSError, ValueError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         # The library's message may repeat the URI.
         why = str(error).replace(uri, without_secrets(uri))
         raise UsageError(f"--archive {without_secrets(uri)}: cannot be opened: {why}") from None
+    if isinstance(filesystem, fs.LocalFileSystem):
+        return _open_local(Path(root))
     if kind != fs.FileType.Directory:
         raise UsageError(f"--archive {without_secrets(uri)}: no such folder")
-    return _open_local(Path(root)) if isinstance(filesystem, fs.LocalFileSystem) else RemoteSource(uri)
+    return RemoteSource(uri)
 
 
 @lru_cache(maxsize=4)
 def _file_system(uri: str) -> tuple[fs.FileSystem, str]:
-    """Connections are made once per process, not once per file."""
-    filesystem, root = fs.FileSystem.from_uri(uri)
+    filesystem, root = open_filesystem(uri)
     return filesystem, root.rstrip("/")
 
 
-def _open_local(folder: Path) -> LocalSource:
-    if not folder.exists():
-        raise UsageError(f"--archive {folder}: no such folder")
-    if not folder.is_dir():
-        raise UsageError(f"--archive {folder}: is a file; give the folder that holds the images")
-    if not os.access(folder, os.R_OK | os.X_OK):
-        raise UsageError(f"--archive {folder}: no permission to read it")
-    return LocalSource(folder.resolve())
+def _open_local(place: Path) -> LocalSource:
+    if not place.exists():
+        raise UsageError(f"--archive {place}: no such folder")
+    if not os.access(place, os.R_OK | (os.X_OK if place.is_dir() else 0)):
+        raise UsageError(f"--archive {place}: no permission to read it")
+    if place.is_dir():
+        return _local_source(place.resolve())
+    if is_container(place.name) or is_path_list(place.name):
+        return _local_source(place.resolve().parent, place.resolve().name)
+    raise UsageError(
+        f"--archive {place}: is a file; give the folder that holds the images, a tar or zip file, or a list of paths "
+        f"(.txt, .csv, .parquet)"
+    )
 
 
-def _require_unchanged(file: Path, listed: Listed) -> None:
-    try:
-        status = file.stat()
-    except OSError:
-        raise Changed(f"{file} has vanished") from None
-    if (status.st_size, status.st_mtime_ns) != listed:
-        raise Changed(f"{file} was written to after it was listed")
+def _local_source(root: Path, only: str = "") -> LocalSource:
+    status = root.stat()
+    return LocalSource(str(root), status.st_dev, status.st_ino, only)

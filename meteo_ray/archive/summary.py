@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from meteo_ray.archive.config import ArchiveConfig
-from meteo_ray.archive.resume import id_numbers
+from meteo_ray.archive.ids import id_numbers
 from meteo_ray.archive.writer import read_parts
 from meteo_ray.files import without_secrets
 from meteo_ray.schema import OK, SCHEMA_VERSION, STATUSES
@@ -20,14 +20,14 @@ from meteo_ray.stages import CASCADE
 
 HISTOGRAM_BINS = 20
 EXAMPLES_PER_GROUP = 6  # a line of the report
-LISTED_BAD_FILES = 200
+EXAMPLES_PER_REASON = 20  # files that could not be judged
 
 # Column -> its key in summary.json, and column -> its title in the report, of all stages.
 TALLIES = {column: key for judging in CASCADE.values() for column, key in judging.tallies.items()}
 HISTOGRAMS = {column: title for judging in CASCADE.values() for column, title in judging.histograms.items()}
 
 # What the examples of a report need to know of a row.
-_SHOWN = ("image_id", "path", "sha256", "status", "reason", "is_meteo", "gate_score", "elements", "product")
+_SHOWN = ("image_id", "path", "sha256", "status", "reason", "detail", "is_meteo", "gate_score", "elements", "product")
 _COLUMNS = list(dict.fromkeys((*_SHOWN, "product_score", *TALLIES, *HISTOGRAMS)))
 
 
@@ -76,7 +76,8 @@ class Totals:
     examples: dict[str, Lowest] = field(default_factory=dict)
     turned_away: Lowest = field(default_factory=Lowest)
     unsure: Lowest = field(default_factory=Lowest)
-    bad_files: list[dict[str, Any]] = field(default_factory=list)
+    bad_files: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """By reason, the first of each."""
 
     @property
     def bad(self) -> int:
@@ -97,8 +98,9 @@ class Totals:
 
     def _keep_example(self, row: dict[str, Any]) -> None:
         if row["status"] != OK:
-            if len(self.bad_files) < LISTED_BAD_FILES:
-                self.bad_files.append(row)
+            examples = self.bad_files.setdefault(row["reason"], [])
+            if len(examples) < EXAMPLES_PER_REASON:
+                examples.append(row)
         elif not row["is_meteo"]:
             self.turned_away.add(-row["gate_score"], row)  # those that came closest to being let in
         else:

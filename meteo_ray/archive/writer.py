@@ -3,18 +3,20 @@ or not at all. What the parts hold is all that a resumed run needs to know.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from meteo_ray.archive.judged_rows import SECONDS
+from meteo_ray.archive.ids import IdSet, id_numbers
+from meteo_ray.archive.judged_rows import JUDGED, SECONDS
 from meteo_ray.errors import UsageError
+from meteo_ray.files import numbered_files, write_parquet
 from meteo_ray.stages import PREDICTIONS
 
 # Key of the Parquet metadata that keeps a part's seconds per stage: they survive a kill together with the rows.
@@ -22,11 +24,14 @@ SECONDS_KEY = b"meteo_ray.seconds"
 
 
 class PartWriter:
-    """Gathers tables and commits a part when it has `rows` rows or `seconds` have passed since the last one."""
+    """Gathers tables and commits a part when it has `rows` rows or `seconds` have passed since the last one.
 
-    def __init__(self, folder: Path, rows: int, seconds: float) -> None:
+    A row whose id is in `written` already is not taken: a task that Ray repeats may bring its rows twice.
+    """
+
+    def __init__(self, folder: Path, rows: int, seconds: float, written: IdSet) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.rows, self.seconds = folder, rows, seconds
+        self.folder, self.rows, self.seconds, self.written = folder, rows, seconds, written
         for abandoned in folder.glob(".part-*"):
             abandoned.unlink()
         self._next = max((int(path.stem.removeprefix("part-")) + 1 for path in part_files(folder)), default=0)
@@ -34,35 +39,39 @@ class PartWriter:
         self._gathered = 0
         self._committed_at = monotonic()
 
-    def add(self, table: pa.Table) -> None:
-        """Take rows with the schema judged_rows.JUDGED."""
-        self._tables.append(table)
-        self._gathered += table.num_rows
+    def add(self, table: pa.Table) -> pa.Table:
+        """Take rows with the schema judged_rows.JUDGED; those that were new come back."""
+        new = table.filter(pa.array(self.written.add(id_numbers(table["image_id"]))))
+        self._tables.append(new)
+        self._gathered += new.num_rows
         if self._gathered >= self.rows or monotonic() - self._committed_at >= self.seconds:
             self.commit()
+        return new
+
+    def has(self, table: pa.Table) -> np.ndarray:
+        """For each row whether it has been taken, bool `(rows,)`."""
+        return self.written.contains(id_numbers(table["image_id"]))
+
+    def restore(self, rows: pa.Table) -> None:
+        """Take rows with the schema PREDICTIONS that an earlier call has judged."""
+        empty = {field.name: pa.nulls(rows.num_rows, field.type) for field in JUDGED}
+        self.add(pa.table(empty | {name: rows[name] for name in rows.column_names}, schema=JUDGED))
+        self.commit()
 
     def commit(self) -> None:
         """Write what has been gathered as the next part; nothing happens when there is nothing."""
         if self._gathered:
             table = pa.concat_tables(self._tables)
-            seconds = {name: pc.sum(table[name]).as_py() for name in SECONDS}
+            seconds = {name: pc.sum(table[name]).as_py() or 0.0 for name in SECONDS}
             metadata = {SECONDS_KEY: json.dumps(seconds).encode()}
-            self._write(table.select(PREDICTIONS.names).replace_schema_metadata(metadata))
+            rows = table.select(PREDICTIONS.names).replace_schema_metadata(metadata)
+            write_parquet(self.folder / f"part-{self._next:05d}.parquet", rows)
             self._next += 1
         self._tables, self._gathered, self._committed_at = [], 0, monotonic()
 
-    def _write(self, table: pa.Table) -> None:
-        part = self.folder / f"part-{self._next:05d}.parquet"
-        scratch = part.with_name(f".{part.name}")
-        with scratch.open("wb") as file:
-            pq.write_table(table, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, part)
-
 
 def part_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("part-*.parquet"))
+    return numbered_files(folder, "part")
 
 
 def read_parts(folder: Path, columns: list[str] | None = None) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
@@ -75,6 +84,8 @@ def read_parts(folder: Path, columns: list[str] | None = None) -> Iterator[tuple
         try:
             table = pq.read_table(path, columns=columns)
         except (OSError, pa.ArrowInvalid) as error:
-            raise UsageError(f"{path}: damaged: {error}; remove this file and run again with --resume") from None
+            raise UsageError(
+                f"{path}: damaged: {error}; run again with --resume, which judges its files anew"
+            ) from None
         metadata = pq.read_schema(path).metadata or {}
         yield table, json.loads(metadata.get(SECONDS_KEY, b"{}"))

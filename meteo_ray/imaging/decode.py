@@ -34,6 +34,8 @@ Reason = Literal[
     "crashed",  # decoding killed its process, or ran out of memory
     "io",  # the file could not be read
     "changed",  # the file vanished or changed since it was listed
+    "path",  # it lies outside the archive
+    "special",  # a link, pipe, socket or device
 ]
 
 # Otherwise Pillow would fill the missing part of a cut file with grey, and half a chart would be judged.
@@ -85,17 +87,27 @@ class Decoded:
     n_frames: int
 
 
-def read_bytes(path: Path | str, limits: DecodeLimits = DEFAULT_LIMITS) -> bytes:
-    """The bytes of a regular file.
+@dataclass(frozen=True)
+class Listed:
+    """What a listing saw of a file, and the real path of the folder that must hold it ("": any)."""
+
+    size: int
+    modified_ns: int
+    inside: str = ""
+
+
+def read_bytes(path: Path | str, limits: DecodeLimits = DEFAULT_LIMITS, listed: Listed | None = None) -> bytes:
+    """The bytes of a regular file; with `listed`, only while it is what the listing saw.
 
     Raises:
-        DecodeFailure: `changed` when the file is gone or grows while being read, `io` when it cannot be read after
-            `READ_ATTEMPTS` attempts, `too_large` above `limits.max_bytes`.
+        DecodeFailure: `changed` when the file is gone, was written to since it was listed or grows while being read;
+            `path` when a link now leads out of the folder; `io` when it cannot be read after `READ_ATTEMPTS`
+            attempts; `too_large` above `limits.max_bytes`.
     """
     wait_s = FIRST_RETRY_WAIT_S
     for attempt in range(1, READ_ATTEMPTS + 1):
         try:
-            return _read_once(path, limits)
+            return _read_once(path, limits, listed)
         except FileNotFoundError as error:
             raise DecodeFailure("error", "changed", f"{path}: no longer there") from error
         except (PermissionError, IsADirectoryError) as error:  # these do not heal by waiting
@@ -133,20 +145,32 @@ def decode(data: bytes, limits: DecodeLimits = DEFAULT_LIMITS, smallest_size: tu
         raise _failure(error, data) from error
 
 
-def _read_once(path: Path | str, limits: DecodeLimits) -> bytes:
+def _read_once(path: Path | str, limits: DecodeLimits, listed: Listed | None) -> bytes:
     # Without O_NONBLOCK, opening a named pipe would wait for a writer forever.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise DecodeFailure("error", "io", f"{path}: not a regular file")
+        if listed is not None:
+            _require_as_listed(path, descriptor, status, listed)
         if status.st_size > limits.max_bytes:
             detail = f"{path}: {status.st_size} bytes, at most {limits.max_bytes} are taken"
             raise DecodeFailure("rejected", "too_large", detail)
         data = file.read(limits.max_bytes + 1)
-    if len(data) != status.st_size:
-        raise DecodeFailure("error", "changed", f"{path}: its size changed while it was read")
+        after = os.fstat(descriptor)
+    if len(data) != status.st_size or after.st_mtime_ns != status.st_mtime_ns:
+        raise DecodeFailure("error", "changed", f"{path}: it changed while it was read")
     return data
+
+
+def _require_as_listed(path: Path | str, descriptor: int, status: os.stat_result, listed: Listed) -> None:
+    """What has been opened is asked, not the path, which somebody may turn into a link at any moment."""
+    real = os.readlink(f"/proc/self/fd/{descriptor}")
+    if listed.inside and os.path.commonpath([listed.inside, real]) != listed.inside:
+        raise DecodeFailure("rejected", "path", f"{path}: leads out of the archive, to {real}")
+    if (status.st_size, status.st_mtime_ns) != (listed.size, listed.modified_ns):
+        raise DecodeFailure("error", "changed", f"{path}: it was written to after it was listed")
 
 
 @contextmanager

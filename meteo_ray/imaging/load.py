@@ -36,7 +36,11 @@ def load_image(path: Path | str, size: tuple[int, int] = INPUT_SIZE) -> LoadedIm
     Raises:
         DecodeFailure: when the file cannot be read or decoded, or is outside the limits.
     """
-    data = read_bytes(path)
+    return load_bytes(read_bytes(path), size)
+
+
+def load_bytes(data: bytes, size: tuple[int, int] = INPUT_SIZE) -> LoadedImage:
+    """Decode and fit an image file held in memory, as `load_image`."""
     decoded = decode(data, smallest_size=(size[0] * _DRAFT_FACTOR, size[1] * _DRAFT_FACTOR))
     return LoadedImage(
         sha256=hashlib.sha256(data).hexdigest(),

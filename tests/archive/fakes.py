@@ -4,6 +4,7 @@ Run as a program it is the archive job with these predictors: `python -m tests.a
 """
 
 import os
+import signal
 import sys
 import time
 from functools import partial
@@ -13,13 +14,14 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image
 
+from meteo_ray.archive import guarded_reading
 from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.archive.models import Model, Models
 from meteo_ray.archive.run import classify
 from meteo_ray.batch import Batch
 from meteo_ray.cli import run_job
 from meteo_ray.errors import UsageError
-from meteo_ray.imaging.load import LoadedImage, load_image
+from meteo_ray.imaging.load import LoadedImage, load_bytes
 from meteo_ray.judging.predictor import Predictor
 from meteo_ray.stages import CASCADE
 from meteo_ray.vocabulary import load_vocabulary
@@ -88,9 +90,43 @@ class FakeProducts(Fake):
         return {"product": products, "product_score": scores, "product_top": top}
 
 
+def is_poison(batch: Batch) -> np.ndarray:
+    """Rows that are nearly black: no painted picture is, and neither is a test image."""
+    dark: np.ndarray = batch["image"].mean(axis=(1, 2, 3)) < 8
+    return dark
+
+
 class NanGate(FakeGate):
+    """Broken: NaN for any image."""
+
     def __call__(self, batch: Batch) -> Batch:
         return {**super().__call__(batch), "gate_score": np.full(len(batch["image"]), np.nan, dtype=np.float32)}
+
+
+class OddGate(FakeGate):
+    """NaN for poison alone."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        answer = super().__call__(batch)
+        return {**answer, "gate_score": np.where(is_poison(batch), np.float32(np.nan), answer["gate_score"])}
+
+
+class RaisingGate(FakeGate):
+    """An exception for a batch with poison in it."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        if is_poison(batch).any():
+            raise RuntimeError("division by a black image")
+        return super().__call__(batch)
+
+
+class DyingGate(FakeGate):
+    """Takes its process with it when there is poison in a batch."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        if is_poison(batch).any():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(batch)
 
 
 FAKES: dict[str, type[Predictor]] = {"gate": FakeGate, "elements": FakeElements, "products": FakeProducts}
@@ -123,17 +159,21 @@ def paint_archive(folder: Path, charts: int, others: int) -> Path:
     return folder
 
 
-def dangerous_load_image(path: str, size: tuple[int, int]) -> LoadedImage:
-    """`load_image` by a decoder with two defects."""
-    if path.endswith("crash.png"):
+def dangerous_decode(size: tuple[int, int]) -> LoadedImage:
+    """`decode_held` by a decoder with two defects: it runs in the guarded child."""
+    data = guarded_reading.give_held()
+    if b"crash" in data:
         os.abort()
-    if path.endswith("hang.png"):
+    if b"hang" in data:
         time.sleep(60)
-    return load_image(path, size)
+    return load_bytes(data, size)
 
 
 def main() -> int:
+    """FAKE_SLOW_S: seconds that each image takes; FAKE_POISON=1: black images kill the judging process."""
     models = fake_models(slow_s=float(os.environ.get("FAKE_SLOW_S", "0")))
+    if os.environ.get("FAKE_POISON"):
+        models = Models([fake_model("gate", DyingGate), *models.models[1:]], models.vocabulary)
 
     def run(config: ArchiveConfig) -> None:
         classify(config, models)

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from meteo_ray.archive import output
+from meteo_ray.archive.ids import IdSet
 from meteo_ray.archive.judged_rows import JUDGED
 from meteo_ray.archive.writer import PartWriter, part_files, read_parts
 from meteo_ray.errors import MeteoRayError, UsageError
@@ -24,7 +25,7 @@ def rows(start: int, stop: int) -> pa.Table:
 
 
 def test_parts_are_committed_by_rows_and_hold_the_public_columns(tmp_path: Path) -> None:
-    writer = PartWriter(tmp_path / "p", rows=10, seconds=1e9)
+    writer = PartWriter(tmp_path / "p", rows=10, seconds=1e9, written=IdSet())
     for start in range(0, 25, 5):
         writer.add(rows(start, start + 5))
     assert [pq.read_metadata(part).num_rows for part in part_files(tmp_path / "p")] == [10, 10]
@@ -37,20 +38,29 @@ def test_parts_are_committed_by_rows_and_hold_the_public_columns(tmp_path: Path)
 
 
 def test_parts_are_committed_by_time(tmp_path: Path) -> None:
-    writer = PartWriter(tmp_path / "p", rows=1000, seconds=0.0)
+    writer = PartWriter(tmp_path / "p", rows=1000, seconds=0.0, written=IdSet())
     writer.add(rows(0, 3))
     assert len(part_files(tmp_path / "p")) == 1
 
 
 def test_abandoned_halves_are_neither_read_nor_kept(tmp_path: Path) -> None:
-    writer = PartWriter(tmp_path / "p", rows=1, seconds=1e9)
+    writer = PartWriter(tmp_path / "p", rows=1, seconds=1e9, written=IdSet())
     writer.add(rows(0, 2))
     (tmp_path / "p" / ".part-00001.parquet").write_bytes(b"PAR1 half of a fi")
     assert pq.read_table(tmp_path / "p").num_rows == 2  # as any Parquet reader sees the folder
-    again = PartWriter(tmp_path / "p", rows=1, seconds=1e9)
+    again = PartWriter(tmp_path / "p", rows=1, seconds=1e9, written=IdSet())
     again.add(rows(2, 3))
     assert [path.name for path in part_files(tmp_path / "p")] == ["part-00000.parquet", "part-00001.parquet"]
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["part-00000.parquet", "part-00001.parquet"]
+
+
+def test_a_row_that_comes_twice_is_taken_once(tmp_path: Path) -> None:
+    writer = PartWriter(tmp_path / "p", rows=1000, seconds=1e9, written=IdSet())
+    assert writer.add(rows(0, 4)).num_rows == 4
+    assert writer.add(rows(2, 6)).num_rows == 2
+    writer.commit()
+    assert writer.add(rows(0, 6)).num_rows == 0
+    assert [row["path"] for row in pq.read_table(tmp_path / "p").to_pylist()] == [f"{n}.png" for n in range(6)]
 
 
 def test_second_job_is_refused_while_the_first_holds_the_folder(tmp_path: Path) -> None:

@@ -5,25 +5,7 @@ from pathlib import Path
 import pytest
 
 from meteo_ray.archive import resume
-from meteo_ray.archive.resume import committed_ids, contains, id_numbers
-from meteo_ray.archive.writer import PartWriter
 from meteo_ray.errors import UsageError
-from tests.archive.test_output import rows
-
-
-def test_committed_ids_are_those_of_the_parts(tmp_path: Path) -> None:
-    assert len(committed_ids(tmp_path / "none")) == 0
-    writer = PartWriter(tmp_path / "p", rows=4, seconds=1e9)
-    writer.add(rows(0, 4))
-    writer.add(rows(4, 8))
-    asked = id_numbers(rows(3, 10)["image_id"])
-    assert contains(committed_ids(tmp_path / "p"), asked).tolist() == [True] * 5 + [False] * 2
-
-
-def test_damaged_part_is_named(tmp_path: Path) -> None:
-    (tmp_path / "part-00000.parquet").write_bytes(b"not parquet")
-    with pytest.raises(UsageError, match=r"part-00000\.parquet: damaged"):
-        committed_ids(tmp_path)
 
 
 def test_standing_run_needs_resume_or_overwrite(tmp_path: Path) -> None:

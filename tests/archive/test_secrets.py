@@ -11,6 +11,7 @@ from meteo_ray.archive.source import open_source
 from meteo_ray.archive.summary import Timing, Totals, summary_document
 from meteo_ray.errors import UsageError
 from meteo_ray.files import without_secrets
+from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.guarded_decoding import GuardedLoader
 from meteo_ray.vocabulary import load_vocabulary
 from tests.archive.fakes import BLUE, paint
@@ -24,6 +25,8 @@ URI = f"s3://AKIAKEY:{SECRET}@bucket/folder?region=eu-west-1"
     [
         (URI, "s3://***@bucket/folder?region=eu-west-1"),
         ("gs://token@bucket/a@b", "gs://***@bucket/a@b"),
+        ("s3://AK:a/b@bucket/x", "s3://***@bucket/x"),
+        ("s3://AK:a@b@bucket", "s3://***@bucket"),
         ("s3://bucket/mail@office", "s3://bucket/mail@office"),
         ("/data/a@b", "/data/a@b"),
     ],
@@ -49,8 +52,9 @@ def test_what_decodes_hostile_bytes_has_no_keys(tmp_path, monkeypatch):
     for name in ("AWS_SECRET_ACCESS_KEY", "RAY_AUTH_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS", "HF_TOKEN"):
         monkeypatch.setenv(name, SECRET)
     picture = paint(tmp_path / "a.png", BLUE)
-    with GuardedLoader(loader="tests.imaging.curious_loader:load_with_environment") as loader:
-        loader.load(picture, (320, 240))
-    seen = set(json.loads((tmp_path / "a.json").read_text("utf-8")))
+    curious = "tests.imaging.curious_loader:tell_environment"
+    with GuardedLoader(loader=curious) as loader, pytest.raises(DecodeFailure) as caught:
+        loader.load(picture)
+    seen = set(json.loads(caught.value.detail))
     assert "PATH" in seen
     assert not {name for name in seen if "KEY" in name or "TOKEN" in name or "CREDENTIALS" in name}

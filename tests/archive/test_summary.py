@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meteo_ray.archive.pipeline import Plan
-from meteo_ray.archive.summary import HISTOGRAM_BINS, LISTED_BAD_FILES, Lowest, Totals
+from meteo_ray.archive.summary import EXAMPLES_PER_REASON, HISTOGRAM_BINS, Lowest, Totals
 from meteo_ray.files import visible
 from meteo_ray.stages import PREDICTIONS
 
@@ -50,11 +50,15 @@ def test_totals_over_parts() -> None:
     assert totals.unsure.rows()[0]["product_score"] == pytest.approx(0.2)
 
 
-def test_list_of_bad_files_is_capped() -> None:
+def test_every_reason_has_its_examples_however_rare() -> None:
     totals = Totals()
-    totals.add(table([{"status": "error", "reason": "empty"}] * (LISTED_BAD_FILES + 50)))
-    assert len(totals.bad_files) == LISTED_BAD_FILES
-    assert totals.bad == LISTED_BAD_FILES + 50
+    totals.add(table([{"status": "error", "reason": "empty"}] * (EXAMPLES_PER_REASON + 50)))
+    totals.add(table([{"status": "rejected", "reason": "aspect"}]))
+    assert {reason: len(rows) for reason, rows in totals.bad_files.items()} == {
+        "empty": EXAMPLES_PER_REASON,
+        "aspect": 1,
+    }
+    assert totals.bad == EXAMPLES_PER_REASON + 51
 
 
 def test_those_turned_away_are_shown_nearest_to_the_threshold_first() -> None:

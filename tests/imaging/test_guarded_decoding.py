@@ -1,6 +1,7 @@
 """The child process really hangs, crashes and runs out of memory here; the parent only gets a failure."""
 
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -9,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from meteo_ray.errors import MachineFault
+from meteo_ray.imaging import guarded_process
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.guarded_decoding import GuardedLoader
 from meteo_ray.imaging.load import load_image
 from tests.imaging.files import chart, encoded
+
+CURIOUS = "tests.imaging.curious_loader"
 
 HOSTILE_LOADER = """
     import ctypes
@@ -23,11 +28,14 @@ HOSTILE_LOADER = """
     from meteo_ray.imaging.decode import DecodeFailure
     from meteo_ray.imaging.load import load_image
 
+    # Opened while the child still may write.
+    LOG = open(os.path.join(os.path.dirname(__file__), "log"), "a+")
+
 
     def load(path, size):
         name = os.path.basename(path)
-        with open(os.path.join(os.path.dirname(path), "log"), "a") as log:
-            log.write(f"{os.getpid()} {name}\\n")
+        LOG.write(f"{os.getpid()} {name}\\n")
+        LOG.flush()
         if name == "hangs":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as deaf as a loop inside a C library
             time.sleep(600)
@@ -39,13 +47,13 @@ HOSTILE_LOADER = """
             return bytearray(8 * 2**30)
         if name == "confuses":
             raise KeyError("a defect of the loader")
-        if name == "crashes once":
-            with open(path, "rb+") as file:
-                if file.read() == b"first":
-                    file.truncate(0)
-                    file.flush()
-                    os.kill(os.getpid(), signal.SIGKILL)
+        if name == "is killed once":
+            LOG.seek(0)
+            if LOG.read().count(name) == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
             path = os.path.join(os.path.dirname(path), "good.png")
+        if name == "is always killed":
+            os.kill(os.getpid(), signal.SIGKILL)
         return load_image(path, size)
 
 
@@ -54,6 +62,15 @@ HOSTILE_LOADER = """
 
         raise DecodeFailure("error", "io", " ".join(sorted({name.partition(".")[0] for name in sys.modules})))
 """
+
+
+def landlock_here():
+    from py_landlock import LandlockError, get_abi_version
+
+    try:
+        return get_abi_version() >= 4  # the first that knows of connections
+    except LandlockError:
+        return False
 
 
 @pytest.fixture
@@ -138,9 +155,17 @@ def test_a_crash_is_contained_named_and_tried_again_a_bounded_number_of_times(fo
     assert [entry for _, entry in log_of(folder)] == ["good.png", name, name, "good.png"]
 
 
-def test_a_crash_that_does_not_return_costs_nothing(folder, guarded):
-    (folder / "crashes once").write_bytes(b"first")
-    assert guarded.load(folder / "crashes once").width == 200
+def test_a_child_killed_from_outside_says_nothing_about_the_image(folder):
+    with GuardedLoader(attempts=1, loader="hostile_loader:load") as loader:
+        assert loader.load(folder / "is killed once").width == 200
+
+
+def test_children_that_are_killed_again_and_again_are_the_machines_fault(folder, monkeypatch):
+    monkeypatch.setattr(guarded_process, "KILLED_WAITS_S", (0.0, 0.0))
+    with GuardedLoader(attempts=1, loader="hostile_loader:load") as loader:
+        with pytest.raises(MachineFault, match="enough memory"):
+            loader.load(folder / "is always killed")
+        assert loader.load(folder / "good.png").width == 200
 
 
 def test_memory_is_limited(folder, guarded):
@@ -171,8 +196,36 @@ def test_the_child_imports_neither_ray_nor_torch(folder):
 
 
 def test_a_loader_that_does_not_exist_is_a_defect_and_says_so(folder):
-    with GuardedLoader(loader="hostile_loader:absent") as loader, pytest.raises(RuntimeError, match="absent"):
+    with GuardedLoader(loader="hostile_loader:absent") as loader, pytest.raises(MachineFault, match="absent"):
         loader.load(folder / "good.png")
+
+
+def test_no_process_to_be_had_is_the_machines_fault(folder, monkeypatch):
+    def fork(*arguments, **options):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", fork)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    with GuardedLoader() as loader, pytest.raises(MachineFault, match="temporarily unavailable"):
+        loader.load(folder / "good.png")
+
+
+def test_a_slow_start_is_waited_for(folder, monkeypatch):
+    (folder / "slow_loader.py").write_text("import time; time.sleep(1)\nfrom meteo_ray.imaging.load import load_image")
+    monkeypatch.setattr(guarded_process, "START_TIMEOUTS_S", (0.1, 20.0))
+    with GuardedLoader(loader="slow_loader:load_image") as loader:
+        assert loader.load(folder / "good.png").width == 200
+
+
+def test_the_child_may_neither_write_nor_run_nor_connect(folder):
+    with socket.create_server(("127.0.0.1", 0)) as server, GuardedLoader(loader=f"{CURIOUS}:try_everything") as loader:
+        (folder / "port").write_text(str(server.getsockname()[1]))
+        (folder / "keep").write_text("x")
+        tried = dict(part.split("=") for part in failure(loader, folder / "good.png").detail.split())
+    assert set(tried) == {"write", "remove", "run", "connect"}
+    if landlock_here():
+        assert set(tried.values()) == {"PermissionError"}
+    assert (folder / "keep").exists() or not landlock_here()
 
 
 def test_closing_ends_the_child_and_loading_starts_another(folder, guarded):
@@ -191,7 +244,7 @@ def test_a_hanging_child_whose_parent_is_gone_ends_by_itself(folder):
     )
     parent = subprocess.Popen([sys.executable, folder / "parent.py", folder / "hangs"])
     waited_until = time.monotonic() + 20
-    while not (folder / "log").exists() and time.monotonic() < waited_until:
+    while not ((folder / "log").exists() and log_of(folder)) and time.monotonic() < waited_until:
         time.sleep(0.02)
     parent.kill()
     parent.wait()

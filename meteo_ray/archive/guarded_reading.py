@@ -1,0 +1,88 @@
+"""What the guarded child does for the archive's reader: opens what was listed, hashes it, decodes it.
+
+Reading and decoding are two calls, so that a file whose content is known already is not decoded. The bytes between
+them stay in the child. Imports Pillow and numpy at most (see imaging.guarded_process).
+"""
+
+import hashlib
+import os
+from dataclasses import asdict
+from typing import Any
+
+from meteo_ray.archive.containers import list_members, read_member
+from meteo_ray.imaging.decode import DEFAULT_LIMITS, DecodeFailure, Listed, read_bytes
+from meteo_ray.imaging.load import LoadedImage, load_bytes
+
+_held = b""
+
+
+def hold_file(path: str, size: int, modified_ns: int, inside: str) -> dict[str, Any]:
+    """Read a file as it was listed; its sha256 comes back, its bytes stay here. Raises DecodeFailure."""
+    return _hold(read_bytes(path, listed=Listed(size, modified_ns, inside)))
+
+
+def hold_member(path: str, position: int, size: int, modified_ns: int, inside: str) -> dict[str, Any]:
+    """Read a member of a tar or zip file, as `hold_file`."""
+    _require_container(path, modified_ns, inside)
+    return _hold(read_member(path, position, size))
+
+
+def hold_descriptor(descriptor: int) -> dict[str, Any]:
+    """Read what the parent has fetched from an object store, as `hold_file`."""
+    with open(descriptor, "rb") as file:
+        return _hold(file.read(DEFAULT_LIMITS.max_bytes + 1))
+
+
+def decode_held(size: tuple[int, int]) -> LoadedImage:
+    """Decode what was read last, fitted to `size` (width, height). Raises DecodeFailure."""
+    global _held
+    data, _held = _held, b""
+    return load_bytes(data, (size[0], size[1]))
+
+
+def give_held() -> bytes:
+    """The file that was read last, as it is."""
+    global _held
+    data, _held = _held, b""
+    return data
+
+
+def list_container(path: str, modified_ns: int, inside: str) -> dict[str, Any]:
+    """The members of a tar or zip file, and what is wrong with the container itself: {"members", "failure"}."""
+    _require_container(path, modified_ns, inside)
+    listing = list_members(path)
+    failure = listing.failure
+    told = None if failure is None else [failure.status, failure.reason, failure.detail]
+    return {"members": [asdict(member) for member in listing.members], "failure": told}
+
+
+def look(path: str) -> dict[str, Any]:
+    """Which folder or file stands at a place, and whether a folder holds anything. Raises DecodeFailure."""
+    try:
+        status = os.stat(path)
+        filled = os.path.isfile(path)
+        if not filled:
+            with os.scandir(path) as found:
+                filled = any(True for _ in found)
+    except OSError as error:
+        raise DecodeFailure("error", "io", f"{path}: {error.strerror}") from None
+    return {"device": status.st_dev, "inode": status.st_ino, "filled": filled}
+
+
+def _hold(data: bytes) -> dict[str, Any]:
+    global _held
+    _held = data
+    return {"sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _require_container(path: str, modified_ns: int, inside: str) -> None:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        gone = isinstance(error, FileNotFoundError)
+        raise DecodeFailure("error", "changed" if gone else "io", f"{path}: {error.strerror}") from None
+    real = os.path.realpath(path)
+    if inside and os.path.commonpath([inside, real]) != inside:
+        raise DecodeFailure("rejected", "path", f"{path}: leads out of the archive, to {real}")
+    if status.st_mtime_ns != modified_ns:
+        raise DecodeFailure("error", "changed", f"{path}: it was written to after it was listed")

@@ -1,0 +1,91 @@
+"""Ray Data operator: pixels in, columns of the predictions out. Rows are marked, never dropped."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from meteo_ray.archive.judged_rows import FAULT, JUDGED, MISTAKE, READ_SECONDS, SECONDS
+from meteo_ray.archive.loaded_model import LoadedModel, condemned
+from meteo_ray.archive.manifest import PLACE
+from meteo_ray.archive.models import Model
+from meteo_ray.archive.suspects import Suspects, judge_carefully
+from meteo_ray.batch import Batch
+from meteo_ray.errors import MachineFault, UsageError
+from meteo_ray.schema import OK, SCHEMA_VERSION
+from meteo_ray.stages import CASCADE
+
+Row = dict[str, Any]
+
+JUDGEMENT = tuple(name for judging in CASCADE.values() for name in judging.columns.names)
+_FILE = ("sha256", "width", "height", "format", "n_frames", "status", "reason", "detail")
+
+
+class JudgeImages:
+    """The models that share one decoded image, on one device: every readable row is judged by the first, and what a
+    model lets through by the next. The pixels end here."""
+
+    def __init__(self, models: Sequence[Model], model_version: str, threads: int, suspects: Suspects) -> None:
+        torch.set_num_threads(threads)
+        self._models = [LoadedModel(model) for model in models]
+        self._model_version, self._suspects = model_version, suspects
+
+    def __call__(self, batch: Batch) -> pa.Table:
+        judged: list[Row] = [{} for _ in range(len(batch["path"]))]
+        mistake, fault = "", str(next((text for text in batch[FAULT.name] if text), ""))
+        if not fault:
+            try:
+                self._judge_rows(batch, judged)
+            except UsageError as error:
+                mistake = str(error)
+            except MachineFault as error:
+                fault = str(error)
+        return self._table(batch, judged, mistake, fault)
+
+    def _judge_rows(self, batch: Batch, judged: list[Row]) -> None:
+        readable = [int(row) for row in np.flatnonzero(batch["status"] == OK)]
+        judge_carefully(
+            readable,
+            [str(batch["image_id"][row]) for row in readable],
+            judge=lambda rows: self._judge(batch, rows, judged),
+            condemn=lambda row: judged[row].update(condemned()),
+            suspects=self._suspects,
+        )
+
+    def _judge(self, batch: Batch, rows: Sequence[int], judged: list[Row]) -> None:
+        for model in self._models:
+            if not rows:
+                return
+            asked = {"image": batch["image"][rows], **columns_of(model.judging.reads, [judged[row] for row in rows])}
+            for row, columns in zip(rows, model(asked), strict=True):
+                judged[row].update(columns)
+            rows = [row for row in rows if "status" not in judged[row]]
+            if model.judging.passes is not None:
+                rows = [row for row in rows if judged[row][model.judging.passes]]
+
+    def _table(self, batch: Batch, judged: list[Row], mistake: str, fault: str) -> pa.Table:
+        rows = len(judged)
+        seconds = dict.fromkeys(SECONDS, 0.0) | {model.seconds_column: model.take_seconds() for model in self._models}
+        columns: dict[str, Any] = {name: [row.get(name) for row in judged] for name in JUDGEMENT}
+        columns |= {name: [total / rows] * rows for name, total in seconds.items()}
+        columns |= {name: _overlaid(batch[name], name, judged) for name in _FILE}
+        columns |= {name: batch[name] for name in ("image_id", "path", READ_SECONDS)}
+        columns |= {field.name: batch[field.name] for field in PLACE}
+        columns |= {MISTAKE.name: [mistake or None] * rows, FAULT.name: [fault or None] * rows}
+        columns |= {"model_version": [self._model_version] * rows, "schema_version": [SCHEMA_VERSION] * rows}
+        return pa.table({field.name: pa.array(columns[field.name], field.type) for field in JUDGED}, schema=JUDGED)
+
+
+def columns_of(names: Sequence[str], rows: Sequence[Row]) -> Batch:
+    """Some columns of rows as a predictor reads them; lists stay lists."""
+    columns = {name: np.empty(len(rows), dtype=object) for name in names}
+    for name, column in columns.items():
+        column[:] = [row[name] for row in rows]
+    return columns
+
+
+def _overlaid(values: np.ndarray, name: str, judged: Sequence[Row]) -> list[Any]:
+    """What is known of the files, with what judging them has changed; null where there is nothing."""
+    return [row.get(name, value) or None for value, row in zip(values.tolist(), judged, strict=True)]

@@ -1,0 +1,100 @@
+"""Puts the committed parts in order before a run goes on: what is good is kept, what is lost is judged again."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from meteo_ray.archive.ids import IdSet, id_numbers
+from meteo_ray.archive.manifest import Manifest
+from meteo_ray.archive.writer import PartWriter, part_files
+from meteo_ray.errors import MeteoRayError
+from meteo_ray.files import write_parquet
+from meteo_ray.schema import ERROR
+
+logger = logging.getLogger("meteo_ray")
+
+DAMAGED = "damaged"
+SET_ASIDE = "set_aside.parquet"
+"""Rows with an error that are to be judged again, until it is certain that their files are still listed."""
+
+
+def written_ids(predictions: Path) -> IdSet:
+    """The ids of every committed row. Parts that cannot be read are moved to `damaged/`; of rows that stand twice the
+    first is kept."""
+    ids = IdSet()
+    for part in part_files(predictions):
+        try:
+            numbers = id_numbers(pq.read_table(part, columns=["image_id"])["image_id"])
+        except (OSError, ValueError, pa.ArrowException) as error:
+            _move_aside(part, error)
+            continue
+        new = ids.add(numbers)
+        if not new.all():
+            logger.warning("%s: %d rows stood in the run already and are removed", part, int((~new).sum()))
+            write_parquet(part, pq.read_table(part).filter(pa.array(new)))
+    return ids
+
+
+def sound_manifest(folder: Path) -> Manifest:
+    """The manifest, without shards that cannot be read: the listing finds their files again."""
+    manifest = Manifest(folder)
+    for shard in manifest.shards:
+        try:
+            pq.read_table(shard)
+        except (OSError, pa.ArrowException) as error:
+            _move_aside(shard, error)
+    return manifest
+
+
+def set_errors_aside(out: Path, predictions: Path, manifest: Manifest) -> int:
+    """Take the rows with status `error` out of the run, and their files out of the manifest, so that the next listing
+    sees them as they are now; the number of rows comes back."""
+    aside = _set_aside(out)
+    for part in part_files(predictions):
+        table = pq.read_table(part)
+        failed = pc.equal(table["status"], ERROR)
+        if pc.any(failed).as_py():
+            aside = [*aside, table.filter(failed).replace_schema_metadata(None)]
+            write_parquet(out / SET_ASIDE, pa.concat_tables(aside))
+            write_parquet(part, table.filter(pc.invert(failed)))
+    rows = sum(table.num_rows for table in aside)
+    if rows:
+        manifest.forget(np.sort(np.concatenate([id_numbers(table["image_id"]) for table in aside])))
+    return rows
+
+
+def put_back(out: Path, writer: PartWriter, manifest: Manifest) -> None:
+    """When the listing is complete: rows that were set aside and whose files nobody lists any more keep their error."""
+    known = manifest.ids()
+    for table in _set_aside(out):
+        gone = table.filter(pa.array(~known.contains(id_numbers(table["image_id"]))))
+        writer.restore(gone)
+    (out / SET_ASIDE).unlink(missing_ok=True)
+    _adopt(writer.folder, manifest, known)
+
+
+def _adopt(predictions: Path, manifest: Manifest, known: IdSet) -> None:
+    """Rows that the manifest does not know, because it was damaged or their files have vanished, stay in the run."""
+    for part in part_files(predictions):
+        table = pq.read_table(part, columns=["image_id", "path", "status", "reason"])
+        unknown = known.add(id_numbers(table["image_id"]))
+        if unknown.any():
+            manifest.adopt(table.filter(pa.array(unknown)))
+
+
+def _set_aside(out: Path) -> list[pa.Table]:
+    return [pq.read_table(out / SET_ASIDE)] if (out / SET_ASIDE).exists() else []
+
+
+def _move_aside(file: Path, error: Exception) -> None:
+    folder = file.parent.with_name(DAMAGED)
+    folder.mkdir(exist_ok=True)
+    try:
+        file.rename(folder / f"{file.parent.name}-{file.name}")
+    except OSError as also:
+        raise MeteoRayError(f"{file}: damaged ({error}), and cannot be moved away: {also}") from None
+    logger.warning("%s: damaged (%s); moved to %s, its files are judged anew", file, error, folder)

@@ -1,0 +1,195 @@
+"""Calls functions in a child process, so that a decoder which hangs, crashes or eats memory costs one row, not the job.
+
+In Ray Data a worker's death is no exception: the task is retried without end. So the bytes of strangers are read and
+decoded one process further down, which can be killed and replaced; what comes back are a JSON header and raw bytes,
+never a pickle, for a decoder that was taken over must not take over its parent.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing import Pipe, reduction
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeVar
+
+from meteo_ray.errors import MachineFault
+from meteo_ray.imaging.decode import DecodeFailure, Reason
+
+Answer = TypeVar("Answer")
+
+# Python, numpy and Pillow start in 0.2 s; a machine swamped by other starts may need a hundred times that, and a
+# sleeping disk or a busy share longer still: 30 + 60 + 120 s are waited before the machine is given up.
+START_TIMEOUTS_S = (30.0, 60.0, 120.0)
+
+# A child killed from outside (SIGKILL: the kernel's out-of-memory killer, an operator) says nothing about the file in
+# its hands: its own limit gives MemoryError. The call is repeated after these seconds, then the machine is given up.
+KILLED_WAITS_S = (0.0, 1.0, 4.0, 16.0)
+
+# All that the child knows of its surroundings: what opens hostile bytes gets no token of Ray's and no cloud keys.
+INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+
+
+class Returned(NamedTuple):
+    """What a called function gave: fields, and bytes where it gave some."""
+
+    fields: dict[str, Any]
+    payload: bytes
+
+
+class ChildLost(Exception):
+    """The child had to be ended, or ended itself, during a call: `reason` is "timeout" or "crashed"."""
+
+    def __init__(self, reason: Reason, detail: str, killed: bool = False) -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail, self.killed = reason, detail, killed
+
+
+class GuardedProcess:
+    """A child process that calls functions; a context manager. Not for several threads at once: give each its own.
+
+    Args:
+        memory_limit_bytes: memory that the child may take beyond what it starts with.
+        functions: "module:function" of all that will be called; they are imported while it starts, before it gives up
+            its rights: it may read files, but neither write nor run nor connect, where the kernel has Landlock.
+    """
+
+    def __init__(self, memory_limit_bytes: int, *functions: str) -> None:
+        self.memory_limit_bytes, self.functions = memory_limit_bytes, functions
+        self._child: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def call(self, function: str, timeout_s: float, descriptor: int | None = None, **arguments: Any) -> Returned:
+        """What `function(**arguments)` gives in the child; with `descriptor`, an open file that it receives as such.
+
+        Raises:
+            DecodeFailure: as the function raised it.
+            ChildLost: when it did not end within `timeout_s`, or took its process with it.
+            MachineFault: when no child can be started here.
+        """
+        connection = self._running()
+        request = {"function": function, "timeout_s": timeout_s, "arguments": arguments}
+        try:
+            connection.send_bytes(json.dumps({**request, "descriptor": descriptor is not None}).encode())
+            if descriptor is not None:
+                assert self._child is not None
+                reduction.send_handle(connection, descriptor, self._child.pid)
+            if not connection.poll(timeout_s):
+                raise self._lost("timeout", f"not loaded within {timeout_s:g} s")
+            header = json.loads(connection.recv_bytes())
+            if "failure" in header:
+                raise DecodeFailure(**header["failure"])
+            return Returned(header["fields"], connection.recv_bytes() if header["payload"] else b"")
+        except (EOFError, OSError):
+            raise self._lost("crashed", "") from None
+
+    def close(self) -> None:
+        """End the child; the next call starts another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            self._child = None
+
+    def _lost(self, reason: Reason, detail: str) -> ChildLost:
+        how = self._how_it_ended() if reason == "crashed" else detail
+        killed = reason == "crashed" and self._child is not None and self._child.returncode == -signal.SIGKILL
+        self.close()
+        return ChildLost(reason, how, killed)
+
+    def _running(self) -> Connection:
+        if self._connection is None:
+            self._start()
+        assert self._connection is not None
+        return self._connection
+
+    def _start(self) -> None:
+        """A slow start is no reason to give up, and a failing one is a defect of the machine, not of an image."""
+        for timeout_s in START_TIMEOUTS_S:
+            try:
+                self._start_child()
+                problem = self._await_ready(timeout_s)
+            except OSError as error:  # no process, memory or file descriptor to be had
+                problem = str(error)
+                time.sleep(1.0)
+            if not problem:
+                return
+            self.close()
+        raise MachineFault(f"the image loader's process does not start on this machine: {problem}")
+
+    def _start_child(self) -> None:
+        self._connection, far_end = Pipe()
+        # -P and PYTHONPATH: the child imports from where this process does, and from no folder it happens to stand in.
+        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        environment |= {"PYTHONPATH": _import_path(), "OMP_NUM_THREADS": "1"}
+        arguments = [str(far_end.fileno()), str(self.memory_limit_bytes), *self.functions]
+        with far_end:
+            self._child = subprocess.Popen(
+                [sys.executable, "-P", "-m", "meteo_ray.imaging.guarded_process_child", *arguments],
+                pass_fds=[far_end.fileno()],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # codecs grumble there about every odd file
+            )
+
+    def _await_ready(self, timeout_s: float) -> str:
+        """Wait until the child has imported its functions; what is wrong comes back, "" when nothing is."""
+        assert self._connection is not None
+        try:
+            if self._connection.poll(timeout_s):
+                return self._connection.recv_bytes().decode("utf-8", "replace")
+            return f"no sign of life within {timeout_s:g} s"
+        except (EOFError, OSError):
+            return self._how_it_ended()
+
+    def _how_it_ended(self) -> str:
+        assert self._child is not None
+        try:
+            code = self._child.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            return "its loader closed the connection"
+        return f"its loader ended by signal {-code}" if code < 0 else f"its loader left with {code}"
+
+
+def persistently(attempts: int, action: Callable[[], Answer], what: str) -> Answer:
+    """Repeat what loses its child: `attempts` times, not counting children that were killed from outside.
+
+    Raises:
+        DecodeFailure: `timeout` or `crashed` when every attempt ended so.
+        MachineFault: when the children keep being killed.
+    """
+    if attempts < 1:
+        raise ValueError(f"attempts must be at least 1, got {attempts}")
+    lost = killed = 0
+    while True:
+        try:
+            return action()
+        except ChildLost as loss:
+            lost, killed = lost + (not loss.killed), killed + loss.killed
+            if lost == attempts:
+                raise DecodeFailure("error", loss.reason, f"{what}: {loss.detail} ({attempts} attempts)") from None
+            if killed > len(KILLED_WAITS_S):
+                raise MachineFault(
+                    f"the image loader's process is killed again and again, last while it read {what}; is there enough "
+                    f"memory?"
+                ) from None
+        time.sleep(KILLED_WAITS_S[killed - 1] if killed else 0.0)
+
+
+def _import_path() -> str:
+    return os.pathsep.join(entry or os.getcwd() for entry in sys.path)

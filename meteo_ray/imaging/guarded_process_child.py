@@ -1,0 +1,116 @@
+"""The child's side of `guarded_process.GuardedProcess`.
+
+Run as `python -m meteo_ray.imaging.guarded_process_child FD MEMORY_BYTES MODULE:FUNCTION...`.
+
+Answers each request {"function", "timeout_s", "arguments", "descriptor"} with a JSON header and then, where there is
+one, the payload; or with {"failure"} alone; until its parent closes the connection. Imports Pillow and numpy at most,
+so that a replacement starts in a fraction of a second.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from multiprocessing import reduction
+from multiprocessing.connection import Connection
+from typing import Any
+
+from meteo_ray.imaging.decode import DecodeFailure
+from meteo_ray.imaging.load import LoadedImage
+
+# The child ends by itself this much later than its parent would have ended it, should the parent be gone by then.
+OWN_END_FACTOR = 1.5
+
+# Its connection, the file that it reads, and those that Python opens for an import; hostile bytes need no more.
+OPEN_FILES = 32
+
+
+def main(arguments: list[str]) -> None:
+    descriptor, memory_limit_bytes, *names = arguments
+    connection = Connection(int(descriptor))
+    try:
+        functions = {name: _imported(name) for name in names}
+        _limit_resources(int(memory_limit_bytes))
+        _give_up_rights()
+    except Exception:
+        connection.send_bytes(traceback.format_exc().encode())
+        return
+    connection.send_bytes(b"")  # ready
+    while True:
+        try:
+            request = json.loads(connection.recv_bytes())
+            received = {"descriptor": reduction.recv_handle(connection)} if request["descriptor"] else {}
+        except EOFError:
+            return
+        # The signal's default action ends even a process that is caught inside a C library, should the parent,
+        # which would have ended it before, no longer be there.
+        signal.setitimer(signal.ITIMER_REAL, request["timeout_s"] * OWN_END_FACTOR)
+        _answer(connection, functions[request["function"]], {**request["arguments"], **received})
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _imported(name: str) -> Callable[..., Any]:
+    module, function = name.split(":")
+    imported: Callable[..., Any] = getattr(import_module(module), function)
+    return imported
+
+
+def _answer(connection: Connection, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    try:
+        result = function(**arguments)
+    except DecodeFailure as failure:
+        _send_failure(connection, failure.status, failure.reason, failure.detail)
+    except (Exception, MemoryError) as error:
+        _send_failure(connection, "error", "crashed", f"{type(error).__name__}: {error}")
+    else:
+        fields, payload = _told(result)
+        connection.send_bytes(json.dumps({"fields": fields, "payload": payload is not None}).encode())
+        if payload is not None:
+            connection.send_bytes(payload)
+
+
+def _told(result: Any) -> tuple[dict[str, Any], bytes | None]:
+    """A function's result as fields for the JSON header, and bytes."""
+    if isinstance(result, LoadedImage):
+        fields = {name: value for name, value in vars(result).items() if name != "pixels"}
+        return {**fields, "shape": result.pixels.shape}, result.pixels.tobytes()
+    return ({}, result) if isinstance(result, bytes) else (result, None)
+
+
+def _send_failure(connection: Connection, status: str, reason: str, detail: str) -> None:
+    connection.send_bytes(json.dumps({"failure": {"status": status, "reason": reason, "detail": detail}}).encode())
+
+
+def _limit_resources(memory_limit_bytes: int) -> None:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    limits = {
+        resource.RLIMIT_AS: used + memory_limit_bytes,
+        resource.RLIMIT_CORE: 0,  # a crash is expected here; its memory need not go to disk
+        resource.RLIMIT_NOFILE: OPEN_FILES,
+    }
+    for kind, limit in limits.items():
+        resource.setrlimit(kind, (limit, limit))
+
+
+def _give_up_rights() -> None:
+    """From here on this process may read, but neither write, remove, run programs, connect nor signal others.
+
+    Linux has this (Landlock) since 5.13. Elsewhere a limit keeps it from filling files, and the scrubbed environment
+    has to do for the rest.
+    """
+    try:
+        from py_landlock import Landlock
+
+        Landlock(strict=False).allow_read("/").apply()
+    except Exception:  # not Linux, an older kernel, or one that forbids it
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    main(sys.argv[1:])

@@ -1,0 +1,48 @@
+"""The cascade's operators one after the other in this process: what a run does besides Ray can be tested in no time."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+
+from meteo_ray.archive import judging
+from meteo_ray.archive.config import Batches
+from meteo_ray.archive.judge_images import JudgeImages
+from meteo_ray.archive.limits import Limits
+from meteo_ray.archive.look_again import LookAgain
+from meteo_ray.archive.models import Model
+from meteo_ray.archive.pipeline import Plan, looking_again
+from meteo_ray.archive.read_images import ReadImages
+from meteo_ray.archive.registry import Registry
+from meteo_ray.archive.source import LocalSource
+
+
+class InProcess:
+    """Stands for archive.pipeline.Cascade."""
+
+    def __init__(self, source: LocalSource, models: list[Model], limits: Limits, batches: Batches, plan: Plan) -> None:
+        self.claims = registry = Registry()
+        self._rows = batches.rows
+        sharing = [model for model in models if not model.judging.own_pixels]
+        version = " ".join(f"{model.name}={model.version}" for model in models)
+        self._read = ReadImages(source, limits, registry, registry)
+        self._judge = JudgeImages(sharing, version, 1, registry)
+        self._look_again = [
+            LookAgain(model, ["is_meteo"], source, limits, batches.product_images, 1, registry)
+            for model in looking_again(models)
+        ]
+
+    def judge(self, listed: pa.Table) -> Iterator[pa.Table]:
+        for start in range(0, listed.num_rows, self._rows):
+            table = self._judge(self._read(listed.slice(start, self._rows)))
+            for look in self._look_again:
+                table = look(table)
+            yield table
+
+
+@pytest.fixture
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs judge in this process."""
+    monkeypatch.setattr(judging, "Cascade", InProcess)
+    monkeypatch.setattr(judging, "cluster_plan", lambda readers, judging: Plan(1, 1.0, 1, 0.0, 1))
+    monkeypatch.setattr(judging.cluster, "connect", lambda: None)
