@@ -39,6 +39,7 @@ class Work:
         self.manifest = repair.sound_manifest(out / output.MANIFEST)
         predictions = out / output.PREDICTIONS
         if config.retry_errors:
+            (out / output.SUMMARY).unlink(missing_ok=True)
             rows = repair.set_errors_aside(out, predictions, self.manifest)
             logger.info("%d files with an error are judged again", rows)
         written = repair.written_ids(predictions)
@@ -61,6 +62,7 @@ class Work:
         for pending in pending_rounds(self.manifest, self._writer.written, self._listing):
             if listed is None:
                 listed = self._begin()
+                self._progress = self._progress_so_far()
             self._judge(pending)
         self._listing.require_complete()
         if not self.manifest.shards:
@@ -105,8 +107,7 @@ class Work:
         self._progress.total = self._listing.rows
         self._progress.update(new.num_rows, charts=self._charts, bad=self._bad)
 
-    @cached_property
-    def _progress(self) -> ProgressLine:
+    def _progress_so_far(self) -> ProgressLine:
         progress = ProgressLine("archive", self._listing.rows, interval_s=PROGRESS_INTERVAL_S)
         progress.count = self._already
         return progress

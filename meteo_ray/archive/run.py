@@ -46,12 +46,13 @@ def classify(config: ArchiveConfig, models: Models | None = None) -> Summary:
         resume.begin(config.out, resume.identity(config, models), config.resume, config.overwrite)
         work = Work(config, source, models.models)
         work.do()
-        if work.timing.rows or not (config.out / output.SUMMARY).exists():
+        anew = not (config.out / output.SUMMARY).exists()
+        if anew:
             summary = _sum_up(config, source, models, work)
         else:
             summary = read_json(config.out / output.SUMMARY)
             logger.info("nothing new in %s", without_secrets(config.archive))
-        _complete(config, source, models, summary, anew=bool(work.timing.rows))
+        _complete(config, source, models, summary, anew)
     _require_few_bad(config, summary)
     return summary
 
