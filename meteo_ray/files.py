@@ -32,9 +32,9 @@ def sha256_of(path: Path) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write beside the place and rename."""
+    """Write beside the place and rename. Bytes of a name that are no UTF-8 become escapes, in JSON those of JSON."""
     scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_text(text, "utf-8")
+    scratch.write_text(text, "utf-8", errors="backslashreplace")
     os.replace(scratch, path)
 
 
@@ -113,11 +113,23 @@ def _exchange(first: Path, second: Path) -> bool:
 
 
 def without_secrets(place: str | Path) -> str:
-    """A path or URI as it may stand in logs, reports and records: keys before the `@` of a URI are written as ***.
+    """A path or URI as it may stand in logs, reports and records, with *** for what could be a key.
 
-    A secret may hold `/` and `@` itself; after a `:` everything up to the last `@` is taken for it.
+    That is what stands before the `@` of a URI (a secret may hold `/` and `@` itself; after a `:` everything up to the
+    last `@` is taken for it), but for stores that name a container or a user there; and the values of its query, but
+    for those that only tell where to look.
     """
-    return re.sub(r"^([a-z0-9+.-]+://)(?:[^/@:]*:.*@|[^/@]*@)", r"\1***@", str(place), flags=re.IGNORECASE)
+    hidden = str(place)
+    if not re.match(r"(abfss?|hdfs|viewfs)://", hidden, re.IGNORECASE):
+        hidden = re.sub(r"^([a-z0-9+.-]+://)(?:[^/@:]*:.*@|[^/@]*@)", r"\1***@", hidden, flags=re.IGNORECASE)
+    if "://" not in hidden:
+        return hidden
+    return re.sub(r"([?&])(?!(?:region|scheme|endpoint_override)=)([^=&#]*)=[^&#]*", r"\1\2=***", hidden)
+
+
+def storable(text: str) -> str:
+    """The text with bytes that are no UTF-8 written out, as Parquet and JSON need it."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def visible(text: str | None) -> str:

@@ -12,7 +12,7 @@ from meteo_ray.archive.run import classify
 from meteo_ray.demo.config import DemoJob
 from meteo_ray.demo.data_set import build_archive, build_data
 from meteo_ray.errors import UsageError
-from meteo_ray.files import SIGN, replace_folder, require_ours
+from meteo_ray.files import replace_folder, require_ours
 from meteo_ray.preparation.config import PrepareData
 from meteo_ray.preparation.prepare import build_index
 from meteo_ray.products.config import SmallBase
@@ -20,7 +20,8 @@ from meteo_ray.products.small_base import make_small_base
 from meteo_ray.vocabulary import load_vocabulary
 from tests.archive.fakes import BLUE, fake_models, paint
 
-NAMES = ["pending/a.png", "manifest/a.png", "predictions/a.png", "report.html", "summary.json", "run.json"]
+FOLDERS = ["manifest/a.png", "predictions/a.png", "damaged/a.png"]
+NAMES = [*FOLDERS, "report.html", "summary.json", "run.json", "predictions.csv"]
 
 RUN = {"archive": "a", "models": {}, "preprocessing_version": 1, "schema_version": 1}
 
@@ -66,13 +67,11 @@ def test_the_archive_of_a_run_is_no_part_of_its_output(tmp_path):
     assert (archive / "x.png").is_file()
 
 
-def test_a_run_from_before_the_sign_is_known_by_its_record(tmp_path):
+def test_a_run_is_known_by_its_record(tmp_path):
     resume.begin(tmp_path, RUN, resume=False, overwrite=False)
-    (tmp_path / SIGN).unlink()
     (tmp_path / "manifest").mkdir()
     resume.begin(tmp_path, RUN, resume=False, overwrite=False)
     assert not (tmp_path / "manifest").exists()
-    assert (tmp_path / SIGN).is_file()
 
 
 def test_an_index_goes_into_no_foreign_folder(foreign, tmp_path):

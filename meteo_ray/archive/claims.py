@@ -12,8 +12,8 @@ from typing import Protocol
 class Claims(Protocol):
     """What readers ask."""
 
-    def owner(self, sha256: str, image_id: str) -> str:
-        """The image that owns a content; it is `image_id` when nobody has asked before."""
+    def owners(self, contents: list[tuple[str, str]]) -> list[str]:
+        """The images that own some contents, given as (sha256, image_id); the id itself where nobody asked before."""
         ...
 
 
@@ -25,14 +25,17 @@ class ClaimTable:
         self._table.execute("CREATE TABLE owners (sha256 TEXT PRIMARY KEY, image_id TEXT) WITHOUT ROWID")
         self._table.execute("BEGIN")  # never ended: nothing here has to outlive the process
 
-    def owner(self, sha256: str, image_id: str) -> str:
-        self._table.execute("INSERT INTO owners VALUES (?, ?) ON CONFLICT DO NOTHING", (sha256, image_id))
-        ((owner,),) = self._table.execute("SELECT image_id FROM owners WHERE sha256 = ?", (sha256,))
-        return str(owner)
+    def owners(self, contents: list[tuple[str, str]]) -> list[str]:
+        self.know(contents)
+        return [self._owner(sha256) for sha256, _ in contents]
 
     def know(self, owners: Iterable[tuple[str, str]]) -> None:
         """Take over (sha256, image_id) of rows that an earlier call has committed."""
         self._table.executemany("INSERT INTO owners VALUES (?, ?) ON CONFLICT DO NOTHING", owners)
+
+    def _owner(self, sha256: str) -> str:
+        ((owner,),) = self._table.execute("SELECT image_id FROM owners WHERE sha256 = ?", (sha256,))
+        return str(owner)
 
     def release(self, contents: Iterable[str]) -> None:
         """Forget owners whose row says nothing about the content; the next file with it is judged."""

@@ -1,12 +1,14 @@
 """Lists what is in tar and zip files, in a guarded child: their directories are hostile bytes like any others."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from meteo_ray.archive.containers import ContainerLimits
-from meteo_ray.archive.listing import Entry, member_entry
+from meteo_ray.archive.containers import UNPACKED_BYTES_PER_SECOND, ContainerLimits
+from meteo_ray.archive.listing import Entry, member_entry, require_root
+from meteo_ray.files import storable
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.guarded_decoding import MEMORY_LIMIT_BYTES
 from meteo_ray.imaging.guarded_process import GuardedProcess, persistently
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 
 LIST_CONTAINER = "meteo_ray.archive.guarded_reading:list_container"
 
-# A compressed tar is unpacked once to find its members; the slowest method (bz2) unpacks about 20 MB/s.
-TIMEOUT_S = ContainerLimits.stream_bytes / 20e6
+# A compressed tar is unpacked once to find its members.
+TIMEOUT_S = ContainerLimits.stream_bytes / UNPACKED_BYTES_PER_SECOND
 
 
 class ContainerLister:
@@ -27,9 +29,9 @@ class ContainerLister:
     of the members that could be found.
     """
 
-    def __init__(self, place: "Callable[[dict[str, object]], Place]") -> None:
-        self._place = place
-        self._process = GuardedProcess(MEMORY_LIMIT_BYTES, LIST_CONTAINER)
+    def __init__(self, root: str, place: "Callable[[dict[str, object]], Place]") -> None:
+        self._root, self._place = root, place
+        self._process = GuardedProcess(MEMORY_LIMIT_BYTES, LIST_CONTAINER, readable=(root,))
 
     def __call__(self, container: Entry) -> Iterator[Entry]:
         place = self._place({"name": container.name})
@@ -45,6 +47,7 @@ class ContainerLister:
             returned = persistently(2, ask, container.path)
             members, failure = returned.fields["members"], returned.fields["failure"]
         except DecodeFailure as refused:
+            require_root(self._root)
             members, failure = [], (refused.status, refused.reason, refused.detail)
         yield from (member_entry(container, member) for member in members)
         if failure is not None:
@@ -60,14 +63,4 @@ class ContainerLister:
 
 
 def _own_row(container: Entry, status: str, reason: str, detail: str) -> Entry:
-    return Entry(
-        container.image_id,
-        container.path,
-        container.name,
-        -1,
-        container.size,
-        container.modified_ns,
-        status,
-        reason,
-        detail,
-    )
+    return replace(container, status=status, reason=reason, detail=storable(detail))

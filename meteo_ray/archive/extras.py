@@ -28,7 +28,9 @@ WRITERS = {"csv": write_csv, "jsonl": write_jsonl}
 def missing_extras(config: ArchiveConfig, anew: bool) -> tuple[Also, ...]:
     """What is to be written: tables that are not there, all of those there when rows have been added; and folders
     whenever they are asked for, because one look does not tell whether they are complete."""
-    tables = [kind for kind in output.TABLES if (config.out / output.TABLES[kind]).exists()]
+    tables = [kind for kind, name in output.TABLES.items() if (config.out / name).exists()]
+    summary = (config.out / output.SUMMARY).stat().st_mtime_ns
+    anew = anew or any((config.out / output.TABLES[kind]).stat().st_mtime_ns < summary for kind in tables)
     wanted = [kind for kind in config.also if anew or kind not in tables]
     if anew and (config.out / output.SORTED).exists() and not {"links", "copies"} & set(wanted):
         logger.warning("%s has not been brought up to date: --also links (or copies)", config.out / output.SORTED)
@@ -65,6 +67,8 @@ class Originals:
             f"SELECT {', '.join(names)} FROM places WHERE image_id = ?", (row["image_id"],)
         ).fetchone()
         place = {**dict.fromkeys(names), **row} if found is None else {**row, **dict(zip(names, found, strict=True))}
+        if found is not None and place["size"] is None:  # of a file that no listing finds any more
+            return None
         if isinstance(self._source, LocalSource) and (found is None or place["position"] < 0):
             path = Path(self._source.place(place).path)
             return path if os.path.exists(path) else None

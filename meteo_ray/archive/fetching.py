@@ -1,16 +1,19 @@
 """Objects of a remote archive, brought to this machine one at a time, in memory: no temporary folder can be full."""
 
 import os
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from contextlib import contextmanager
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
 from meteo_ray.archive.object_store import TooLarge, bounded_bytes
 from meteo_ray.archive.source import RemoteSource
 from meteo_ray.errors import MachineFault
 from meteo_ray.imaging.decode import DEFAULT_LIMITS, DecodeFailure
+
+Result = TypeVar("Result")
 
 # Calls that a store has left hanging hold a thread each; so many and it counts as out of reach.
 HANGING_CALLS = 8
@@ -23,8 +26,7 @@ class Fetcher:
 
     def __init__(self, source: RemoteSource, timeout_s: float) -> None:
         self.source, self.timeout_s = source, timeout_s
-        self._threads = ThreadPoolExecutor(HANGING_CALLS, thread_name_prefix="fetch")
-        self._hanging = 0
+        self._hanging: list[Future[bytes]] = []
 
     @contextmanager
     def descriptor(self, row: Mapping[str, Any]) -> Iterator[int]:
@@ -61,14 +63,34 @@ class Fetcher:
         return data
 
     def _in_time(self, path: str, size: int) -> bytes:
-        if self._hanging >= HANGING_CALLS:
+        self._hanging = [call for call in self._hanging if not call.done()]
+        if len(self._hanging) >= HANGING_CALLS:
             raise MachineFault(
-                f"--archive {self.source.root}: the store left {self._hanging} calls hanging; run again with --resume"
+                f"--archive {self.source.root}: the store leaves {HANGING_CALLS} calls hanging; run again with --resume"
             )
         filesystem, root = self.source.filesystem()
-        call = self._threads.submit(bounded_bytes, filesystem, f"{root}/{path}", size)
+        call = in_background(bounded_bytes, filesystem, f"{root}/{path}", size)
         try:
             return call.result(self.timeout_s + size / BYTES_PER_SECOND)
         except NotInTime:
-            self._hanging += 1
+            self._hanging.append(call)
             raise DecodeFailure("error", "timeout", f"{path}: not fetched in time") from None
+
+
+def in_time(timeout_s: float, function: Callable[..., Result], *arguments: Any) -> Result:
+    """What a call gives, if it does so in time. Raises NotInTime."""
+    return in_background(function, *arguments).result(timeout_s)
+
+
+def in_background(function: Callable[..., Result], *arguments: Any) -> "Future[Result]":
+    """A call in a thread that keeps no process alive, however long it hangs."""
+    future: Future[Result] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(function(*arguments))
+        except BaseException as error:  # raised again where the result is asked for
+            future.set_exception(error)
+
+    Thread(target=call, name="fetch", daemon=True).start()
+    return future

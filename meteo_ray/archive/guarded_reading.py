@@ -1,7 +1,7 @@
 """What the guarded child does for the archive's reader: opens what was listed, hashes it, decodes it.
 
-Reading and decoding are two calls, so that a file whose content is known already is not decoded. The bytes between
-them stay in the child. Imports Pillow and numpy at most (see imaging.guarded_process).
+Reading and decoding are two calls, so that a file whose content is known already is not decoded. In between the bytes
+of some files stay in the child, by a key of the caller's. Imports Pillow and numpy at most (imaging.guarded_process).
 """
 
 import hashlib
@@ -10,41 +10,48 @@ from dataclasses import asdict
 from typing import Any
 
 from meteo_ray.archive.containers import list_members, read_member
-from meteo_ray.imaging.decode import DEFAULT_LIMITS, DecodeFailure, Listed, read_bytes
+from meteo_ray.imaging.decode import DEFAULT_LIMITS, DecodeFailure, Listed, modification_time, read_bytes
 from meteo_ray.imaging.load import LoadedImage, load_bytes
 
-_held = b""
+_held: dict[str, bytes] = {}
 
 
-def hold_file(path: str, size: int, modified_ns: int, inside: str) -> dict[str, Any]:
+def release() -> dict[str, Any]:
+    """Forget the bytes of all files."""
+    _held.clear()
+    return {}
+
+
+def hold_file(key: str, path: str, size: int, modified_ns: int, inside: str) -> dict[str, Any]:
     """Read a file as it was listed; its sha256 comes back, its bytes stay here. Raises DecodeFailure."""
-    return _hold(read_bytes(path, listed=Listed(size, modified_ns, inside)))
+    try:
+        return _hold(key, read_bytes(path, listed=Listed(size, modified_ns, inside)))
+    except DecodeFailure as failure:
+        if failure.reason == "io":  # this process may not open what lies elsewhere
+            _require_inside(path, inside)
+        raise
 
 
-def hold_member(path: str, position: int, size: int, modified_ns: int, inside: str) -> dict[str, Any]:
+def hold_member(key: str, path: str, position: int, size: int, modified_ns: int, inside: str) -> dict[str, Any]:
     """Read a member of a tar or zip file, as `hold_file`."""
     _require_container(path, modified_ns, inside)
-    return _hold(read_member(path, position, size))
+    return _hold(key, read_member(path, position, size))
 
 
-def hold_descriptor(descriptor: int) -> dict[str, Any]:
+def hold_descriptor(key: str, descriptor: int) -> dict[str, Any]:
     """Read what the parent has fetched from an object store, as `hold_file`."""
     with open(descriptor, "rb") as file:
-        return _hold(file.read(DEFAULT_LIMITS.max_bytes + 1))
+        return _hold(key, file.read(DEFAULT_LIMITS.max_bytes + 1))
 
 
-def decode_held(size: tuple[int, int]) -> LoadedImage:
-    """Decode what was read last, fitted to `size` (width, height). Raises DecodeFailure."""
-    global _held
-    data, _held = _held, b""
-    return load_bytes(data, (size[0], size[1]))
+def decode_held(key: str, size: tuple[int, int]) -> LoadedImage:
+    """Decode a file that was read, fitted to `size` (width, height). Raises DecodeFailure."""
+    return load_bytes(_held.pop(key), (size[0], size[1]))
 
 
-def give_held() -> bytes:
-    """The file that was read last, as it is."""
-    global _held
-    data, _held = _held, b""
-    return data
+def give_held(key: str) -> bytes:
+    """A file that was read, as it is."""
+    return _held.pop(key)
 
 
 def list_container(path: str, modified_ns: int, inside: str) -> dict[str, Any]:
@@ -69,9 +76,8 @@ def look(path: str) -> dict[str, Any]:
     return {"device": status.st_dev, "inode": status.st_ino, "filled": filled}
 
 
-def _hold(data: bytes) -> dict[str, Any]:
-    global _held
-    _held = data
+def _hold(key: str, data: bytes) -> dict[str, Any]:
+    _held[key] = data
     return {"sha256": hashlib.sha256(data).hexdigest()}
 
 
@@ -81,8 +87,12 @@ def _require_container(path: str, modified_ns: int, inside: str) -> None:
     except OSError as error:
         gone = isinstance(error, FileNotFoundError)
         raise DecodeFailure("error", "changed" if gone else "io", f"{path}: {error.strerror}") from None
+    _require_inside(path, inside)
+    if modification_time(status) != modified_ns:
+        raise DecodeFailure("error", "changed", f"{path}: it was written to after it was listed")
+
+
+def _require_inside(path: str, inside: str) -> None:
     real = os.path.realpath(path)
     if inside and os.path.commonpath([inside, real]) != inside:
         raise DecodeFailure("rejected", "path", f"{path}: leads out of the archive, to {real}")
-    if status.st_mtime_ns != modified_ns:
-        raise DecodeFailure("error", "changed", f"{path}: it was written to after it was listed")

@@ -38,11 +38,13 @@ class Work:
         out = config.out.resolve()
         self.manifest = repair.sound_manifest(out / output.MANIFEST)
         predictions = out / output.PREDICTIONS
+        written = repair.written_ids(predictions)
         if config.retry_errors:
             (out / output.SUMMARY).unlink(missing_ok=True)
-            rows = repair.set_errors_aside(out, predictions, self.manifest)
+            rows = repair.set_errors_aside(out, predictions)
             logger.info("%d files with an error are judged again", rows)
-        written = repair.written_ids(predictions)
+            written = repair.written_ids(predictions)
+        self.manifest.keep(written)
         self._writer = PartWriter(predictions, config.batches.part_rows, config.batches.part_seconds, written)
         self._already = len(written)
         self._charts = self._bad = 0
@@ -58,6 +60,12 @@ class Work:
         started = monotonic()
         logger.info("listing %s", without_secrets(self._config.archive))
         self._listing = Listing(self._source, self.manifest)
+        try:
+            self._judge_all(started)
+        finally:
+            self._listing.stop()
+
+    def _judge_all(self, started: float) -> None:
         listed = None
         for pending in pending_rounds(self.manifest, self._writer.written, self._listing):
             if listed is None:
@@ -74,8 +82,9 @@ class Work:
             self.timing = Timing(listed - started, monotonic() - listed, rows)
 
     def _begin(self) -> float:
-        """From here on the run is not finished, whatever it was before."""
+        """From here on the run is not finished, whatever it was before; what was made of its rows is out of date."""
         (self._config.out / output.SUMMARY).unlink(missing_ok=True)
+        (self._config.out / output.REPORT).unlink(missing_ok=True)
         return monotonic()
 
     def _judge(self, pending: pa.Table) -> None:

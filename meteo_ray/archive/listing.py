@@ -4,6 +4,7 @@ Ray's own readers drop `a?b.png` and hidden files, follow symbolic links in circ
 UTF-8; hence this walk. It streams: memory grows with the number of folders, not of files.
 """
 
+import errno
 import os
 import stat
 import time
@@ -16,13 +17,16 @@ from pyarrow import fs
 from meteo_ray.archive.containers import is_container
 from meteo_ray.archive.object_store import StoredObject, pages_s3
 from meteo_ray.errors import MachineFault
-from meteo_ray.files import image_id
+from meteo_ray.files import image_id, storable
+from meteo_ray.imaging.decode import modification_time
 from meteo_ray.schema import ERROR, REJECTED
 
 OUTSIDE = "path"  # a link that leaves the archive
 SPECIAL = "special"  # a pipe, socket or device: opening it could block for ever
 UNREADABLE = "io"
-CHANGED = "changed"
+
+# What is wrong with a path, not with its storage.
+FACTS = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 # Storage under load answers again within seconds; 0.5 + 2 + 8 s are waited before a folder counts as out of reach.
 SCAN_WAITS_S = (0.5, 2.0, 8.0)
@@ -98,12 +102,13 @@ def _scan_persistently(folder: bytes, top: bytes, folders: list[bytes]) -> Itera
     for wait_s in (*SCAN_WAITS_S, None):
         below: list[bytes] = []
         try:
-            yield from _scan(folder, top, below)
-        except (PermissionError, FileNotFoundError) as error:  # a fact about the folder, not a fault
-            reason = UNREADABLE if isinstance(error, PermissionError) else CHANGED
+            yield from _scan(folder, top, below, patient=wait_s is not None)
+        except PermissionError as error:  # a fact about the folder, not a fault
             if folder == top:
                 raise MachineFault(f"--archive {os.fsdecode(top)}: {error.strerror}; run again with --resume") from None
-            yield entry(os.path.relpath(folder, top) + b"/", status=ERROR, reason=reason)
+            yield entry(os.path.relpath(folder, top) + b"/", status=ERROR, reason=UNREADABLE)
+        except FileNotFoundError:  # removed since the folder above was read, with all that there was to list
+            require_root(top)
         except OSError as error:
             if wait_s is None:
                 where = os.fsdecode(folder)
@@ -114,16 +119,32 @@ def _scan_persistently(folder: bytes, top: bytes, folders: list[bytes]) -> Itera
         return
 
 
-def _scan(folder: bytes, top: bytes, below: list[bytes]) -> Iterator[Entry]:
+def require_root(root: str | bytes) -> None:
+    """What vanishes because the archive as a whole has gone is no fact about files.
+
+    Raises:
+        MachineFault: when there is nothing in the archive's folder any more.
+    """
+    try:
+        with os.scandir(root) as found:
+            if any(True for _ in found):
+                return
+        problem = "is empty now; was it unmounted?"
+    except OSError as error:
+        problem = str(error.strerror)
+    raise MachineFault(f"--archive {storable(os.fsdecode(root))}: {problem} Mend it and run again with --resume")
+
+
+def _scan(folder: bytes, top: bytes, below: list[bytes], patient: bool) -> Iterator[Entry]:
     with os.scandir(folder) as found:
         for item in found:
             if item.is_dir(follow_symlinks=False):
                 below.append(item.path)
-            elif (listed := _local_entry(item, top)) is not None:
+            elif (listed := _local_entry(item, top, patient)) is not None:
                 yield listed
 
 
-def _local_entry(item: "os.DirEntry[bytes]", top: bytes) -> Entry | None:
+def _local_entry(item: "os.DirEntry[bytes]", top: bytes, patient: bool) -> Entry | None:
     relative = os.path.relpath(item.path, top)
     try:
         if item.is_symlink():
@@ -133,30 +154,45 @@ def _local_entry(item: "os.DirEntry[bytes]", top: bytes) -> Entry | None:
             if os.path.isdir(target):
                 return None
         status = item.stat()
-    except (PermissionError, FileNotFoundError, NotADirectoryError):  # dangling, or not ours to see
-        return entry(relative, status=ERROR, reason=UNREADABLE)
     except OSError as error:
-        if item.is_symlink():  # a loop of links
-            return entry(relative, status=ERROR, reason=UNREADABLE)
-        raise error  # the storage failed: the folder is scanned again
+        if patient and error.errno not in FACTS:
+            raise  # the storage failed: the folder is scanned again
+        require_root(top)
+        if isinstance(error, FileNotFoundError) and not item.is_symlink():  # removed a moment ago: no file any more
+            return None
+        return entry(relative, status=ERROR, reason=UNREADABLE)  # a link that dangles or loops, or not ours to see
     if not stat.S_ISREG(status.st_mode):
         return entry(relative, status=REJECTED, reason=SPECIAL)
-    return entry(relative, status.st_size, status.st_mtime_ns)
+    return entry(relative, status.st_size, modification_time(status))
 
 
 def list_paths(paths: Iterator[str], folder: Path) -> Iterator[Entry]:
     """The files that a list names, relative to `folder` or absolute, in its order."""
     for path in paths:
         name = os.fsencode(path)
-        try:
-            status = os.stat(os.path.join(os.fsencode(folder), name))
-        except OSError:
+        status = _status_persistently(os.path.join(os.fsencode(folder), name))
+        if status is None:
             yield entry(name, status=ERROR, reason=UNREADABLE)
-            continue
-        if stat.S_ISREG(status.st_mode):
-            yield entry(name, status.st_size, status.st_mtime_ns)
+        elif stat.S_ISREG(status.st_mode):
+            yield entry(name, status.st_size, modification_time(status))
         else:
             yield entry(name, status=REJECTED, reason=SPECIAL)
+
+
+def _status_persistently(place: bytes) -> os.stat_result | None:
+    """A file's status; None when there is none, or it is not ours to see."""
+    for wait_s in (*SCAN_WAITS_S, None):
+        try:
+            return os.stat(place)
+        except ValueError:  # a NUL in the name
+            return None
+        except OSError as error:
+            if error.errno in FACTS:
+                return None
+            if wait_s is None:
+                raise MachineFault(f"{os.fsdecode(place)}: out of reach: {error.strerror}") from error
+            time.sleep(wait_s)
+    raise AssertionError("unreachable")
 
 
 def list_remote(uri: str, filesystem: fs.FileSystem, root: str) -> Iterator[Entry]:

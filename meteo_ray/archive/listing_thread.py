@@ -1,10 +1,15 @@
 """Lists the archive beside the judging, so that the first image need not wait for the last name."""
 
 import logging
+from collections.abc import Iterator
 from threading import Condition, Thread
 
+from meteo_ray.archive.listing import Entry
 from meteo_ray.archive.manifest import Manifest
 from meteo_ray.archive.source import LocalSource, RemoteSource
+
+# A scan that hangs on a share is left alone after so many seconds.
+STOP_TIMEOUT_S = 10.0
 
 logger = logging.getLogger("meteo_ray")
 
@@ -16,6 +21,7 @@ class Listing:
         self._source, self._manifest = source, manifest
         self._news = Condition()
         self._error: BaseException | None = None
+        self._stopped = False
         self._thread = Thread(target=self._list, name="listing", daemon=True)
         self.rows = manifest.rows()
         """Files listed so far, by earlier calls of the job too."""
@@ -41,9 +47,20 @@ class Listing:
         if self._error is not None:
             raise self._error
 
+    def stop(self) -> None:
+        """End the listing, wherever it is: nothing may be written once the job has let the folder go."""
+        self._stopped = True
+        self._thread.join(STOP_TIMEOUT_S)
+
+    def _entries(self) -> Iterator[Entry]:
+        for found in self._source.entries():
+            if self._stopped:
+                return
+            yield found
+
     def _list(self) -> None:
         try:
-            for rows in self._manifest.extend(self._source.entries()):
+            for rows in self._manifest.extend(self._entries()):
                 self.rows += rows
                 self._tell()
         except BaseException as error:  # raised again where somebody can act on it

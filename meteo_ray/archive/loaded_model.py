@@ -11,7 +11,7 @@ import torch
 from meteo_ray.archive.judged_rows import seconds_column
 from meteo_ray.archive.models import Model
 from meteo_ray.batch import Batch, concatenate
-from meteo_ray.errors import UsageError
+from meteo_ray.errors import MachineFault, UsageError
 from meteo_ray.schema import ERROR
 
 logger = logging.getLogger("meteo_ray")
@@ -32,26 +32,34 @@ class LoadedModel:
     """A model at work, with the seconds that its calls take.
 
     One image for which it fails or answers NaN costs that row. A model that fails for a plain test image too is
-    broken: UsageError, before anything is written down.
+    broken: that stops the job before anything is written down.
     """
 
     def __init__(self, model: Model) -> None:
         self.name, self.judging, self.seconds_column = model.name, model.judging, seconds_column(model.name)
         self._seconds = 0.0
         self._mistake = ""
+        self._predictor: Any = None
         try:
-            self.predictor: Any = model.load()
+            self._predictor = model.load()
         except UsageError as error:
             self._mistake = str(error)
+
+    @property
+    def predictor(self) -> Any:
+        """Raises UsageError when the model could not be loaded."""
+        if self._mistake:
+            raise UsageError(self._mistake)
+        return self._predictor
 
     def __call__(self, batch: Batch) -> list[Columns]:
         """Judge a batch: for each row the stage's columns, or status, reason and detail of why there are none.
 
         Raises:
             UsageError: when the model could not be loaded, or answers NaN for any image.
+            MachineFault: when the device has no memory for one image.
+            Exception: what the model raises for any image: a defect.
         """
-        if self._mistake:
-            raise UsageError(self._mistake)
         started = perf_counter()
         try:
             return self._judge(batch)
@@ -68,7 +76,10 @@ class LoadedModel:
         rows = len(batch["image"])
         try:
             answer = self._predict(batch)
+        except UsageError:
+            raise
         except Exception as error:
+            _require_memory(self.name, error)
             self._require_sound(batch, error)
             if rows == 1:
                 logger.warning("%s fails for one image: %s", self.name, error)
@@ -97,7 +108,7 @@ class LoadedModel:
             # (archive.suspects).
             logger.exception("%s: the device failed", self.name)
             os._exit(DEVICE_FAILED)
-        except Exception as also:
+        except Exception as also:  # a defect, for which no image is to blame: it keeps its traceback
             raise (error or also) from None
         raise UsageError(
             f"the {self.name} model answers NaN or infinity for any image: its weights are damaged, or do not suit "
@@ -129,3 +140,11 @@ def _finite_rows(answer: Batch) -> np.ndarray:
         if np.issubdtype(values.dtype, np.floating):
             finite &= np.isfinite(values).reshape(len(values), -1).all(axis=1)
     return finite
+
+
+def _require_memory(name: str, error: Exception) -> None:
+    """All images have one size for a model: where one finds no memory, it is not the image's fault."""
+    words = str(error).lower()
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in words:
+        first = str(error).splitlines()[0] if words else "out of memory"
+        raise MachineFault(f"{name}: no memory for a single image: {first}; run again with --resume") from None

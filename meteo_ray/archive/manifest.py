@@ -4,16 +4,14 @@
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from meteo_ray.archive.ids import IdSet, contains, id_numbers
+from meteo_ray.archive.ids import IdSet, id_numbers
 from meteo_ray.archive.listing import Entry
 from meteo_ray.files import numbered_files, write_parquet
 
@@ -55,20 +53,26 @@ class Manifest:
         return sum(pq.read_metadata(shard).num_rows for shard in self.shards)
 
     def extend(self, entries: Iterable[Entry], shard_rows: int = SHARD_ROWS) -> Iterator[int]:
-        """Write the entries that no shard holds yet, a shard at a time; the number of rows of each comes back."""
+        """Write the entries that no shard holds yet, a shard at a time; the number of rows of each comes back.
+
+        Should the listing break off, what it has found is written before its exception goes on.
+        """
         known = self.ids()
-        remaining = iter(entries)
-        held: list[pa.Table] = []
-        while chunk := list(islice(remaining, shard_rows)):
-            table = _table(chunk)
-            new = table.filter(pa.array(known.add(id_numbers(table["image_id"]))))
-            held.append(new)
-            # A later run finds few new files in many known ones; they share a shard.
-            if sum(part.num_rows for part in held) >= shard_rows:
-                yield self._write(pa.concat_tables(held))
-                held = []
-        if any(part.num_rows for part in held):
-            yield self._write(pa.concat_tables(held))
+        held: list[Entry] = []
+        new: list[pa.Table] = []  # a later run finds few new files in many known ones; they share a shard
+        try:
+            for one in entries:
+                held.append(one)
+                if len(held) == shard_rows:
+                    new.append(_unknown(held, known))
+                    held.clear()
+                    if sum(table.num_rows for table in new) >= shard_rows:
+                        yield self._write(pa.concat_tables(new))
+                        new.clear()
+        except Exception:
+            self._write(pa.concat_tables([*new, _unknown(held, known)]))
+            raise
+        yield self._write(pa.concat_tables([*new, _unknown(held, known)]))
 
     def ids(self) -> IdSet:
         """The ids of everything listed."""
@@ -86,13 +90,15 @@ class Manifest:
             found.update({row["image_id"]: row for row in rows.to_pylist()})
         return found
 
-    def forget(self, ids: np.ndarray) -> None:
-        """Take rows out (`id_numbers`, sorted), so that the next listing looks at their files anew."""
+    def keep(self, ids: IdSet) -> None:
+        """Forget the rows of all other images, so that the next listing sees their files as they are now."""
         for shard in self.shards:
             table = pq.read_table(shard)
-            gone = contains(ids, id_numbers(table["image_id"]))
-            if gone.any():
-                write_parquet(shard, table.filter(pa.array(~gone)))
+            kept = ids.contains(id_numbers(table["image_id"]))
+            if not kept.any():
+                shard.unlink()
+            elif not kept.all():
+                write_parquet(shard, table.filter(pa.array(kept)))
 
     def adopt(self, judged: pa.Table) -> None:
         """List judged rows that no shard knows and no listing finds any more."""
@@ -106,10 +112,18 @@ class Manifest:
         self._write(pa.table({**empty, **columns}, schema=MANIFEST))
 
     def _write(self, table: pa.Table) -> int:
+        if not table.num_rows:
+            return 0
         numbers = [int(shard.stem.removeprefix("files-")) for shard in self.shards]
         write_parquet(self.folder / f"files-{max(numbers, default=-1) + 1:05d}.parquet", table)
         rows: int = table.num_rows
         return rows
+
+
+def _unknown(entries: list[Entry], known: IdSet) -> pa.Table:
+    """The entries that are not among the known ids, which they join."""
+    table = _table(entries)
+    return table.filter(pa.array(known.add(id_numbers(table["image_id"]))))
 
 
 def _table(entries: list[Entry]) -> pa.Table:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from meteo_ray.errors import MeteoRayError, UsageError
+from meteo_ray.files import storable
 
 RUN, MANIFEST = "run.json", "manifest"
 PREDICTIONS, SUMMARY, REPORT = "predictions", "summary.json", "report.html"
@@ -22,6 +23,8 @@ def locked(out: Path) -> Iterator[None]:
     Raises:
         UsageError: when another job holds it, or when it cannot be written to.
     """
+    if storable(str(out)) != str(out):
+        raise UsageError(f"--out {storable(str(out))}: its name is not UTF-8, which Parquet files need")
     try:
         out.mkdir(parents=True, exist_ok=True)
         file = (out / LOCK).open("a")

@@ -34,6 +34,8 @@ CALLS_IN_FLIGHT = 2
 CHUNK_ROWS = 1024
 # Tasks for each reader of a small archive, so that they end at about the same time.
 CHUNKS_PER_READER = 4
+# Actors in a row that die before they have loaded their model.
+LOADING_DEATHS = 4
 # Pixels, and a kilobyte of text.
 BYTES_OF_A_ROW = INPUT_SIZE[0] * INPUT_SIZE[1] * 3 + 1024
 
@@ -95,6 +97,8 @@ class Cascade:
         context = ray.data.DataContext.get_current()
         # The actors hold models; Ray would warn every half minute that they are larger than nothing.
         context.issue_detectors_config.high_memory_detector_config.detection_time_interval_s = -1
+        # A model that kills its process while it loads would be loaded for ever.
+        context.max_consecutive_actor_init_deaths = LOADING_DEATHS
         # Blocks of about one batch, so that pixels travel on while a reader is still busy with its chunk.
         context.target_max_block_size = batches.rows * BYTES_OF_A_ROW
 
@@ -155,9 +159,9 @@ class SharedClaims:
     def __init__(self, registry: Any) -> None:
         self._registry = registry
 
-    def owner(self, sha256: str, image_id: str) -> str:
-        owner: str = ray.get(self._registry.owner.remote(sha256, image_id))
-        return owner
+    def owners(self, contents: list[tuple[str, str]]) -> list[str]:
+        owners: list[str] = ray.get(self._registry.owners.remote(contents))
+        return owners
 
     def know(self, owners: list[tuple[str, str]]) -> None:
         ray.get(self._registry.know.remote(owners))

@@ -4,39 +4,41 @@ What is wrong with the machine, its mounts or the network is no verdict on a fil
 the archive has been seen to be well. All reading happens in a guarded child, within bounds of time and size.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
 
 from meteo_ray.archive.claims import Claims
-from meteo_ray.archive.containers import ContainerLimits
+from meteo_ray.archive.containers import UNPACKED_BYTES_PER_SECOND, ContainerLimits
 from meteo_ray.archive.fetching import Fetcher
-from meteo_ray.archive.health import require_healthy
+from meteo_ray.archive.health import Health
 from meteo_ray.archive.limits import Limits
 from meteo_ray.archive.source import LocalSource, RemoteSource
+from meteo_ray.files import storable
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.guarded_decoding import loaded_image
-from meteo_ray.imaging.guarded_process import GuardedProcess, Returned, persistently
+from meteo_ray.imaging.guarded_process import ChildLost, GuardedProcess, Returned, persistently
 from meteo_ray.imaging.load import LoadedImage
-from meteo_ray.schema import OK
+from meteo_ray.schema import ERROR, OK
 
 HOLD_FILE = "meteo_ray.archive.guarded_reading:hold_file"
 HOLD_MEMBER = "meteo_ray.archive.guarded_reading:hold_member"
 HOLD_DESCRIPTOR = "meteo_ray.archive.guarded_reading:hold_descriptor"
+RELEASE = "meteo_ray.archive.guarded_reading:release"
 GIVE = "meteo_ray.archive.guarded_reading:give_held"
 LOOK = "meteo_ray.archive.guarded_reading:look"
 
 TWIN = "twin"
 """Status of a row whose content another row brings; never written."""
 
-# Reasons for which an outage could be to blame; those of the first two are read again when the archive is well.
-READ_AGAIN = ("io", "changed")
-DOUBTFUL = (*READ_AGAIN, "timeout", "crashed")
+# Bytes of files that wait in the child for the answer to whether they are to be decoded: a block of usual charts.
+HELD_BYTES = 64 * 2**20
+
+# Reasons for which an outage could be to blame.
+DOUBTFUL = ("io", "changed", "timeout", "crashed")
 
 ATTEMPTS = 2
-# A member of a compressed tar lies behind everything before it; the slowest method (bz2) unpacks about this fast.
-UNPACKED_BYTES_PER_SECOND = 20e6
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,11 @@ class Reader:
         claims: Claims | None = None,
     ) -> None:
         self.source, self.limits, self.size, self._claims = source, limits, size, claims
-        functions = (HOLD_FILE, HOLD_MEMBER, HOLD_DESCRIPTOR, GIVE, LOOK, limits.decode)
-        self._child = GuardedProcess(limits.memory_limit_mb << 20, *functions)
+        functions = (HOLD_FILE, HOLD_MEMBER, HOLD_DESCRIPTOR, RELEASE, GIVE, LOOK, limits.decode)
+        self._child = GuardedProcess(limits.memory_limit_mb << 20, *functions, readable=source.readable)
         self._fetcher = Fetcher(source, limits.timeout_s) if isinstance(source, RemoteSource) else None
-        self._last_good: str | None = None
+        self._held_by: dict[str, int] = {}  # image id -> number of the child that holds its bytes
+        self._health = Health(source, self._look)
 
     def read_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[Read]:
         """Read rows of the manifest, in order; those with a status keep it.
@@ -75,9 +78,9 @@ class Reader:
         Raises:
             MachineFault: when files cannot be read because the machine or the archive as a whole is not well.
         """
-        found = [self.read(row) for row in rows]
+        found = [read for group in _groups(rows) for read in self._read_group(group)]
         if self._require_well(rows, found):
-            again = [place for place in self._doubtful(rows, found) if found[place].reason in READ_AGAIN]
+            again = [place for place in self._doubtful(rows, found) if _may_heal(found[place])]
             for place in again:
                 found[place] = self.read(rows[place])
             if again:
@@ -86,18 +89,7 @@ class Reader:
 
     def read(self, row: Mapping[str, Any]) -> Read:
         """One row's pixels, `(height, width, 3)` uint8, or the status and reason of their absence."""
-        if row["status"]:
-            return Read(row["status"], row["reason"], row["detail"] or "")
-        held: dict[str, Any] = {}
-        try:
-            image = persistently(ATTEMPTS, partial(self._load, row, held), str(row["path"]))
-        except DecodeFailure as failure:
-            return Read(failure.status, failure.reason, failure.detail, held.get("sha256", ""))
-        if image is None:
-            return Read(TWIN, sha256=held["sha256"])
-        if isinstance(self.source, LocalSource):
-            self._last_good = self.source.place(row).path
-        return Read(OK, sha256=held["sha256"], image=image)
+        return self._read_group([row])[0]
 
     def bytes(self, row: Mapping[str, Any]) -> bytes:
         """A row's file as it is, at most `DecodeLimits.max_bytes`.
@@ -108,7 +100,7 @@ class Reader:
 
         def give() -> Returned:
             self._hold(row)
-            return self._child.call(GIVE, self.limits.timeout_s)
+            return self._child.call(GIVE, self.limits.timeout_s, key=row["image_id"])
 
         return persistently(ATTEMPTS, give, str(row["path"])).payload
 
@@ -122,27 +114,88 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _load(self, row: Mapping[str, Any], held: dict[str, Any]) -> LoadedImage | None:
-        """The image, or None when another row brings its content; `held` receives the sha256 as soon as it is known."""
-        held.update(self._hold(row))
-        if self._claims is not None and self._claims.owner(held["sha256"], row["image_id"]) != row["image_id"]:
-            return None
-        return loaded_image(self._child.call(self.limits.decode, self.limits.timeout_s, size=self.size))
+    def _read_group(self, rows: Sequence[Mapping[str, Any]]) -> list[Read]:
+        """Read rows, ask who brings their contents, decode what is theirs."""
+        self._release()
+        held = [self._held(row) for row in rows]
+        known = [(read.sha256, row["image_id"]) for row, read in zip(rows, held, strict=True) if read.status == OK]
+        owners = set(known if self._claims is None else self._owned(known))
+        return [
+            read
+            if read.status != OK
+            else self._decode(row, read)
+            if (read.sha256, row["image_id"]) in owners
+            else replace(read, status=TWIN)
+            for row, read in zip(rows, held, strict=True)
+        ]
+
+    def _owned(self, contents: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        assert self._claims is not None
+        owners = self._claims.owners(contents) if contents else []
+        return [content for content, owner in zip(contents, owners, strict=True) if owner == content[1]]
+
+    def _release(self) -> None:
+        self._held_by.clear()
+        if self._child.number:
+            try:
+                self._child.call(RELEASE, self.limits.timeout_s)
+            except ChildLost:  # with all that it held
+                return
+
+    def _held(self, row: Mapping[str, Any]) -> Read:
+        """A row's sha256, its bytes being in the child; or why there is none."""
+        if row["status"] == OK:  # judged once, and lost since, with its file
+            return Read(ERROR, "changed", "it is not listed any more")
+        if row["status"]:
+            return Read(row["status"], row["reason"], row["detail"] or "")
+        try:
+            return Read(OK, sha256=persistently(ATTEMPTS, partial(self._hold, row), str(row["path"]))["sha256"])
+        except DecodeFailure as failure:
+            return self._failed(row, failure)
+
+    def _decode(self, row: Mapping[str, Any], held: Read) -> Read:
+        def decode() -> LoadedImage:
+            if self._held_by.get(row["image_id"]) != self._child.number:  # the bytes went with the child that held them
+                self._hold(row)
+            returned = self._child.call(self.limits.decode, self.limits.timeout_s, key=row["image_id"], size=self.size)
+            return loaded_image(returned, self.size)
+
+        try:
+            image = persistently(ATTEMPTS, decode, str(row["path"]))
+        except DecodeFailure as failure:
+            return self._failed(row, failure, held.sha256)
+        if image.sha256 != held.sha256:
+            return Read(ERROR, "changed", "it changed while it was read", held.sha256)
+        return replace(held, image=image)
+
+    def _failed(self, row: Mapping[str, Any], failure: DecodeFailure, sha256: str = "") -> Read:
+        """The words of a failure without the path, which stands beside them and differs between equal files."""
+        detail = failure.detail
+        for path in (self._path(row), row["path"]):
+            detail = detail.removeprefix(f"{path}: ")
+        return Read(failure.status, failure.reason, storable(detail), sha256)
 
     def _hold(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        if self._fetcher is not None:
-            with self._fetcher.descriptor(row) as descriptor:
-                return self._child.call(HOLD_DESCRIPTOR, self.limits.timeout_s, descriptor).fields
+        """Have the child read a row's file; its sha256 comes back."""
+        fields = self._fetched(row) if self._fetcher is not None else self._opened(row)
+        self._held_by[row["image_id"]] = self._child.number
+        return fields
+
+    def _fetched(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        assert self._fetcher is not None
+        with self._fetcher.descriptor(row) as descriptor:
+            return self._child.call(HOLD_DESCRIPTOR, self.limits.timeout_s, descriptor, key=row["image_id"]).fields
+
+    def _opened(self, row: Mapping[str, Any]) -> dict[str, Any]:
         assert isinstance(self.source, LocalSource)
         place = self.source.place(row)
-        hold: Callable[..., Any] = partial(
-            self._child.call, path=place.path, size=row["size"], modified_ns=row["modified_ns"], inside=place.inside
-        )
+        listed = {"size": row["size"], "modified_ns": row["modified_ns"], "inside": place.inside}
+        arguments: dict[str, Any] = {"key": row["image_id"], "path": place.path, **listed}
         if row["position"] < 0:
-            return hold(HOLD_FILE, self.limits.timeout_s).fields
+            return self._child.call(HOLD_FILE, self.limits.timeout_s, **arguments).fields
         before = min(row["position"], ContainerLimits.stream_bytes)
         timeout_s = self.limits.timeout_s + before / UNPACKED_BYTES_PER_SECOND
-        return hold(HOLD_MEMBER, timeout_s, position=row["position"]).fields
+        return self._child.call(HOLD_MEMBER, timeout_s, position=row["position"], **arguments).fields
 
     @staticmethod
     def _doubtful(rows: Sequence[Mapping[str, Any]], found: Sequence[Read]) -> list[int]:
@@ -156,8 +209,32 @@ class Reader:
         """Whether verdicts were in doubt; if so the archive has been found to be well."""
         doubtful = self._doubtful(rows, found)
         if doubtful:
-            require_healthy(self.source, self._look, self._last_good, found[doubtful[-1]].detail)
+            self._child.close()  # its rights are those on the folder that stood there when it started
+        for place in doubtful:
+            self._health.require(self._path(rows[place]), found[place].detail)
         return bool(doubtful)
+
+    def _path(self, row: Mapping[str, Any]) -> str:
+        return self.source.place(row).path if isinstance(self.source, LocalSource) else str(row["path"])
 
     def _look(self, path: str) -> dict[str, Any]:
         return persistently(ATTEMPTS, lambda: self._child.call(LOOK, self.limits.timeout_s, path=path), path).fields
+
+
+def _may_heal(read: Read) -> bool:
+    """Whether a file is read again when the archive is well: its bytes never came."""
+    return read.reason in ("io", "changed") or (read.reason == "timeout" and not read.sha256)
+
+
+def _groups(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """Rows in order, so many together as the child may hold at once."""
+    group: list[Mapping[str, Any]] = []
+    waiting = 0
+    for row in rows:
+        if group and waiting + (row["size"] or 0) > HELD_BYTES:
+            yield group
+            group, waiting = [], 0
+        group.append(row)
+        waiting += row["size"] or 0
+    if group:
+        yield group

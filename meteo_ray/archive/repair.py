@@ -3,15 +3,15 @@
 import logging
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from meteo_ray.archive.containers import is_container
 from meteo_ray.archive.ids import IdSet, id_numbers
 from meteo_ray.archive.manifest import Manifest
 from meteo_ray.archive.writer import PartWriter, part_files
-from meteo_ray.errors import MeteoRayError
+from meteo_ray.errors import MachineFault
 from meteo_ray.files import write_parquet
 from meteo_ray.schema import ERROR
 
@@ -50,9 +50,8 @@ def sound_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def set_errors_aside(out: Path, predictions: Path, manifest: Manifest) -> int:
-    """Take the rows with status `error` out of the run, and their files out of the manifest, so that the next listing
-    sees them as they are now; the number of rows comes back."""
+def set_errors_aside(out: Path, predictions: Path) -> int:
+    """Take the rows with status `error` out of the run; the number of rows comes back."""
     aside = _set_aside(out)
     for part in part_files(predictions):
         table = pq.read_table(part)
@@ -61,18 +60,19 @@ def set_errors_aside(out: Path, predictions: Path, manifest: Manifest) -> int:
             aside = [*aside, table.filter(failed).replace_schema_metadata(None)]
             write_parquet(out / SET_ASIDE, pa.concat_tables(aside))
             write_parquet(part, table.filter(pc.invert(failed)))
-    rows = sum(table.num_rows for table in aside)
-    if rows:
-        manifest.forget(np.sort(np.concatenate([id_numbers(table["image_id"]) for table in aside])))
-    return rows
+    return sum(table.num_rows for table in aside)
 
 
 def put_back(out: Path, writer: PartWriter, manifest: Manifest) -> None:
-    """When the listing is complete: rows that were set aside and whose files nobody lists any more keep their error."""
+    """When the listing is complete: rows that were set aside and whose files nobody lists any more keep their error.
+
+    Not those of folders and of tar and zip files: they have rows only while something is wrong with them.
+    """
     known = manifest.ids()
     for table in _set_aside(out):
         gone = table.filter(pa.array(~known.contains(id_numbers(table["image_id"]))))
-        writer.restore(gone)
+        files = [not path.endswith("/") and not is_container(path) for path in gone["path"].to_pylist()]
+        writer.restore(gone.filter(pa.array(files, pa.bool_())))
     (out / SET_ASIDE).unlink(missing_ok=True)
     _adopt(writer.folder, manifest, known)
 
@@ -91,10 +91,12 @@ def _set_aside(out: Path) -> list[pa.Table]:
 
 
 def _move_aside(file: Path, error: Exception) -> None:
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):  # no damage
+        raise MachineFault(f"{file}: cannot be read: {error}; mend it and run again with --resume") from None
     folder = file.parent.with_name(DAMAGED)
     folder.mkdir(exist_ok=True)
     try:
         file.rename(folder / f"{file.parent.name}-{file.name}")
     except OSError as also:
-        raise MeteoRayError(f"{file}: damaged ({error}), and cannot be moved away: {also}") from None
+        raise MachineFault(f"{file}: damaged ({error}), and cannot be moved away: {also}") from None
     logger.warning("%s: damaged (%s); moved to %s, its files are judged anew", file, error, folder)

@@ -7,16 +7,16 @@ from typing import Any
 
 from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.archive.models import Models
-from meteo_ray.archive.output import MANIFEST, PREDICTIONS, REPORT, RUN, SORTED, SUMMARY, TABLES
+from meteo_ray.archive.output import MANIFEST, PREDICTIONS, REPORT, RUN, SUMMARY, TABLES
 from meteo_ray.archive.repair import DAMAGED, SET_ASIDE
 from meteo_ray.archive.writer import part_files
 from meteo_ray.errors import UsageError
-from meteo_ray.files import SIGN, without_secrets, write_json
+from meteo_ray.files import without_secrets, write_json
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.schema import SCHEMA_VERSION
 
-_FOLDERS = (MANIFEST, PREDICTIONS, DAMAGED, SORTED)
-_FILES = (RUN, SUMMARY, REPORT, SET_ASIDE, *TABLES.values())
+_FOLDERS = (MANIFEST, PREDICTIONS)
+_FILES = (SUMMARY, REPORT, SET_ASIDE, *TABLES.values())
 
 
 def identity(config: ArchiveConfig, models: Models) -> dict[str, Any]:
@@ -43,21 +43,34 @@ def begin(out: Path, this_run: dict[str, Any], resume: bool, overwrite: bool) ->
     """
     _require_ours(out)
     committed = len(part_files(out / PREDICTIONS))
-    if overwrite or not committed:
-        _remove(out)
-        (out / SIGN).touch()
-        write_json(out / RUN, this_run)
+    if overwrite:
+        _start(out, this_run, (*_FOLDERS, DAMAGED))
+    elif not committed and not (resume and (out / DAMAGED).exists()):
+        _start(out, this_run, _FOLDERS)
     elif not resume:
         raise UsageError(f"--out {out}: holds a run already ({committed} parts); give --resume or --overwrite")
     else:
         _require_same(out, this_run)
 
 
+def _start(out: Path, this_run: dict[str, Any], folders: tuple[str, ...]) -> None:
+    """Remove a run's rows and what was made of them; sorted/ stays, users may have laid something there."""
+    for name in folders:
+        if (out / name).is_symlink():
+            raise UsageError(f"{out / name}: is a link to another place; remove it yourself, with what it leads to")
+    write_json(out / RUN, this_run)  # first: by it a folder is known as ours
+    for name in folders:
+        if (out / name).exists():
+            shutil.rmtree(out / name)
+    for name in _FILES:
+        (out / name).unlink(missing_ok=True)
+
+
 def _require_ours(out: Path) -> None:
-    """Only names that a run made are taken for its own; runs from before SIGN are known by their record."""
-    if (out / SIGN).is_file() or _is_record(out / RUN):
+    """Only names that a run made are taken for its own; a run is known by its record."""
+    if _is_record(out / RUN):
         return
-    foreign = [name for name in (*_FOLDERS, *_FILES) if (out / name).exists()]
+    foreign = [name for name in (*_FOLDERS, DAMAGED, *_FILES, RUN) if (out / name).exists()]
     if foreign:
         names = ", ".join(foreign)
         raise UsageError(
@@ -72,13 +85,6 @@ def _is_record(path: Path) -> bool:
         )
     except (OSError, ValueError, TypeError):
         return False
-
-
-def _remove(out: Path) -> None:
-    for name in _FOLDERS:
-        shutil.rmtree(out / name, ignore_errors=True)
-    for name in _FILES:
-        (out / name).unlink(missing_ok=True)
 
 
 def _require_same(out: Path, this_run: dict[str, Any]) -> None:

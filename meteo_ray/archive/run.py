@@ -40,24 +40,32 @@ def classify(config: ArchiveConfig, models: Models | None = None) -> Summary:
         MeteoRayError: when rows were lost or doubled (a defect, never passed over), or the report failed.
     """
     source = open_source(config.archive)
-    _require_apart(config)
+    _require_apart(config, source)
     models = models or bundled_models(config)
     with output.locked(config.out), output.explained_write_errors(config.out):
         resume.begin(config.out, resume.identity(config, models), config.resume, config.overwrite)
         work = Work(config, source, models.models)
         work.do()
-        anew = not (config.out / output.SUMMARY).exists()
-        if anew:
-            summary = _sum_up(config, source, models, work)
+        summary = _standing_summary(config.out)
+        anew = summary is None
+        if summary is None:
+            summary = _sum_up(config, models, work)
         else:
-            summary = read_json(config.out / output.SUMMARY)
             logger.info("nothing new in %s", without_secrets(config.archive))
         _complete(config, source, models, summary, anew)
     _require_few_bad(config, summary)
     return summary
 
 
-def _sum_up(config: ArchiveConfig, source: LocalSource | RemoteSource, models: Models, work: Work) -> Summary:
+def _standing_summary(out: Path) -> Summary | None:
+    """That of a finished run; one that cannot be read is made anew."""
+    try:
+        return read_json(out / output.SUMMARY)
+    except UsageError:
+        return None
+
+
+def _sum_up(config: ArchiveConfig, models: Models, work: Work) -> Summary:
     totals = add_up(config.out / output.PREDICTIONS)
     _require_complete(config, totals, work.manifest.rows())
     summary = summary_document(totals, config, versions(), models.versions, work.timing)
@@ -92,10 +100,12 @@ def _complete(
         ) from error
 
 
-def _require_apart(config: ArchiveConfig) -> None:
+def _require_apart(config: ArchiveConfig, source: LocalSource | RemoteSource) -> None:
     """Archive, models and output must not lie in one another: one would be read, or removed, as part of another."""
-    places = {"--archive": config.archive, "--models": config.models, "--out": config.out}
-    local = {flag: Path(place).resolve() for flag, place in places.items() if "://" not in str(place)}
+    places = {"--models": config.models, "--out": config.out}
+    if isinstance(source, LocalSource):  # whatever the flag said: file:// is a folder too
+        places["--archive"] = Path(source.root, source.only)
+    local = {flag: place.resolve() for flag, place in places.items()}
     for inner, outer in permutations(local, 2):
         if local[inner].is_relative_to(local[outer]):
             raise UsageError(

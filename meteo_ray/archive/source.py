@@ -5,8 +5,8 @@ A source is small and picklable; readers in other processes hold a copy of it.
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from meteo_ray.archive.object_store import open_filesystem
 from meteo_ray.archive.path_list import is_path_list, listed_paths
 from meteo_ray.errors import UsageError
 from meteo_ray.files import without_secrets
+from meteo_ray.imaging.decode import modification_time
 
 
 @dataclass(frozen=True)
@@ -46,23 +47,25 @@ class Source(Protocol):
 class LocalSource:
     """Files of this machine or of a mounted share.
 
-    `only` names one tar or zip file in the folder, or a list of paths, which then is the archive; `device` and
-    `inode` are those of the root when the run began, so that a share that was unmounted since is noticed.
+    `only` names one tar or zip file in the folder, or a list of paths, which then is the archive.
     """
 
     root: str
-    device: int
-    inode: int
     only: str = ""
+
+    @property
+    def readable(self) -> Sequence[str]:
+        """The folders that hold its files."""
+        return ("/",) if is_path_list(self.only) else (self.root,)
 
     def entries(self) -> Iterator[Entry]:
         if self.only and is_path_list(self.only):
             yield from list_paths(listed_paths(Path(self.root, self.only)), Path(self.root))
             return
-        with ContainerLister(self.place) as lister:
+        with ContainerLister(self.root, self.place) as lister:
             if self.only:
                 status = os.stat(Path(self.root, self.only))
-                yield from lister(entry(os.fsencode(self.only), status.st_size, status.st_mtime_ns))
+                yield from lister(entry(os.fsencode(self.only), status.st_size, modification_time(status)))
             else:
                 yield from list_local(Path(self.root), lister)
 
@@ -77,11 +80,13 @@ class LocalSource:
 class RemoteSource:
     """A folder of an object store; its URI may hold keys, `root` does not."""
 
-    uri: str
+    uri: str = field(repr=False)
 
     @property
     def root(self) -> str:
         return without_secrets(self.uri)
+
+    readable = ()  # its objects arrive as open files
 
     def entries(self) -> Iterator[Entry]:
         return list_remote(self.uri, *self.filesystem())
@@ -126,15 +131,10 @@ def _open_local(place: Path) -> LocalSource:
     if not os.access(place, os.R_OK | (os.X_OK if place.is_dir() else 0)):
         raise UsageError(f"--archive {place}: no permission to read it")
     if place.is_dir():
-        return _local_source(place.resolve())
+        return LocalSource(str(place.resolve()))
     if is_container(place.name) or is_path_list(place.name):
-        return _local_source(place.resolve().parent, place.resolve().name)
+        return LocalSource(str(place.resolve().parent), place.resolve().name)
     raise UsageError(
         f"--archive {place}: is a file; give the folder that holds the images, a tar or zip file, or a list of paths "
         f"(.txt, .csv, .parquet)"
     )
-
-
-def _local_source(root: Path, only: str = "") -> LocalSource:
-    status = root.stat()
-    return LocalSource(str(root), status.st_dev, status.st_ino, only)

@@ -12,7 +12,7 @@ from meteo_ray.schema import OK
 from meteo_ray.stages import PREDICTIONS
 
 # Reasons that are about a place, not about a content.
-OF_THE_PLACE = ("io", "changed", "path", "special")
+OF_THE_PLACE = ("io", "changed", "path", "special", "timeout")
 _OWN = ("image_id", "path")
 
 

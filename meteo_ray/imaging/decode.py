@@ -96,6 +96,11 @@ class Listed:
     inside: str = ""
 
 
+def modification_time(status: os.stat_result) -> int:
+    """Nanoseconds since 1970, within what a 64-bit column holds: a file may claim any year."""
+    return max(-(2**63), min(2**63 - 1, status.st_mtime_ns))
+
+
 def read_bytes(path: Path | str, limits: DecodeLimits = DEFAULT_LIMITS, listed: Listed | None = None) -> bytes:
     """The bytes of a regular file; with `listed`, only while it is what the listing saw.
 
@@ -169,7 +174,7 @@ def _require_as_listed(path: Path | str, descriptor: int, status: os.stat_result
     real = os.readlink(f"/proc/self/fd/{descriptor}")
     if listed.inside and os.path.commonpath([listed.inside, real]) != listed.inside:
         raise DecodeFailure("rejected", "path", f"{path}: leads out of the archive, to {real}")
-    if (status.st_size, status.st_mtime_ns) != (listed.size, listed.modified_ns):
+    if (status.st_size, modification_time(status)) != (listed.size, listed.modified_ns):
         raise DecodeFailure("error", "changed", f"{path}: it was written to after it was listed")
 
 

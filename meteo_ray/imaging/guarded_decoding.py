@@ -1,5 +1,6 @@
 """`load_image` in a guarded child process: for folders whose images come from anywhere."""
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from meteo_ray.imaging.fit import INPUT_SIZE
-from meteo_ray.imaging.guarded_process import GuardedProcess, Returned, persistently
+from meteo_ray.imaging.guarded_process import ChildLost, GuardedProcess, Returned, persistently
 from meteo_ray.imaging.load import LoadedImage
 
 # The 576 MB of the largest image that is taken (see `DecodeLimits`), its 256 MiB file, and as much again for the
@@ -44,13 +45,19 @@ class GuardedLoader(GuardedProcess):
         """
 
         def load() -> LoadedImage:
-            return loaded_image(self.call(self.loader, self.timeout_s, path=os.fspath(path), size=size))
+            return loaded_image(self.call(self.loader, self.timeout_s, path=os.fspath(path), size=size), size)
 
         return persistently(self.attempts, load, str(path))
 
 
-def loaded_image(returned: Returned) -> LoadedImage:
-    """The image that a function in the child gave back."""
+def loaded_image(returned: Returned, size: tuple[int, int]) -> LoadedImage:
+    """The image of a size (width, height) that a function in the child gave back.
+
+    Raises:
+        ChildLost: when it is none.
+    """
     fields: dict[str, Any] = dict(returned.fields)
-    shape = fields.pop("shape")
+    shape = (size[1], size[0], 3)
+    if tuple(fields.pop("shape", ())) != shape or len(returned.payload) != math.prod(shape):
+        raise ChildLost("crashed", "its loader answered with no image of the size asked for")
     return LoadedImage(**fields, pixels=np.frombuffer(returned.payload, dtype=np.uint8).reshape(shape))

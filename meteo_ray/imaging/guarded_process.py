@@ -10,15 +10,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing import Pipe, reduction
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar, get_args
 
 from meteo_ray.errors import MachineFault
-from meteo_ray.imaging.decode import DecodeFailure, Reason
+from meteo_ray.imaging.decode import DecodeFailure, Reason, Status
 
 Answer = TypeVar("Answer")
 
@@ -29,6 +31,11 @@ START_TIMEOUTS_S = (30.0, 60.0, 120.0)
 # A child killed from outside (SIGKILL: the kernel's out-of-memory killer, an operator) says nothing about the file in
 # its hands: its own limit gives MemoryError. The call is repeated after these seconds, then the machine is given up.
 KILLED_WAITS_S = (0.0, 1.0, 4.0, 16.0)
+
+END_TIMEOUT_S = 5.0
+
+# A file of DecodeLimits.max_bytes, or the names of a container, fit; what is longer is no answer.
+MAX_ANSWER_BYTES = 2**29
 
 # All that the child knows of its surroundings: what opens hostile bytes gets no token of Ray's and no cloud keys.
 INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
@@ -55,13 +62,22 @@ class GuardedProcess:
     Args:
         memory_limit_bytes: memory that the child may take beyond what it starts with.
         functions: "module:function" of all that will be called; they are imported while it starts, before it gives up
-            its rights: it may read files, but neither write nor run nor connect, where the kernel has Landlock.
+            its rights: where the kernel has Landlock it may neither write files nor run programs nor open connections
+            of TCP, and reads only what Python needs and what is `readable`.
+        readable: folders that it may read.
     """
 
-    def __init__(self, memory_limit_bytes: int, *functions: str) -> None:
-        self.memory_limit_bytes, self.functions = memory_limit_bytes, functions
+    def __init__(self, memory_limit_bytes: int, *functions: str, readable: Sequence[str] = ("/",)) -> None:
+        self.memory_limit_bytes, self.functions, self.readable = memory_limit_bytes, functions, readable
         self._child: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self._starts = 0
+        self._overdue = False
+
+    @property
+    def number(self) -> int:
+        """Tells a child from those before it; 0 while there is none."""
+        return self._starts if self._connection is not None else 0
 
     def __enter__(self) -> Self:
         return self
@@ -88,12 +104,11 @@ class GuardedProcess:
                 reduction.send_handle(connection, descriptor, self._child.pid)
             if not connection.poll(timeout_s):
                 raise self._lost("timeout", f"not loaded within {timeout_s:g} s")
-            header = json.loads(connection.recv_bytes())
-            if "failure" in header:
-                raise DecodeFailure(**header["failure"])
-            return Returned(header["fields"], connection.recv_bytes() if header["payload"] else b"")
+            return self._answer(connection, timeout_s)
         except (EOFError, OSError):
             raise self._lost("crashed", "") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._lost("timeout", f"its loader answered nonsense: {error}") from None
 
     def close(self) -> None:
         """End the child; the next call starts another."""
@@ -102,10 +117,32 @@ class GuardedProcess:
             self._connection = None
         if self._child is not None:
             self._child.kill()
-            self._child.wait()
+            with suppress(subprocess.TimeoutExpired):  # a share that hangs holds it beyond death; it is left alone
+                self._child.wait(END_TIMEOUT_S)
             self._child = None
 
+    def _answer(self, connection: Connection, timeout_s: float) -> Returned:
+        """What the child says, which nothing obliges to make sense or to come to an end."""
+        assert self._child is not None
+        overdue = threading.Timer(timeout_s, self._end_overdue, [self._child])
+        overdue.start()
+        try:
+            header = json.loads(connection.recv_bytes(MAX_ANSWER_BYTES))
+            if "failure" in header:
+                raise _failure(**header["failure"])
+            return Returned(
+                dict(header["fields"]), connection.recv_bytes(MAX_ANSWER_BYTES) if header["payload"] else b""
+            )
+        finally:
+            overdue.cancel()
+
+    def _end_overdue(self, child: "subprocess.Popen[bytes]") -> None:
+        self._overdue = True
+        child.kill()
+
     def _lost(self, reason: Reason, detail: str) -> ChildLost:
+        if self._overdue:
+            reason, detail, self._overdue = "timeout", "its answer did not come to an end", False
         how = self._how_it_ended() if reason == "crashed" else detail
         killed = reason == "crashed" and self._child is not None and self._child.returncode == -signal.SIGKILL
         self.close()
@@ -132,11 +169,13 @@ class GuardedProcess:
         raise MachineFault(f"the image loader's process does not start on this machine: {problem}")
 
     def _start_child(self) -> None:
+        self._starts += 1
         self._connection, far_end = Pipe()
         # -P and PYTHONPATH: the child imports from where this process does, and from no folder it happens to stand in.
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         environment |= {"PYTHONPATH": _import_path(), "OMP_NUM_THREADS": "1"}
-        arguments = [str(far_end.fileno()), str(self.memory_limit_bytes), *self.functions]
+        readable = json.dumps(list(self.readable))
+        arguments = [str(far_end.fileno()), str(self.memory_limit_bytes), readable, *self.functions]
         with far_end:
             self._child = subprocess.Popen(
                 [sys.executable, "-P", "-m", "meteo_ray.imaging.guarded_process_child", *arguments],
@@ -189,6 +228,12 @@ def persistently(attempts: int, action: Callable[[], Answer], what: str) -> Answ
                     f"memory?"
                 ) from None
         time.sleep(KILLED_WAITS_S[killed - 1] if killed else 0.0)
+
+
+def _failure(status: Status, reason: Reason, detail: str) -> DecodeFailure:
+    if status not in get_args(Status) or reason not in get_args(Reason):
+        raise ValueError(f"{status}/{reason}")
+    return DecodeFailure(status, reason, str(detail))
 
 
 def _import_path() -> str:

@@ -1,6 +1,7 @@
 """The child's side of `guarded_process.GuardedProcess`.
 
-Run as `python -m meteo_ray.imaging.guarded_process_child FD MEMORY_BYTES MODULE:FUNCTION...`.
+Run as `python -m meteo_ray.imaging.guarded_process_child FD MEMORY_BYTES READABLE MODULE:FUNCTION...`, READABLE being a
+JSON list of folders.
 
 Answers each request {"function", "timeout_s", "arguments", "descriptor"} with a JSON header and then, where there is
 one, the payload; or with {"failure"} alone; until its parent closes the connection. Imports Pillow and numpy at most,
@@ -30,12 +31,12 @@ OPEN_FILES = 32
 
 
 def main(arguments: list[str]) -> None:
-    descriptor, memory_limit_bytes, *names = arguments
+    descriptor, memory_limit_bytes, readable, *names = arguments
     connection = Connection(int(descriptor))
     try:
         functions = {name: _imported(name) for name in names}
         _limit_resources(int(memory_limit_bytes))
-        _give_up_rights()
+        _give_up_rights(json.loads(readable))
     except Exception:
         connection.send_bytes(traceback.format_exc().encode())
         return
@@ -97,16 +98,19 @@ def _limit_resources(memory_limit_bytes: int) -> None:
         resource.setrlimit(kind, (limit, limit))
 
 
-def _give_up_rights() -> None:
-    """From here on this process may read, but neither write, remove, run programs, connect nor signal others.
+def _give_up_rights(readable: list[str]) -> None:
+    """From here on this process may read some folders, but neither write nor remove files, run programs, open TCP
+    connections nor signal others. Sockets of other kinds and the attributes of files are not covered.
 
-    Linux has this (Landlock) since 5.13. Elsewhere a limit keeps it from filling files, and the scrubbed environment
-    has to do for the rest.
+    Linux has this (Landlock) since 5.13, connections and signals since 6.7 and 6.12. Elsewhere a limit keeps it from
+    filling files, and the scrubbed environment has to do for the rest.
     """
     try:
         from py_landlock import Landlock
 
-        Landlock(strict=False).allow_read("/").apply()
+        # Pillow loads its plugins when it first needs them.
+        needed = {*sys.path, sys.prefix, sys.base_prefix, "/lib", "/usr/lib", *readable}
+        Landlock(strict=False).allow_read(*(place for place in needed if place and os.path.exists(place))).apply()
     except Exception:  # not Linux, an older kernel, or one that forbids it
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 

@@ -13,7 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+
+from meteo_ray.errors import UsageError
 
 MODEL, AVERAGE, OPTIMIZER, RUN = "model.safetensors", "average.safetensors", "optimizer.safetensors", "run.json"
 
@@ -61,13 +64,13 @@ def save_model(folder: Path, model: dict[str, torch.Tensor], name: str = MODEL) 
 
 
 def load_model(folder: Path, name: str = MODEL) -> dict[str, torch.Tensor]:
-    tensors: dict[str, torch.Tensor] = load_file(folder / name)
+    tensors = _read(folder / name)
     return tensors
 
 
 def load_run(folder: Path, optimizer: torch.optim.Optimizer) -> tuple[RunState, np.ndarray | None]:
     """Restore the optimizer in place; the run's state and `row_loss` come back."""
-    tensors = load_file(folder / OPTIMIZER)
+    tensors = _read(folder / OPTIMIZER)
     row_loss = tensors.pop("row_loss", None)
     entries: dict[int, dict[str, torch.Tensor]] = {}
     for key, tensor in tensors.items():
@@ -78,6 +81,15 @@ def load_run(folder: Path, optimizer: torch.optim.Optimizer) -> tuple[RunState, 
     optimizer.load_state_dict(document)
     state = RunState(**json.loads((folder / RUN).read_text("utf-8")))
     return state, None if row_loss is None else row_loss.numpy()
+
+
+def _read(file: Path) -> dict[str, torch.Tensor]:
+    """Raises UsageError when the file is damaged."""
+    try:
+        tensors: dict[str, torch.Tensor] = load_file(file)
+        return tensors
+    except SafetensorError as error:
+        raise UsageError(f"{file}: damaged: {error}; give --fresh to start this training anew") from None
 
 
 def _plain(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

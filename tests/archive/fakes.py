@@ -159,9 +159,9 @@ def paint_archive(folder: Path, charts: int, others: int) -> Path:
     return folder
 
 
-def dangerous_decode(size: tuple[int, int]) -> LoadedImage:
+def dangerous_decode(key: str, size: tuple[int, int]) -> LoadedImage:
     """`decode_held` by a decoder with two defects: it runs in the guarded child."""
-    data = guarded_reading.give_held()
+    data = guarded_reading.give_held(key)
     if b"crash" in data:
         os.abort()
     if b"hang" in data:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from meteo_ray.archive import health
+from meteo_ray.archive import health, reading
 from meteo_ray.archive.claims import ClaimTable
 from meteo_ray.archive.limits import Limits
 from meteo_ray.archive.listing import Entry
@@ -19,6 +19,7 @@ from meteo_ray.errors import MachineFault
 from meteo_ray.imaging import guarded_process
 from meteo_ray.imaging.decode import DecodeFailure
 from tests.archive.fakes import BLUE, RED, paint
+from tests.imaging.test_guarded_decoding import landlock_here
 
 LIMITS = Limits(timeout_s=20.0, memory_limit_mb=1536)
 SIZE = (320, 240)
@@ -183,7 +184,7 @@ def test_what_an_outage_spoiled_is_read_again_when_it_is_over(archive: Path, tmp
         if not archive.exists():
             (tmp_path / "aside").rename(archive)
 
-    monkeypatch.setattr("meteo_ray.archive.reading.require_healthy", mended)
+    monkeypatch.setattr(health.Health, "require", mended)
     assert set(verdicts(read(source, rows)).values()) == {("ok", "")}
 
 
@@ -205,21 +206,64 @@ def test_a_missing_or_full_temporary_folder_does_not_matter(archive: Path, monke
 
 
 def test_healthy_asks_for_the_same_folder_that_still_holds_something(archive: Path) -> None:
-    source = open_source(archive)
-    good = {"device": source.device, "inode": source.inode, "filled": True}
-    health.require_healthy(source, lambda path: good, None, "x")
-    for bad, message in [
-        ({**good, "inode": source.inode + 1}, "another folder"),
-        ({**good, "filled": False}, "is empty now"),
-    ]:
-        with pytest.raises(MachineFault, match=message):
-            health.require_healthy(source, lambda path, bad=bad: bad, None, "x")
+    good = {"device": 1, "inode": 2, "filled": True}
+    answers = [good, good, {**good, "inode": 3}]  # of the root, of a folder, of the root
+    seen = health.Health(open_source(archive), lambda path: answers.pop(0))
+    seen.require("folder/x", "x")
+    with pytest.raises(MachineFault, match="another folder"):
+        seen.require("folder/x", "x")
+    with pytest.raises(MachineFault, match="is empty now"):
+        health.Health(open_source(archive), lambda path: {**good, "filled": False}).require("x", "x")
 
     def out_of_reach(path: str) -> dict[str, Any]:
         raise DecodeFailure("error", "timeout", "not loaded within 20 s")
 
     with pytest.raises(MachineFault, match="out of reach"):
-        health.require_healthy(source, out_of_reach, None, "x")
+        health.Health(open_source(archive), out_of_reach).require("x", "x")
+
+
+def test_one_of_two_shares_that_goes_is_held_against_no_file(archive: Path, tmp_path: Path) -> None:
+    """The other one's files are read well in between; also when the files are listed by absolute paths."""
+    for name in ("one", "two"):
+        for number in range(3):
+            paint(tmp_path / "shares" / name / f"{number}.png", BLUE, number)
+    paths = sorted(str(path) for path in (tmp_path / "shares").rglob("*.png"))
+    (tmp_path / "list.txt").write_text("\n".join(paths))
+    for place in (tmp_path / "shares", tmp_path / "list.txt"):
+        source = open_source(place)
+        rows = listed(source)
+        with Reader(source, LIMITS, SIZE) as reader:
+            assert {result.status for result in reader.read_rows([rows[0], rows[3]])} == {"ok"}
+            unmounted(tmp_path / "shares" / "one", tmp_path / "aside")
+            with pytest.raises(MachineFault, match="unmounted"):
+                reader.read_rows([rows[4], rows[1], rows[5]])
+        (tmp_path / "shares" / "one").rmdir()
+        (tmp_path / "aside").rename(tmp_path / "shares" / "one")
+
+
+def test_odd_names_and_times_come_through_with_their_failure(archive: Path) -> None:
+    """A name that is not UTF-8 stands in the failure's words; a time beyond 64 bits in the listing."""
+    odd = os.fsdecode(os.fsencode(archive) + b"/caf\xe9.tif")
+    with open(odd, "wb") as file:
+        file.truncate(300 * 2**20)
+    os.utime(archive / "chart0.png", (15032385535, 15032385535))
+    found = read(open_source(archive))
+    assert verdicts(found)["caf\\xe9.tif"] == ("rejected", "too_large")
+    assert found["caf\\xe9.tif"].detail.encode()
+    assert str(archive) not in found["caf\\xe9.tif"].detail
+    assert found["chart0.png"].status == "ok"
+
+
+def test_the_child_of_a_reader_reads_its_archive_and_nothing_else(archive: Path, tmp_path: Path) -> None:
+    if not landlock_here():
+        pytest.skip("no Landlock on this system")
+    (tmp_path / "secret.png").write_bytes((archive / "chart0.png").read_bytes())
+    with Reader(open_source(archive), LIMITS, SIZE) as reader:
+        reader.read_rows(listed(open_source(archive)))
+        status = (tmp_path / "secret.png").stat()
+        listed_as = {"size": status.st_size, "modified_ns": status.st_mtime_ns, "inside": ""}
+        with pytest.raises(DecodeFailure, match="Permission denied"):
+            reader._child.call(reading.HOLD_FILE, 20.0, key="x", path=str(tmp_path / "secret.png"), **listed_as)
 
 
 def test_one_of_several_files_with_the_same_bytes_is_decoded(archive: Path) -> None:

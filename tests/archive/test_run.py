@@ -13,7 +13,6 @@ from meteo_ray.archive import run, writer
 from meteo_ray.archive.config import ArchiveConfig, Batches
 from meteo_ray.archive.models import Models
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
-from meteo_ray.files import SIGN
 from meteo_ray.stages import PREDICTIONS
 from tests.archive.fakes import BLUE, DyingGate, fake_model, fake_models, paint, paint_archive
 from tests.archive.untrained import VOCABULARY, write_models
@@ -93,7 +92,7 @@ def test_report_stands_alone_and_escapes_names(finished: Path) -> None:
 
 def test_nothing_but_the_run_is_left_in_the_folder(finished: Path) -> None:
     names = {path.name for path in finished.iterdir()}
-    assert names == {".lock", SIGN, "run.json", "manifest", "predictions", "summary.json", "report.html"}
+    assert names == {".lock", "run.json", "manifest", "predictions", "summary.json", "report.html"}
 
 
 def state(folder: Path) -> dict[str, tuple[int, int, bytes]]:

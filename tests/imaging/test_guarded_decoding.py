@@ -57,6 +57,25 @@ HOSTILE_LOADER = """
         return load_image(path, size)
 
 
+    def lie(path, size):
+        import gc
+        from multiprocessing.connection import Connection
+
+        (connection,) = [thing for thing in gc.get_objects() if type(thing) is Connection]
+        name = os.path.basename(path)
+        if name == "says ok":
+            connection.send_bytes(b'{"failure": {"status": "ok", "reason": "empty", "detail": ""}}')
+        if name == "says nonsense":
+            connection.send_bytes(b'[1, 2]')
+        if name == "wrong size":
+            connection.send_bytes(b'{"fields": {"shape": [9, 9, 3]}, "payload": true}')
+            connection.send_bytes(bytes(9))
+        if name == "endless":
+            os.write(connection.fileno(), b"\\x00\\x00\\x10\\x00begun")
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        time.sleep(600)
+
+
     def load_and_say_what_is_imported(path, size):
         import sys
 
@@ -215,6 +234,14 @@ def test_a_slow_start_is_waited_for(folder, monkeypatch):
     monkeypatch.setattr(guarded_process, "START_TIMEOUTS_S", (0.1, 20.0))
     with GuardedLoader(loader="slow_loader:load_image") as loader:
         assert loader.load(folder / "good.png").width == 200
+
+
+@pytest.mark.parametrize("name", ["says ok", "says nonsense", "wrong size", "endless"])
+def test_a_child_that_was_taken_over_is_not_believed(folder, name):
+    """It may send what it likes, as long as it likes."""
+    with GuardedLoader(timeout_s=1.0, attempts=1, loader="hostile_loader:lie") as loader:
+        found = failure(loader, folder / name)
+        assert (found.status, found.reason in ("crashed", "timeout")) == ("error", True)
 
 
 def test_the_child_may_neither_write_nor_run_nor_connect(folder):

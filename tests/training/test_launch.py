@@ -7,6 +7,7 @@ import pytest
 from meteo_ray import bundle
 from meteo_ray.errors import UsageError
 from meteo_ray.gate.config import TrainGateJob
+from meteo_ray.training import launch
 from meteo_ray.training.config import LoopSettings, TrainingJob
 from meteo_ray.training.inputs import TaskInputs, check_inputs
 from meteo_ray.training.launch import train
@@ -54,6 +55,12 @@ def test_more_workers_than_the_cluster_holds_fail_at_once(ray_session, tmp_path)
     job = TrainingJob(data=tmp_path, models=tmp_path / "models", training=SETTINGS.model_copy(update={"workers": 64}))
     with pytest.raises(UsageError, match="64 training workers"):
         train(job, LineTask(), inputs_in(tmp_path))
+
+
+def test_more_gpus_than_the_cluster_holds_fail_at_once(monkeypatch):
+    monkeypatch.setattr(launch.ray, "cluster_resources", lambda: {"CPU": 16.0, "GPU": 1.0})
+    with pytest.raises(UsageError, match="2 GPUs asked for, the cluster has 1"):
+        launch._check_resources(SETTINGS.model_copy(update={"workers": 2}), use_gpu=True)
 
 
 @pytest.mark.slow
