@@ -117,3 +117,13 @@ def test_the_same_command_again_gives_every_row_once(
     found = by_path(out)
     assert len(found) == len({row["image_id"] for row in found}) == FILES
     assert found == undisturbed
+
+
+@pytest.mark.slow
+def test_a_node_that_goes_costs_no_row(archive: Path, undisturbed: list[dict[str, Any]], tmp_path: Path) -> None:
+    """Two nodes on this machine, the second killed when a few parts are committed."""
+    command = [sys.executable, "-m", "tests.archive.two_nodes", str(archive), str(tmp_path / "out")]
+    said = subprocess.run(command, check=True, timeout=600, capture_output=True, text=True).stdout
+    assert "killed one of 2 nodes with actors" in said
+    assert "2 nodes, 1 alive" in said
+    assert by_path(tmp_path / "out") == undisturbed
