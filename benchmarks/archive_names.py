@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from meteo_ray.archive.ids import IdSet, id_numbers
-from meteo_ray.archive.listing import Entry, entry
-from meteo_ray.archive.listing_thread import Listing
-from meteo_ray.archive.manifest import Manifest
-from meteo_ray.archive.rounds import pending_rounds
+from meteo_ray.archive.inputs.listing import Entry, entry
+from meteo_ray.archive.inputs.listing_thread import Listing
+from meteo_ray.archive.inputs.manifest import Manifest
+from meteo_ray.archive.inputs.rounds import pending_rounds
 
 
 class Names:

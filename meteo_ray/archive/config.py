@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from meteo_ray.archive.limits import Limits
+from meteo_ray.archive.reading.limits import Limits
 from meteo_ray.config.parsing import Section
 from meteo_ray.judging.settings import JudgingJob
 from meteo_ray.stages import CASCADE, JudgingStageName

@@ -8,18 +8,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from meteo_ray import cluster
-from meteo_ray.archive import output, repair
+from meteo_ray.archive import output
+from meteo_ray.archive.cascade.judged_rows import FAULT, MISTAKE
+from meteo_ray.archive.cascade.models import Model
+from meteo_ray.archive.cascade.pipeline import Cascade, cluster_plan, looking_again
 from meteo_ray.archive.config import ArchiveConfig
-from meteo_ray.archive.judged_rows import FAULT, MISTAKE
-from meteo_ray.archive.listing_thread import Listing
-from meteo_ray.archive.models import Model
-from meteo_ray.archive.pipeline import Cascade, cluster_plan, looking_again
-from meteo_ray.archive.reading import TWIN
-from meteo_ray.archive.rounds import pending_rounds
-from meteo_ray.archive.source import LocalSource, RemoteSource
-from meteo_ray.archive.summary import Timing
-from meteo_ray.archive.twins import copies, says_of_content
-from meteo_ray.archive.writer import PartWriter, read_parts
+from meteo_ray.archive.inputs.listing_thread import Listing
+from meteo_ray.archive.inputs.rounds import pending_rounds
+from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
+from meteo_ray.archive.reading.reader import TWIN
+from meteo_ray.archive.results import repair
+from meteo_ray.archive.results.summary import Timing
+from meteo_ray.archive.results.twins import copies, says_of_content
+from meteo_ray.archive.results.writer import PartWriter, read_parts
 from meteo_ray.errors import MachineFault, UsageError
 from meteo_ray.files import without_secrets
 from meteo_ray.progress import ProgressLine

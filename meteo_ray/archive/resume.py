@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from meteo_ray.archive.cascade.models import Models
 from meteo_ray.archive.config import ArchiveConfig
-from meteo_ray.archive.models import Models
 from meteo_ray.archive.output import MANIFEST, PREDICTIONS, REPORT, RUN, SUMMARY, TABLES
-from meteo_ray.archive.repair import DAMAGED, SET_ASIDE
-from meteo_ray.archive.writer import part_files
+from meteo_ray.archive.results.repair import DAMAGED, SET_ASIDE
+from meteo_ray.archive.results.writer import part_files
 from meteo_ray.errors import UsageError
 from meteo_ray.files import without_secrets, write_json
 from meteo_ray.imaging.load import PREPROCESSING_VERSION

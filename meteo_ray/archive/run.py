@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from meteo_ray.archive import output, resume
+from meteo_ray.archive.cascade.models import Models, bundled_models
 from meteo_ray.archive.config import ArchiveConfig
-from meteo_ray.archive.extras import missing_extras, write_extras
+from meteo_ray.archive.inputs.manifest import Manifest
+from meteo_ray.archive.inputs.source import LocalSource, RemoteSource, open_source
 from meteo_ray.archive.judging import Work
-from meteo_ray.archive.manifest import Manifest
-from meteo_ray.archive.models import Models, bundled_models
-from meteo_ray.archive.reading import Reader
-from meteo_ray.archive.report import write_report
-from meteo_ray.archive.source import LocalSource, RemoteSource, open_source
-from meteo_ray.archive.summary import Totals, add_up, summary_document
+from meteo_ray.archive.reading.reader import Reader
+from meteo_ray.archive.results.extras import missing_extras, write_extras
+from meteo_ray.archive.results.report import write_report
+from meteo_ray.archive.results.summary import Totals, add_up, summary_document
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
 from meteo_ray.files import read_json, without_secrets, write_json
 from meteo_ray.versions import versions

@@ -14,9 +14,9 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image
 
-from meteo_ray.archive import guarded_reading
+from meteo_ray.archive.cascade.models import Model, Models
 from meteo_ray.archive.config import ArchiveConfig
-from meteo_ray.archive.models import Model, Models
+from meteo_ray.archive.reading import guarded_reading
 from meteo_ray.archive.run import classify
 from meteo_ray.batch import Batch
 from meteo_ray.cli import run_job

@@ -6,19 +6,19 @@ import pyarrow as pa
 import pytest
 
 from meteo_ray.archive import judging
+from meteo_ray.archive.cascade.judge_images import JudgeImages
+from meteo_ray.archive.cascade.look_again import LookAgain
+from meteo_ray.archive.cascade.models import Model
+from meteo_ray.archive.cascade.pipeline import Plan, looking_again
+from meteo_ray.archive.cascade.read_images import ReadImages
+from meteo_ray.archive.cascade.registry import Registry
 from meteo_ray.archive.config import Batches
-from meteo_ray.archive.judge_images import JudgeImages
-from meteo_ray.archive.limits import Limits
-from meteo_ray.archive.look_again import LookAgain
-from meteo_ray.archive.models import Model
-from meteo_ray.archive.pipeline import Plan, looking_again
-from meteo_ray.archive.read_images import ReadImages
-from meteo_ray.archive.registry import Registry
-from meteo_ray.archive.source import LocalSource
+from meteo_ray.archive.inputs.source import LocalSource
+from meteo_ray.archive.reading.limits import Limits
 
 
 class InProcess:
-    """Stands for archive.pipeline.Cascade."""
+    """Stands for archive.cascade.pipeline.Cascade."""
 
     def __init__(self, source: LocalSource, models: list[Model], limits: Limits, batches: Batches, plan: Plan) -> None:
         self.claims = registry = Registry()

@@ -36,8 +36,8 @@ def test_a_bucket_is_judged_like_the_folder_it_was_filled_from(tmp_path: Path, m
             raise OSError("connection refused")
 
         with monkeypatch.context() as outage:
-            outage.setattr("meteo_ray.archive.fetching.bounded_bytes", gone)
-            outage.setattr("meteo_ray.archive.health.Health._remote_problem", lambda health: "is out of reach")
+            outage.setattr("meteo_ray.archive.reading.fetching.bounded_bytes", gone)
+            outage.setattr("meteo_ray.archive.reading.health.Health._remote_problem", lambda health: "is out of reach")
             with pytest.raises(MachineFault, match="nothing was held against"):
                 run.classify(config(uri, out, resume=True), fake_models())
         assert run.classify(config(uri, out, resume=True), fake_models())["rows"] == len(files) + 2

@@ -20,12 +20,12 @@ import ray
 import torch
 from PIL import Image
 
-from meteo_ray.archive import loaded_model
+from meteo_ray.archive.cascade import loaded_model
+from meteo_ray.archive.cascade.loaded_model import DEVICE_FAILED, LoadedModel
+from meteo_ray.archive.cascade.pipeline import Cascade
 from meteo_ray.archive.config import Batches
-from meteo_ray.archive.loaded_model import DEVICE_FAILED, LoadedModel
-from meteo_ray.archive.pipeline import Cascade
+from meteo_ray.archive.inputs.source import open_source
 from meteo_ray.archive.run import classify
-from meteo_ray.archive.source import open_source
 from meteo_ray.batch import Batch
 from meteo_ray.errors import MachineFault, MeteoRayError
 from meteo_ray.imaging.decode import DEFAULT_LIMITS

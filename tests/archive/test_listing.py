@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
 
-from meteo_ray.archive import listing
-from meteo_ray.archive.listing import Entry, list_local, list_remote
-from meteo_ray.archive.source import open_source
+from meteo_ray.archive.inputs import listing
+from meteo_ray.archive.inputs.listing import Entry, list_local, list_remote
+from meteo_ray.archive.inputs.source import open_source
 from meteo_ray.errors import MachineFault, UsageError
 from meteo_ray.files import image_id
 

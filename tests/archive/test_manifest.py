@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meteo_ray.archive import rounds
 from meteo_ray.archive.ids import RECENT_IDS, IdSet, contains, id_numbers
-from meteo_ray.archive.listing import Entry, entry
-from meteo_ray.archive.listing_thread import Listing
-from meteo_ray.archive.manifest import Manifest
-from meteo_ray.archive.rounds import pending_rounds
+from meteo_ray.archive.inputs import rounds
+from meteo_ray.archive.inputs.listing import Entry, entry
+from meteo_ray.archive.inputs.listing_thread import Listing
+from meteo_ray.archive.inputs.manifest import Manifest
+from meteo_ray.archive.inputs.rounds import pending_rounds
 from meteo_ray.errors import MachineFault, MeteoRayError
 
 

@@ -10,8 +10,8 @@ import pytest
 from moto import settings
 from pyarrow import fs
 
-from meteo_ray.archive import object_store
-from meteo_ray.archive.object_store import StoredObject, TooLarge, bounded_bytes, open_filesystem, pages_s3
+from meteo_ray.archive.inputs import object_store
+from meteo_ray.archive.inputs.object_store import StoredObject, TooLarge, bounded_bytes, open_filesystem, pages_s3
 from tests.archive.s3_server import REGION, S3Server, s3_server
 
 ODD_NAMES = [

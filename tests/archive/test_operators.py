@@ -9,19 +9,19 @@ import pyarrow as pa
 import pytest
 import torch
 
-from meteo_ray.archive.claims import ClaimTable
+from meteo_ray.archive.cascade.judge_images import JudgeImages
+from meteo_ray.archive.cascade.judged_rows import JUDGED
+from meteo_ray.archive.cascade.loaded_model import LoadedModel
+from meteo_ray.archive.cascade.look_again import LookAgain, in_order_ahead
+from meteo_ray.archive.cascade.read_images import ReadImages
+from meteo_ray.archive.cascade.suspects import SuspectList
 from meteo_ray.archive.ids import IdSet
-from meteo_ray.archive.judge_images import JudgeImages
-from meteo_ray.archive.judged_rows import JUDGED
-from meteo_ray.archive.limits import Limits
-from meteo_ray.archive.listing_thread import Listing
-from meteo_ray.archive.loaded_model import LoadedModel
-from meteo_ray.archive.look_again import LookAgain, in_order_ahead
-from meteo_ray.archive.manifest import Manifest
-from meteo_ray.archive.read_images import ReadImages
-from meteo_ray.archive.rounds import pending_rounds
-from meteo_ray.archive.source import LocalSource, open_source
-from meteo_ray.archive.suspects import SuspectList
+from meteo_ray.archive.inputs.listing_thread import Listing
+from meteo_ray.archive.inputs.manifest import Manifest
+from meteo_ray.archive.inputs.rounds import pending_rounds
+from meteo_ray.archive.inputs.source import LocalSource, open_source
+from meteo_ray.archive.reading.claims import ClaimTable
+from meteo_ray.archive.reading.limits import Limits
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
 from meteo_ray.judging.predictor import Predictor

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from meteo_ray.archive import judging, run
-from meteo_ray.archive.source import LocalSource
+from meteo_ray.archive.inputs.source import LocalSource
 from meteo_ray.errors import MachineFault, UsageError
 from tests.archive.fakes import BLUE, fake_models, paint, paint_archive
 from tests.archive.in_process import without_ray  # noqa: F401
@@ -61,7 +61,7 @@ def test_an_outage_between_two_folders_leaves_the_listing_unfinished(archive, tm
         return scandir(path)
 
     with monkeypatch.context() as outage:
-        outage.setattr("meteo_ray.archive.listing.os.scandir", gone)
+        outage.setattr("meteo_ray.archive.inputs.listing.os.scandir", gone)
         try:
             gate(archive, tmp_path / "out", max_bad=1.0)
             ended = "as if complete"

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from meteo_ray.archive import output
+from meteo_ray.archive.cascade.judged_rows import JUDGED
 from meteo_ray.archive.ids import IdSet
-from meteo_ray.archive.judged_rows import JUDGED
-from meteo_ray.archive.writer import PartWriter, part_files, read_parts
+from meteo_ray.archive.results.writer import PartWriter, part_files, read_parts
 from meteo_ray.errors import MeteoRayError, UsageError
 from meteo_ray.files import image_id
 from meteo_ray.stages import PREDICTIONS

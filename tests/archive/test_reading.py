@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from meteo_ray.archive import health, reading
-from meteo_ray.archive.claims import ClaimTable
-from meteo_ray.archive.limits import Limits
-from meteo_ray.archive.listing import Entry
-from meteo_ray.archive.reading import TWIN, Read, Reader
-from meteo_ray.archive.source import LocalSource, open_source
+from meteo_ray.archive.inputs.listing import Entry
+from meteo_ray.archive.inputs.source import LocalSource, open_source
+from meteo_ray.archive.reading import health
+from meteo_ray.archive.reading.claims import ClaimTable
+from meteo_ray.archive.reading.limits import Limits
+from meteo_ray.archive.reading.reader import HOLD_FILE, TWIN, Read, Reader
 from meteo_ray.errors import MachineFault
 from meteo_ray.imaging import guarded_process
 from meteo_ray.imaging.decode import DecodeFailure
@@ -263,7 +263,7 @@ def test_the_child_of_a_reader_reads_its_archive_and_nothing_else(archive: Path,
         status = (tmp_path / "secret.png").stat()
         listed_as = {"size": status.st_size, "modified_ns": status.st_mtime_ns, "inside": ""}
         with pytest.raises(DecodeFailure, match="Permission denied"):
-            reader._child.call(reading.HOLD_FILE, 20.0, key="x", path=str(tmp_path / "secret.png"), **listed_as)
+            reader._child.call(HOLD_FILE, 20.0, key="x", path=str(tmp_path / "secret.png"), **listed_as)
 
 
 def test_one_of_several_files_with_the_same_bytes_is_decoded(archive: Path) -> None:

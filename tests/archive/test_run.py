@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs import classify_archive
-from meteo_ray.archive import run, writer
+from meteo_ray.archive import run
+from meteo_ray.archive.cascade.models import Models
 from meteo_ray.archive.config import ArchiveConfig, Batches
-from meteo_ray.archive.models import Models
+from meteo_ray.archive.results import writer
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
 from meteo_ray.stages import PREDICTIONS
 from tests.archive.fakes import BLUE, DyingGate, fake_model, fake_models, paint, paint_archive

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from meteo_ray.archive import judging, output, run
-from meteo_ray.archive.models import Models
-from meteo_ray.archive.source import LocalSource
+from meteo_ray.archive.cascade.models import Models
+from meteo_ray.archive.inputs.source import LocalSource
 from meteo_ray.errors import MachineFault, MeteoRayError
 from meteo_ray.files import SIGN, write_parquet
 from tests.archive.fakes import BLUE, RED, fake_models, paint, paint_archive

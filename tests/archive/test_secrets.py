@@ -5,10 +5,10 @@ import json
 import pytest
 
 from meteo_ray.archive import resume
+from meteo_ray.archive.cascade.models import Models
 from meteo_ray.archive.config import ArchiveConfig
-from meteo_ray.archive.models import Models
-from meteo_ray.archive.source import open_source
-from meteo_ray.archive.summary import Timing, Totals, summary_document
+from meteo_ray.archive.inputs.source import open_source
+from meteo_ray.archive.results.summary import Timing, Totals, summary_document
 from meteo_ray.errors import UsageError
 from meteo_ray.files import without_secrets
 from meteo_ray.imaging.decode import DecodeFailure

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meteo_ray.archive import sorted_folders
+from meteo_ray.archive.cascade.judged_rows import JUDGED
 from meteo_ray.archive.ids import IdSet
-from meteo_ray.archive.judged_rows import JUDGED
-from meteo_ray.archive.sorted_folders import Kind, file_name, folder_name, sort_into_folders
-from meteo_ray.archive.writer import PartWriter
+from meteo_ray.archive.results import sorted_folders
+from meteo_ray.archive.results.sorted_folders import Kind, file_name, folder_name, sort_into_folders
+from meteo_ray.archive.results.writer import PartWriter
 from meteo_ray.errors import UsageError
 from meteo_ray.files import SIGN, image_id
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meteo_ray.archive.pipeline import Plan
-from meteo_ray.archive.summary import EXAMPLES_PER_REASON, HISTOGRAM_BINS, Lowest, Totals
+from meteo_ray.archive.cascade.pipeline import Plan
+from meteo_ray.archive.results.summary import EXAMPLES_PER_REASON, HISTOGRAM_BINS, Lowest, Totals
 from meteo_ray.files import visible
 from meteo_ray.stages import PREDICTIONS
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meteo_ray.archive.suspects import DEATHS_ALLOWED, SuspectList, judge_carefully
+from meteo_ray.archive.cascade.suspects import DEATHS_ALLOWED, SuspectList, judge_carefully
 from meteo_ray.errors import MachineFault
 
 

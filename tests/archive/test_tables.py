@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meteo_ray.archive.cascade.judged_rows import JUDGED
 from meteo_ray.archive.ids import IdSet
-from meteo_ray.archive.judged_rows import JUDGED
-from meteo_ray.archive.tables import write_csv, write_jsonl
-from meteo_ray.archive.writer import PartWriter, read_parts
+from meteo_ray.archive.results.tables import write_csv, write_jsonl
+from meteo_ray.archive.results.writer import PartWriter, read_parts
 from meteo_ray.errors import UsageError
 from meteo_ray.files import image_id
 from meteo_ray.schema import SCORED_ID

@@ -12,8 +12,8 @@ import ray
 from ray.cluster_utils import Cluster
 
 from meteo_ray.archive.config import ArchiveConfig, Batches
+from meteo_ray.archive.results.writer import part_files
 from meteo_ray.archive.run import classify
-from meteo_ray.archive.writer import part_files
 from tests.archive.fakes import fake_models
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from meteo_ray import bundle
+from meteo_ray.archive.cascade.models import bundled_models
 from meteo_ray.archive.config import ArchiveConfig
-from meteo_ray.archive.models import bundled_models
 from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.config import EvaluateJob
 from meteo_ray.evaluation.run import Evaluation

@@ -6,17 +6,17 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from meteo_ray.archive.containers import UNPACKED_BYTES_PER_SECOND, ContainerLimits
-from meteo_ray.archive.listing import Entry, member_entry, require_root
+from meteo_ray.archive.inputs.containers import UNPACKED_BYTES_PER_SECOND, ContainerLimits
+from meteo_ray.archive.inputs.listing import Entry, member_entry, require_root
 from meteo_ray.files import storable
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.guarded_decoding import MEMORY_LIMIT_BYTES
 from meteo_ray.imaging.guarded_process import GuardedProcess, persistently
 
 if TYPE_CHECKING:
-    from meteo_ray.archive.source import Place
+    from meteo_ray.archive.inputs.source import Place
 
-LIST_CONTAINER = "meteo_ray.archive.guarded_reading:list_container"
+LIST_CONTAINER = "meteo_ray.archive.reading.guarded_reading:list_container"
 
 # A compressed tar is unpacked once to find its members.
 TIMEOUT_S = ContainerLimits.stream_bytes / UNPACKED_BYTES_PER_SECOND

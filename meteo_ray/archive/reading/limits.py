@@ -9,4 +9,4 @@ class Limits:
 
     timeout_s: float
     memory_limit_mb: int
-    decode: str = "meteo_ray.archive.guarded_reading:decode_held"
+    decode: str = "meteo_ray.archive.reading.guarded_reading:decode_held"

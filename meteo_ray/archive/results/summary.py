@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.archive.ids import id_numbers
-from meteo_ray.archive.writer import read_parts
+from meteo_ray.archive.results.writer import read_parts
 from meteo_ray.files import without_secrets
 from meteo_ray.schema import OK, SCHEMA_VERSION, STATUSES
 from meteo_ray.stages import CASCADE

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meteo_ray.archive.ids import IdSet, id_numbers
-from meteo_ray.archive.listing_thread import Listing
-from meteo_ray.archive.manifest import MANIFEST, SHARD_ROWS, Manifest
+from meteo_ray.archive.inputs.listing_thread import Listing
+from meteo_ray.archive.inputs.manifest import MANIFEST, SHARD_ROWS, Manifest
 from meteo_ray.errors import MeteoRayError
 
 # Half a million rows: about 75 MB, and more than an hour's work, beside which loading the models anew is nothing.

@@ -10,9 +10,9 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from PIL import Image
 
-from meteo_ray.archive.manifest import Manifest
-from meteo_ray.archive.reading import Reader
-from meteo_ray.archive.summary import HISTOGRAM_BINS, HISTOGRAMS, TALLIES, Totals
+from meteo_ray.archive.inputs.manifest import Manifest
+from meteo_ray.archive.reading.reader import Reader
+from meteo_ray.archive.results.summary import HISTOGRAM_BINS, HISTOGRAMS, TALLIES, Totals
 from meteo_ray.files import visible, write_atomically
 from meteo_ray.imaging.data_uri import jpeg_data_uri
 from meteo_ray.vocabulary import Vocabulary
@@ -38,7 +38,7 @@ def write_report(
     Args:
         reader: gives a reader of the archive at the size of a thumbnail.
     """
-    environment = Environment(loader=PackageLoader("meteo_ray.archive", "."), autoescape=True, trim_blocks=True)
+    environment = Environment(loader=PackageLoader("meteo_ray.archive.results", "."), autoescape=True, trim_blocks=True)
     environment.filters["visible"] = visible
     element_names = {element.id: element.zh for element in vocabulary.elements}
     product_names = {product.id: product.zh for product in vocabulary.products}

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from meteo_ray.archive.claims import Claims
-from meteo_ray.archive.judged_rows import FAULT, READ_SECONDS
-from meteo_ray.archive.limits import Limits
-from meteo_ray.archive.reading import Read, Reader
-from meteo_ray.archive.source import LocalSource, RemoteSource
-from meteo_ray.archive.suspects import Suspects, read_carefully
+from meteo_ray.archive.cascade.judged_rows import FAULT, READ_SECONDS
+from meteo_ray.archive.cascade.suspects import Suspects, read_carefully
+from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
+from meteo_ray.archive.reading.claims import Claims
+from meteo_ray.archive.reading.limits import Limits
+from meteo_ray.archive.reading.reader import Read, Reader
 from meteo_ray.batch import Batch
 from meteo_ray.errors import MachineFault
 from meteo_ray.imaging.fit import INPUT_SIZE

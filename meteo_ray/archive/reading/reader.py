@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
 
-from meteo_ray.archive.claims import Claims
-from meteo_ray.archive.containers import UNPACKED_BYTES_PER_SECOND, ContainerLimits
-from meteo_ray.archive.fetching import Fetcher
-from meteo_ray.archive.health import Health
-from meteo_ray.archive.limits import Limits
-from meteo_ray.archive.source import LocalSource, RemoteSource
+from meteo_ray.archive.inputs.containers import UNPACKED_BYTES_PER_SECOND, ContainerLimits
+from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
+from meteo_ray.archive.reading.claims import Claims
+from meteo_ray.archive.reading.fetching import Fetcher
+from meteo_ray.archive.reading.health import Health
+from meteo_ray.archive.reading.limits import Limits
 from meteo_ray.files import storable
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.guarded_decoding import loaded_image
@@ -22,12 +22,12 @@ from meteo_ray.imaging.guarded_process import ChildLost, GuardedProcess, Returne
 from meteo_ray.imaging.load import LoadedImage
 from meteo_ray.schema import ERROR, OK
 
-HOLD_FILE = "meteo_ray.archive.guarded_reading:hold_file"
-HOLD_MEMBER = "meteo_ray.archive.guarded_reading:hold_member"
-HOLD_DESCRIPTOR = "meteo_ray.archive.guarded_reading:hold_descriptor"
-RELEASE = "meteo_ray.archive.guarded_reading:release"
-GIVE = "meteo_ray.archive.guarded_reading:give_held"
-LOOK = "meteo_ray.archive.guarded_reading:look"
+HOLD_FILE = "meteo_ray.archive.reading.guarded_reading:hold_file"
+HOLD_MEMBER = "meteo_ray.archive.reading.guarded_reading:hold_member"
+HOLD_DESCRIPTOR = "meteo_ray.archive.reading.guarded_reading:hold_descriptor"
+RELEASE = "meteo_ray.archive.reading.guarded_reading:release"
+GIVE = "meteo_ray.archive.reading.guarded_reading:give_held"
+LOOK = "meteo_ray.archive.reading.guarded_reading:look"
 
 TWIN = "twin"
 """Status of a row whose content another row brings; never written."""

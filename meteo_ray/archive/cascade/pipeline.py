@@ -14,14 +14,14 @@ import ray
 from ray.data import ActorPoolStrategy, Dataset
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from meteo_ray.archive.cascade.judge_images import JudgeImages
+from meteo_ray.archive.cascade.look_again import LookAgain
+from meteo_ray.archive.cascade.models import Model
+from meteo_ray.archive.cascade.read_images import ReadImages
+from meteo_ray.archive.cascade.registry import Registry
 from meteo_ray.archive.config import Batches
-from meteo_ray.archive.judge_images import JudgeImages
-from meteo_ray.archive.limits import Limits
-from meteo_ray.archive.look_again import LookAgain
-from meteo_ray.archive.models import Model
-from meteo_ray.archive.read_images import ReadImages
-from meteo_ray.archive.registry import Registry
-from meteo_ray.archive.source import LocalSource, RemoteSource
+from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
+from meteo_ray.archive.reading.limits import Limits
 from meteo_ray.cores import WORKER_SHARE
 from meteo_ray.errors import MachineFault
 from meteo_ray.imaging.fit import INPUT_SIZE

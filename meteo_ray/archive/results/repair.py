@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from meteo_ray.archive.containers import is_container
 from meteo_ray.archive.ids import IdSet, id_numbers
-from meteo_ray.archive.manifest import Manifest
-from meteo_ray.archive.writer import PartWriter, part_files
+from meteo_ray.archive.inputs.containers import is_container
+from meteo_ray.archive.inputs.manifest import Manifest
+from meteo_ray.archive.results.writer import PartWriter, part_files
 from meteo_ray.errors import MachineFault
 from meteo_ray.files import write_parquet
 from meteo_ray.schema import ERROR

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import numpy as np
 import pyarrow as pa
 
-from meteo_ray.archive.writer import read_parts
+from meteo_ray.archive.results.writer import read_parts
 from meteo_ray.files import visible
 
 # Where a spreadsheet could take text for a formula: OWASP's list of first characters (= + - @ tab, carriage return,

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import Any, TypeVar
 
-from meteo_ray.archive.object_store import TooLarge, bounded_bytes
-from meteo_ray.archive.source import RemoteSource
+from meteo_ray.archive.inputs.object_store import TooLarge, bounded_bytes
+from meteo_ray.archive.inputs.source import RemoteSource
 from meteo_ray.errors import MachineFault
 from meteo_ray.imaging.decode import DEFAULT_LIMITS, DecodeFailure
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from meteo_ray.archive.ids import IdSet, id_numbers
-from meteo_ray.archive.listing import Entry
+from meteo_ray.archive.inputs.listing import Entry
 from meteo_ray.files import numbered_files, write_parquet
 
 # What is needed to read a file once more, beside its path.

@@ -3,7 +3,7 @@ seconds that each row took, and what stops the job."""
 
 import pyarrow as pa
 
-from meteo_ray.archive.manifest import PLACE
+from meteo_ray.archive.inputs.manifest import PLACE
 from meteo_ray.stages import CASCADE, PREDICTIONS
 
 READ_SECONDS = "read_s"

@@ -6,8 +6,8 @@ from typing import Any
 
 from pyarrow import fs
 
-from meteo_ray.archive.fetching import NotInTime, in_time
-from meteo_ray.archive.source import LocalSource, RemoteSource
+from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
+from meteo_ray.archive.reading.fetching import NotInTime, in_time
 from meteo_ray.errors import MachineFault
 from meteo_ray.files import storable
 from meteo_ray.imaging.decode import DecodeFailure

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from meteo_ray.archive.judged_rows import JUDGED
-from meteo_ray.archive.writer import read_parts
+from meteo_ray.archive.cascade.judged_rows import JUDGED
+from meteo_ray.archive.results.writer import read_parts
 from meteo_ray.schema import OK
 from meteo_ray.stages import PREDICTIONS
 

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 
 from meteo_ray.archive import output
 from meteo_ray.archive.config import Also, ArchiveConfig
-from meteo_ray.archive.manifest import PLACE, Manifest
-from meteo_ray.archive.reading import Reader
-from meteo_ray.archive.sorted_folders import Kind, sort_into_folders
-from meteo_ray.archive.source import LocalSource, RemoteSource
-from meteo_ray.archive.tables import write_csv, write_jsonl
+from meteo_ray.archive.inputs.manifest import PLACE, Manifest
+from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
+from meteo_ray.archive.reading.reader import Reader
+from meteo_ray.archive.results.sorted_folders import Kind, sort_into_folders
+from meteo_ray.archive.results.tables import write_csv, write_jsonl
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.fit import INPUT_SIZE
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from meteo_ray.archive.judged_rows import seconds_column
-from meteo_ray.archive.models import Model
+from meteo_ray.archive.cascade.judged_rows import seconds_column
+from meteo_ray.archive.cascade.models import Model
 from meteo_ray.batch import Batch, concatenate
 from meteo_ray.errors import MachineFault, UsageError
 from meteo_ray.schema import ERROR

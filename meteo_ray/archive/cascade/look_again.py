@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from meteo_ray.archive.judge_images import JUDGEMENT, Row, columns_of
-from meteo_ray.archive.judged_rows import FAULT, JUDGED, MISTAKE, READ_SECONDS, stopped
-from meteo_ray.archive.limits import Limits
-from meteo_ray.archive.loaded_model import LoadedModel, condemned
-from meteo_ray.archive.models import Model
-from meteo_ray.archive.reading import Read, Reader
-from meteo_ray.archive.source import LocalSource, RemoteSource
-from meteo_ray.archive.suspects import Suspects, judge_carefully
+from meteo_ray.archive.cascade.judge_images import JUDGEMENT, Row, columns_of
+from meteo_ray.archive.cascade.judged_rows import FAULT, JUDGED, MISTAKE, READ_SECONDS, stopped
+from meteo_ray.archive.cascade.loaded_model import LoadedModel, condemned
+from meteo_ray.archive.cascade.models import Model
+from meteo_ray.archive.cascade.suspects import Suspects, judge_carefully
+from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
+from meteo_ray.archive.reading.limits import Limits
+from meteo_ray.archive.reading.reader import Read, Reader
 from meteo_ray.errors import MachineFault, UsageError
 from meteo_ray.schema import ERROR, OK
 

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Iterator
 from threading import Condition, Thread
 
-from meteo_ray.archive.listing import Entry
-from meteo_ray.archive.manifest import Manifest
-from meteo_ray.archive.source import LocalSource, RemoteSource
+from meteo_ray.archive.inputs.listing import Entry
+from meteo_ray.archive.inputs.manifest import Manifest
+from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
 
 # A scan that hangs on a share is left alone after so many seconds.
 STOP_TIMEOUT_S = 10.0

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from meteo_ray.archive.containers import is_container
-from meteo_ray.archive.object_store import StoredObject, pages_s3
+from meteo_ray.archive.inputs.containers import is_container
+from meteo_ray.archive.inputs.object_store import StoredObject, pages_s3
 from meteo_ray.errors import MachineFault
 from meteo_ray.files import image_id, storable
 from meteo_ray.imaging.decode import modification_time

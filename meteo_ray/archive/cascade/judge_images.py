@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from meteo_ray.archive.judged_rows import FAULT, JUDGED, MISTAKE, READ_SECONDS, SECONDS
-from meteo_ray.archive.loaded_model import LoadedModel, condemned
-from meteo_ray.archive.manifest import PLACE
-from meteo_ray.archive.models import Model
-from meteo_ray.archive.suspects import Suspects, judge_carefully
+from meteo_ray.archive.cascade.judged_rows import FAULT, JUDGED, MISTAKE, READ_SECONDS, SECONDS
+from meteo_ray.archive.cascade.loaded_model import LoadedModel, condemned
+from meteo_ray.archive.cascade.models import Model
+from meteo_ray.archive.cascade.suspects import Suspects, judge_carefully
+from meteo_ray.archive.inputs.manifest import PLACE
 from meteo_ray.batch import Batch
 from meteo_ray.errors import MachineFault, UsageError
 from meteo_ray.schema import OK, SCHEMA_VERSION

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import pyarrow as pa
 from pyarrow import fs
 
-from meteo_ray.archive.container_listing import ContainerLister
-from meteo_ray.archive.containers import is_container
-from meteo_ray.archive.listing import Entry, entry, list_local, list_paths, list_remote
-from meteo_ray.archive.object_store import open_filesystem
-from meteo_ray.archive.path_list import is_path_list, listed_paths
+from meteo_ray.archive.inputs.container_listing import ContainerLister
+from meteo_ray.archive.inputs.containers import is_container
+from meteo_ray.archive.inputs.listing import Entry, entry, list_local, list_paths, list_remote
+from meteo_ray.archive.inputs.object_store import open_filesystem
+from meteo_ray.archive.inputs.path_list import is_path_list, listed_paths
 from meteo_ray.errors import UsageError
 from meteo_ray.files import without_secrets
 from meteo_ray.imaging.decode import modification_time

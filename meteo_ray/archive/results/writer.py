@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from meteo_ray.archive.cascade.judged_rows import JUDGED, SECONDS
 from meteo_ray.archive.ids import IdSet, id_numbers
-from meteo_ray.archive.judged_rows import JUDGED, SECONDS
 from meteo_ray.errors import UsageError
 from meteo_ray.files import numbered_files, write_parquet
 from meteo_ray.stages import PREDICTIONS

@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from meteo_ray.archive.writer import read_parts
+from meteo_ray.archive.results.writer import read_parts
 from meteo_ray.errors import UsageError
 from meteo_ray.files import SIGN, image_id, require_ours, visible
 from meteo_ray.progress import ProgressLine

@@ -1,7 +1,7 @@
 """What all actors of a run share, in one process beside the driver; light to import, because it starts first."""
 
-from meteo_ray.archive.claims import ClaimTable
-from meteo_ray.archive.suspects import SuspectList
+from meteo_ray.archive.cascade.suspects import SuspectList
+from meteo_ray.archive.reading.claims import ClaimTable
 
 
 class Registry(ClaimTable, SuspectList):

@@ -9,7 +9,7 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from meteo_ray.archive.containers import list_members, read_member
+from meteo_ray.archive.inputs.containers import list_members, read_member
 from meteo_ray.imaging.decode import DEFAULT_LIMITS, DecodeFailure, Listed, modification_time, read_bytes
 from meteo_ray.imaging.load import LoadedImage, load_bytes
 
