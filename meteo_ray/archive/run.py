@@ -47,12 +47,13 @@ def classify(config: ArchiveConfig, models: Models | None = None) -> Summary:
         work = Work(config, source, models.models)
         work.do()
         summary = _standing_summary(config.out)
-        anew = summary is None
         if summary is None:
-            summary = _sum_up(config, models, work)
+            totals = add_up(config.out / output.PREDICTIONS)
+            summary = _sum_up(config, models, work, totals)
+            _complete(config, source, models, summary, totals)
         else:
             logger.info("nothing new in %s", without_secrets(config.archive))
-        _complete(config, source, models, summary, anew)
+            _complete(config, source, models, summary)
     _require_few_bad(config, summary)
     return summary
 
@@ -65,8 +66,7 @@ def _standing_summary(out: Path) -> Summary | None:
         return None
 
 
-def _sum_up(config: ArchiveConfig, models: Models, work: Work) -> Summary:
-    totals = add_up(config.out / output.PREDICTIONS)
+def _sum_up(config: ArchiveConfig, models: Models, work: Work, totals: Totals) -> Summary:
     _require_complete(config, totals, work.manifest.rows())
     summary = summary_document(totals, config, versions(), models.versions, work.timing)
     # The report's pictures may fail in ways that the numbers cannot.
@@ -75,18 +75,22 @@ def _sum_up(config: ArchiveConfig, models: Models, work: Work) -> Summary:
 
 
 def _complete(
-    config: ArchiveConfig, source: LocalSource | RemoteSource, models: Models, summary: Summary, anew: bool
+    config: ArchiveConfig,
+    source: LocalSource | RemoteSource,
+    models: Models,
+    summary: Summary,
+    totals: Totals | None = None,
 ) -> None:
-    """Write what people look at, where it is missing or rows have been added.
+    """Write what people look at: all of it with `totals`, which rows have just been added to; else what is missing.
 
     Raises:
         MeteoRayError: when it cannot be written; rows and summary stand.
     """
-    report = config.out / output.REPORT
-    wanted, limits = missing_extras(config, anew), config.reading.limits()
+    report, limits = config.out / output.REPORT, config.reading.limits()
+    wanted = missing_extras(config, anew=totals is not None)
     try:
-        if anew or not report.exists():
-            totals = add_up(config.out / output.PREDICTIONS)
+        if totals is not None or not report.exists():
+            totals = totals or add_up(config.out / output.PREDICTIONS)
             manifest = Manifest(config.out / output.MANIFEST)
             write_report(report, totals, summary, manifest, partial(Reader, source, limits), models.vocabulary)
         write_extras(config, source, wanted)

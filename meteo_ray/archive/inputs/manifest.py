@@ -1,4 +1,4 @@
-"""The manifest: which inputs a run has. It only grows, so that a resumed run has the same inputs and those added since.
+"""The manifest: which inputs a run has. A resumed run keeps those that were judged and lists the others anew.
 
 `OUT/manifest/` holds `files-00000.parquet`, ...: shards of at most SHARD_ROWS rows, written beside and renamed.
 """

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import fs
@@ -32,20 +32,9 @@ class Place:
     inside: str
 
 
-class Source(Protocol):
-    """An archive that can be listed and read."""
-
-    root: str
-    """Where it stands, for health checks and messages; without secrets."""
-
-    def entries(self) -> Iterator[Entry]:
-        """Every file of the archive; one may come twice."""
-        ...
-
-
 @dataclass(frozen=True)
 class LocalSource:
-    """Files of this machine or of a mounted share.
+    """Files of this machine or of a mounted share; `entries` gives every one, and may give one twice.
 
     `only` names one tar or zip file in the folder, or a list of paths, which then is the archive.
     """
@@ -82,11 +71,12 @@ class RemoteSource:
 
     uri: str = field(repr=False)
 
+    readable = ()  # its objects arrive as open files
+
     @property
     def root(self) -> str:
+        """Where it stands, for messages."""
         return without_secrets(self.uri)
-
-    readable = ()  # its objects arrive as open files
 
     def entries(self) -> Iterator[Entry]:
         return list_remote(self.uri, *self.filesystem())
