@@ -14,6 +14,7 @@ from meteo_ray.archive.cascade.models import Model
 from meteo_ray.archive.cascade.pipeline import Cascade, cluster_plan, looking_again
 from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.archive.inputs.listing_thread import Listing
+from meteo_ray.archive.inputs.manifest import Manifest
 from meteo_ray.archive.inputs.rounds import pending_rounds
 from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
 from meteo_ray.archive.reading.reader import TWIN
@@ -37,7 +38,7 @@ class Work:
     def __init__(self, config: ArchiveConfig, source: LocalSource | RemoteSource, models: list[Model]) -> None:
         self._config, self._source, self._models = config, source, models
         out = config.out.resolve()
-        self.manifest = repair.sound_manifest(out / output.MANIFEST)
+        self.manifest = Manifest(out / output.MANIFEST)
         predictions = out / output.PREDICTIONS
         written = repair.written_ids(predictions)
         if config.retry_errors:
@@ -45,7 +46,7 @@ class Work:
             rows = repair.set_errors_aside(out, predictions)
             logger.info("%d files with an error are judged again", rows)
             written = repair.written_ids(predictions)
-        self.manifest.keep(written)
+        self.manifest.keep(written, damaged=repair.move_aside)
         self._writer = PartWriter(predictions, config.batches.part_rows, config.batches.part_seconds, written)
         self._already = len(written)
         self._charts = self._bad = 0

@@ -73,7 +73,7 @@ def test_what_is_forgotten_is_listed_as_it_is_now(tmp_path: Path) -> None:
     manifest, judged = Manifest(tmp_path), IdSet()
     list(manifest.extend(entries(4), shard_rows=2))
     judged.add(id_numbers(pq.read_table(manifest.shards[0])["image_id"].slice(0, 1)))
-    manifest.keep(judged)
+    manifest.keep(judged, damaged=pytest.fail)
     assert paths(manifest) == ["0000000.png"]
     list(manifest.extend([entry(b"0000001.png", 99, 1)]))
     assert [row["size"] for row in manifest.find([entry(b"0000001.png").image_id]).values()] == [99]

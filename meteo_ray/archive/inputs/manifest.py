@@ -3,7 +3,7 @@
 `OUT/manifest/` holds `files-00000.parquet`, ...: shards of at most SHARD_ROWS rows, written beside and renamed.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +90,17 @@ class Manifest:
             found.update({row["image_id"]: row for row in rows.to_pylist()})
         return found
 
-    def keep(self, ids: IdSet) -> None:
-        """Forget the rows of all other images, so that the next listing sees their files as they are now."""
+    def keep(self, ids: IdSet, damaged: Callable[[Path, Exception], None]) -> None:
+        """Forget the rows of all other images, so that the next listing sees their files as they are now.
+
+        `damaged` is told of shards that cannot be read.
+        """
         for shard in self.shards:
-            table = pq.read_table(shard)
+            try:
+                table = pq.read_table(shard)
+            except (OSError, pa.ArrowException) as error:
+                damaged(shard, error)
+                continue
             kept = ids.contains(id_numbers(table["image_id"]))
             if not kept.any():
                 shard.unlink()

@@ -30,24 +30,13 @@ def written_ids(predictions: Path) -> IdSet:
         try:
             numbers = id_numbers(pq.read_table(part, columns=["image_id"])["image_id"])
         except (OSError, ValueError, pa.ArrowException) as error:
-            _move_aside(part, error)
+            move_aside(part, error)
             continue
         new = ids.add(numbers)
         if not new.all():
             logger.warning("%s: %d rows stood in the run already and are removed", part, int((~new).sum()))
             write_parquet(part, pq.read_table(part).filter(pa.array(new)))
     return ids
-
-
-def sound_manifest(folder: Path) -> Manifest:
-    """The manifest, without shards that cannot be read: the listing finds their files again."""
-    manifest = Manifest(folder)
-    for shard in manifest.shards:
-        try:
-            pq.read_table(shard)
-        except (OSError, pa.ArrowException) as error:
-            _move_aside(shard, error)
-    return manifest
 
 
 def set_errors_aside(out: Path, predictions: Path) -> int:
@@ -90,7 +79,12 @@ def _set_aside(out: Path) -> list[pa.Table]:
     return [pq.read_table(out / SET_ASIDE)] if (out / SET_ASIDE).exists() else []
 
 
-def _move_aside(file: Path, error: Exception) -> None:
+def move_aside(file: Path, error: Exception) -> None:
+    """Put a damaged part or list of files where it is kept and nobody reads it; what it held comes again.
+
+    Raises:
+        MachineFault: when it is not the file that is at fault.
+    """
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):  # no damage
         raise MachineFault(f"{file}: cannot be read: {error}; mend it and run again with --resume") from None
     folder = file.parent.with_name(DAMAGED)
