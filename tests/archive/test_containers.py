@@ -20,18 +20,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meteo_ray.archive.inputs.containers import (
+from meteo_ray.archive.inputs.container_members import (
     DEFAULT_CONTAINER_LIMITS,
-    MAX_EXTENSION_BYTES,
     MAX_NAME,
     ContainerLimits,
     Listing,
     Member,
-    close_container,
     is_container,
-    list_members,
-    read_member,
 )
+from meteo_ray.archive.inputs.containers import close_container, list_members, read_member
+from meteo_ray.archive.inputs.tar_files import MAX_EXTENSION_BYTES
 from meteo_ray.imaging.decode import DecodeFailure
 
 FILES = {"a.png": b"first", "sub/图 1.png": bytes(range(256)) * 500, "empty.gif": b"", "b\n.png": b"x" * 512}
@@ -360,15 +358,15 @@ def test_the_directory_of_a_zip_is_counted_before_objects_are_made_of_it(tmp_pat
 
 
 def test_a_directory_that_is_larger_than_any_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meteo_ray.archive.inputs.containers.CHUNK", 10)
-    monkeypatch.setattr("meteo_ray.archive.inputs.containers.MAX_NAMES", 150)
+    monkeypatch.setattr("meteo_ray.archive.inputs.zip_files.CHUNK", 10)
+    monkeypatch.setattr("meteo_ray.archive.inputs.zip_files.MAX_NAMES", 150)
     path = written(tmp_path, "a.zip", zipped(FILES))
     with pytest.raises(DecodeFailure, match=r"bytes of directory, at most 150 are taken"):
         list_members(path)
 
 
 def test_names_add_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meteo_ray.archive.inputs.containers.MAX_NAMES", 150)
+    monkeypatch.setattr("meteo_ray.archive.inputs.container_members.MAX_NAMES", 150)
     path = written(tmp_path, "a.tar", tarred({f"{number:090}": b"" for number in range(2)}))
     with pytest.raises(DecodeFailure, match=r"180 characters of names, at most 150 are taken"):
         list_members(path)

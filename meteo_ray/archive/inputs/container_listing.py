@@ -6,7 +6,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from meteo_ray.archive.inputs.containers import UNPACKED_BYTES_PER_SECOND, ContainerLimits
+from meteo_ray.archive.inputs.container_members import UNPACKED_BYTES_PER_SECOND, ContainerLimits
 from meteo_ray.archive.inputs.listing import Entry, member_entry, require_root
 from meteo_ray.files import storable
 from meteo_ray.imaging.decode import DecodeFailure

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from meteo_ray.archive.inputs.containers import is_container
+from meteo_ray.archive.inputs.container_members import is_container
 from meteo_ray.archive.inputs.object_store import StoredObject, pages_s3
 from meteo_ray.errors import MachineFault
 from meteo_ray.files import image_id, storable

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from meteo_ray.archive.inputs.container_listing import ContainerLister
-from meteo_ray.archive.inputs.containers import is_container
+from meteo_ray.archive.inputs.container_members import is_container
 from meteo_ray.archive.inputs.listing import Entry, entry, list_local, list_paths, list_remote
 from meteo_ray.archive.inputs.object_store import open_filesystem
 from meteo_ray.archive.inputs.path_list import is_path_list, listed_paths

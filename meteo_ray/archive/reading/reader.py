@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
 
-from meteo_ray.archive.inputs.containers import UNPACKED_BYTES_PER_SECOND, ContainerLimits
+from meteo_ray.archive.inputs.container_members import UNPACKED_BYTES_PER_SECOND, ContainerLimits
 from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
 from meteo_ray.archive.reading.claims import Claims
 from meteo_ray.archive.reading.fetching import Fetcher

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from meteo_ray.archive.ids import IdSet, id_numbers
-from meteo_ray.archive.inputs.containers import is_container
+from meteo_ray.archive.inputs.container_members import is_container
 from meteo_ray.archive.inputs.manifest import Manifest
 from meteo_ray.archive.results.writer import PartWriter, part_files
 from meteo_ray.errors import MachineFault
