@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from meteo_ray.archive.cascade.judged_rows import JUDGED
 from meteo_ray.archive.ids import IdSet
-from meteo_ray.archive.results import sorted_folders
-from meteo_ray.archive.results.sorted_folders import Kind, file_name, folder_name, sort_into_folders
+from meteo_ray.archive.results import sorted_placer
+from meteo_ray.archive.results.sorted_folders import sort_into_folders
+from meteo_ray.archive.results.sorted_names import file_name, folder_name
+from meteo_ray.archive.results.sorted_placer import Kind
 from meteo_ray.archive.results.writer import PartWriter
 from meteo_ray.errors import UsageError
 from meteo_ray.files import SIGN, image_id
@@ -368,7 +370,7 @@ def test_after_a_full_disk_it_goes_on(office: Office, monkeypatch: pytest.Monkey
             full()
         replace(source, target)
 
-    monkeypatch.setattr(sorted_folders.os, "replace", full_at_the_third)
+    monkeypatch.setattr(sorted_placer.os, "replace", full_at_the_third)
     with pytest.raises(OSError, match="disk full"):
         office.sort("copies", getattr(office, way))
     assert office.images().items() <= office.expected(ROWS).items()
@@ -379,7 +381,7 @@ def test_after_a_full_disk_it_goes_on(office: Office, monkeypatch: pytest.Monkey
 
 def test_what_a_killed_call_left_is_removed(office: Office) -> None:
     office.sort("links")
-    (office.sorted / sorted_folders.SCRATCH).write_text("half of an ima")
+    (office.sorted / sorted_placer.SCRATCH).write_text("half of an ima")
     office.sort("links")
     assert office.images() == office.expected(ROWS)
 

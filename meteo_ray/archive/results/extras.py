@@ -15,7 +15,8 @@ from meteo_ray.archive.config import Also, ArchiveConfig
 from meteo_ray.archive.inputs.manifest import PLACE, Manifest
 from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
 from meteo_ray.archive.reading.reader import Reader
-from meteo_ray.archive.results.sorted_folders import Kind, sort_into_folders
+from meteo_ray.archive.results.sorted_folders import sort_into_folders
+from meteo_ray.archive.results.sorted_placer import Kind
 from meteo_ray.archive.results.tables import write_csv, write_jsonl
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.fit import INPUT_SIZE
