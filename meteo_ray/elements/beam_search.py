@@ -12,9 +12,7 @@ import torch
 from torch import Tensor
 
 from meteo_ray.elements.loss import PADDING
-from meteo_ray.elements.model import LabelDecoder
-
-NEVER = float("-inf")
+from meteo_ray.elements.model import NEVER, LabelDecoder
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ class ElementsTraining(Section):
     """Phase 1: the encoder is frozen (R22). Left out when the encoder starts from random weights."""
     frozen_rate: Rate = 2e-3
     """Peak learning rate of everything but the encoder in phase 1."""
+    frozen_warmup_epochs: float = Field(default=1.0, ge=0)
+    """The learning rate rises linearly over the first epochs of phase 1."""
     full_epochs: int = Field(default=25, gt=0)
     """Phase 2: everything is trained (R22); early stopping usually ends it before."""
     encoder_rate: Rate = 1e-4
@@ -55,7 +57,8 @@ class ElementsTraining(Section):
     decoder_rate: Rate = 5e-4
     """Peak learning rate of the rest in phase 2; of the encoder too when it starts from random weights."""
     warmup_epochs: float = Field(default=5.0, ge=0)
-    """The learning rate rises linearly over the first epochs of the training (R22)."""
+    """The learning rate rises linearly over the first epochs of phase 2 (R22): the encoder meets gradients for the
+    first time there."""
     minimum_rate: Rate = 1e-6
     """Where the cosine ends."""
 

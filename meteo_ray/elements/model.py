@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from meteo_ray.elements.encoder import ImageEncoder
 from meteo_ray.elements.lstm import LSTM, LSTMState
 
+NEVER = float("-inf")
+
 
 @dataclass(frozen=True)
 class ElementsDimensions:
@@ -81,7 +83,8 @@ class LabelDecoder(nn.Module):
             image: `(batch, joint)`.
             sequences: int64 `(batch, steps)`: labels, <eos>, then any negative number as padding.
             forced: bool `(batch, steps)`: whether step t reads the true label before it (True) or the one that the
-                network held likeliest there (False); step 0 always reads <bos>. None forces everywhere.
+                network held likeliest there (False); step 0 always reads <bos>. None forces everywhere. As in beam
+                search no label is read twice: in the place of one that was read before comes the likeliest other.
 
         Returns:
             `(batch, steps, labels + 1)`.
@@ -89,14 +92,17 @@ class LabelDecoder(nn.Module):
         previous = torch.full_like(sequences[:, 0], self.begin)
         state = self.lstm.initial_state(len(image))
         logits = []
+        read = torch.zeros(len(image), self.labels + 2, dtype=torch.bool, device=image.device)
         for step in range(sequences.shape[1]):
             step_logits, state = self.step(previous, image, state)
             logits.append(step_logits)
             # After the end nothing is scored any more; padding only needs some valid embedding to read.
             previous = sequences[:, step].clamp(min=0)
             if forced is not None and step + 1 < sequences.shape[1]:
-                likeliest = step_logits.detach()[:, : self.labels].argmax(dim=1)
-                previous = torch.where(forced[:, step + 1], previous, likeliest)
+                likeliest = step_logits.detach()[:, : self.labels].masked_fill(read[:, : self.labels], NEVER).argmax(1)
+                true_one = forced[:, step + 1] & ~read.gather(1, previous[:, None]).squeeze(1)
+                previous = torch.where(true_one, previous, likeliest)
+                read.scatter_(1, previous[:, None], True)
         return torch.stack(logits, dim=1)
 
 

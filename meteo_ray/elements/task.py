@@ -32,9 +32,6 @@ from meteo_ray.streaming.sampling import group_by_length
 from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
 from meteo_ray.vocabulary import Vocabulary
 
-# Keeps the draws of scheduled sampling apart from those of order and augmentation, which are seeded alike.
-FORCING_DRAW = 1
-
 
 class ElementsTask(Task):
     """The CNN-RNN network, trained on every weather chart whose elements are known.
@@ -143,12 +140,12 @@ class ElementsTask(Task):
         """Decoder first, then everything (R22); random weights are not frozen and learn at the decoder's rate."""
         config, pretrained = self.config, self.init != "none"
         frozen_epochs = config.frozen_epochs if pretrained else 0
-        frozen_warmup = min(config.warmup_epochs, frozen_epochs)
+        frozen_warmup = min(config.frozen_warmup_epochs, frozen_epochs)
         full_rates = {
             "encoder": config.encoder_rate if pretrained else config.decoder_rate,
             "decoder": config.decoder_rate,
         }
-        full_warmup = min(config.warmup_epochs - frozen_warmup, config.full_epochs)
+        full_warmup = min(config.warmup_epochs, config.full_epochs)
         phases = [
             Phase("decoder", frozen_epochs, {"decoder": config.frozen_rate}, frozen_warmup, config.minimum_rate),
             Phase("everything", config.full_epochs, full_rates, full_warmup, config.minimum_rate),
@@ -157,20 +154,14 @@ class ElementsTask(Task):
 
     def loss(self, model: nn.Module, batch: dict[str, torch.Tensor], progress: Progress) -> Loss:
         config, targets, sequences = self.config, batch["targets"], batch["sequences"]
-        parallel_logits, sequence_logits = model(batch["image"], sequences, self._forced(sequences, progress))
+        share = teacher_forcing(progress.fraction, config.teacher_forcing_start, config.teacher_forcing_end)
+        parallel_logits, sequence_logits = model(batch["image"], sequences, batch["forcing_draws"] < share)
         weights = torch.from_numpy(class_weights(self.counts, config.class_weight_limit)).to(targets.device)
         parallel = parallel_loss(parallel_logits, targets, weights, config.focal_gamma)
         sequence = sequence_loss(sequence_logits, sequences)
         rows = config.parallel_weight * parallel + config.sequence_weight * sequence
         parts = {"parallel_loss": parallel.detach().mean(), "sequence_loss": sequence.detach().mean()}
         return Loss(rows.mean(), parts, rows.detach())
-
-    def _forced(self, sequences: torch.Tensor, progress: Progress) -> torch.Tensor:
-        """Where the decoder reads the true label, bool like `sequences`; drawn from (seed, step)."""
-        config = self.config
-        share = teacher_forcing(progress.fraction, config.teacher_forcing_start, config.teacher_forcing_end)
-        rng = np.random.default_rng([self.seed, progress.step, FORCING_DRAW])
-        return torch.from_numpy(rng.random(sequences.shape) < share).to(sequences.device)
 
     # -- validation and result ---------------------------------------------------------------------------------------
 

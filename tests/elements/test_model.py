@@ -67,6 +67,18 @@ def test_an_unforced_step_reads_the_likeliest_label(decoder):
     assert (decoder(image, truth) - expected)[0, 1].abs().max() > 1e-5
 
 
+def test_no_label_is_read_twice(decoder):
+    """The network likes label 0 best at first; when that is the true label of the next step, another one is read."""
+    image = torch.randn(1, 16)
+    likeliest = int(decoder(image, torch.tensor([[0]]))[0, 0, :4].argmax())
+    other = (likeliest + 1) % 4
+    truth = torch.tensor([[other, likeliest, 4]])
+    sampled_then_forced = decoder(image, truth, torch.tensor([[True, False, True]]))
+    second = sampled_then_forced[0, 1, :4].masked_fill(torch.arange(4) == likeliest, float("-inf")).argmax()
+    expected = decoder(image, torch.tensor([[likeliest, int(second), 4]]))
+    torch.testing.assert_close(sampled_then_forced, expected)
+
+
 def test_checkpointing_changes_neither_gradients_nor_statistics():
     torch.manual_seed(0)
     plain = ImageEncoder("resnet18", "none", (64, 48)).double()

@@ -111,9 +111,9 @@ def test_phases_follow_the_plan(colours):
     task = make_task(colours, frozen_epochs=5, full_epochs=20, warmup_epochs=5.0, decoder_rate=5e-4)
     task.init = "imagenet"
     first, second = task.phases()
-    assert (first.epochs, dict(first.learning_rates), first.warmup_epochs) == (5, {"decoder": 2e-3}, 5)
+    assert (first.epochs, dict(first.learning_rates), first.warmup_epochs) == (5, {"decoder": 2e-3}, 1)
     assert dict(second.learning_rates) == {"encoder": 1e-4, "decoder": 5e-4}
-    assert (second.epochs, second.warmup_epochs) == (20, 0)
+    assert (second.epochs, second.warmup_epochs) == (20, 5)  # the encoder's first gradients
     task.init = "none"
     (only,) = task.phases()
     assert dict(only.learning_rates) == {"encoder": 5e-4, "decoder": 5e-4}
@@ -140,14 +140,25 @@ def test_loss_is_the_weighted_sum_of_its_parts(colours):
     assert float(loss.rows.mean()) == pytest.approx(float(loss.total.detach()), rel=1e-5)
 
 
-def test_labels_are_forced_less_and_less(colours):
+def test_scheduled_sampling_is_drawn_anew_for_every_row_and_epoch(colours):
     task = make_task(colours)
-    sequences = torch.zeros(200, 5, dtype=torch.int64)
-    shares = [task._forced(sequences, Progress(0, 7, fraction)).float().mean() for fraction in (0.0, 0.5, 0.999)]
-    assert shares[0] == 1
-    np.testing.assert_allclose(shares[1:], [0.85, 0.7], atol=0.04)
-    repeated = [task._forced(sequences, Progress(0, 7, 0.9)) for _ in range(2)]
-    assert torch.equal(*repeated)
+    draws, again, later = (prepared(task, colours, epoch)["forcing_draw"] for epoch in (0, 0, 1))
+    np.testing.assert_array_equal(draws, again)
+    assert len(np.unique(np.concatenate([draws, later]))) == 2 * draws.size
+    assert draws.min() >= 0
+    assert draws.max() < 1
+
+
+def test_labels_are_forced_less_and_less_however_the_batch_is_cut(colours):
+    task = make_task(colours)
+    batch = task.collate(prepared(task, colours))
+    torch.manual_seed(0)
+    model = task.build().eval()  # batch normalisation would know its neighbours
+    at_start, at_end = (task.loss(model, batch, Progress(0, 0, fraction)).rows for fraction in (0.0, 0.99))
+    assert (at_start != at_end).any()
+    halves = [{name: tensor[rows] for name, tensor in batch.items()} for rows in (slice(9), slice(9, None))]
+    apart = torch.cat([task.loss(model, half, Progress(0, 0, 0.99)).rows for half in halves])
+    torch.testing.assert_close(apart, at_end)
 
 
 def test_both_heads_learn_the_pictures_by_heart(trained):
