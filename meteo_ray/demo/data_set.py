@@ -115,7 +115,7 @@ def _write(path: Path, data: bytes) -> None:
 def _write_logos(folder: Path, seed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number, logo in enumerate(draw_logos(seed)):
-        logo.save(folder / f"logo_{number:02d}.png")
+        logo.image.save(folder / f"logo_{number:02d}.png")
 
 
 def _write_rows(target: Path, rows: Sequence[dict[str, Any]]) -> None:

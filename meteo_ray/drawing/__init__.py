@@ -5,5 +5,6 @@ outlines, frames      coastlines and map projections
 style, story, panel   the looks of an image, what it is about, the part of it that one drawing fills
 maps, layers, fronts  what lies on a map
 charts, lookalikes    the drawing functions, one module a family
+lettering             what is written on a picture and where; pen (Pillow) and listening (matplotlib) note it
 compose               one image from its number
 """

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from meteo_ray.drawing.charts import CHARTS, Chart, product_charts, vocabulary
+from meteo_ray.drawing.lettering import Picture, text_lines
 from meteo_ray.drawing.logos import draw_logos
 from meteo_ray.drawing.lookalikes import LOOKALIKES, Lookalike
 from meteo_ray.drawing.page import draw_page
@@ -55,11 +56,12 @@ def draw(order: Order) -> Drawn:
     picture = surround(picture, style.page, style.chinese, rng)
     # Photographs are kept as JPEG almost everywhere; a PNG of one would be megabytes.
     photo = row.get("kind") == "photo_art" and rng.random() < 0.85
-    data, extension = encode(picture, "jpeg" if photo else style.coder, rng)
+    data, extension = encode(picture.image, "jpeg" if photo else style.coder, rng)
     row |= {
         "source": story.source,
         "time": story.issued.isoformat(),
         "language": "zh" if style.chinese else "en",
+        "text_lines": text_lines(picture),
     }
     return Drawn(data, extension, row)
 
@@ -79,7 +81,7 @@ def chart_for(order: Order) -> Chart:
     return choices[int(rng.choice(len(choices), p=weights / weights.sum()))]
 
 
-def _chart(order: Order, style: Style, story: Story, rng: np.random.Generator) -> tuple[Image.Image, dict[str, Any]]:
+def _chart(order: Order, style: Style, story: Story, rng: np.random.Generator) -> tuple[Picture, dict[str, Any]]:
     chart = chart_for(order)
     name = chart.titles[int(rng.integers(len(chart.titles)))]
     names = [name]
@@ -99,7 +101,7 @@ def _chart(order: Order, style: Style, story: Story, rng: np.random.Generator) -
     return picture, row
 
 
-def _other(order: Order, style: Style, story: Story, rng: np.random.Generator) -> tuple[Image.Image, dict[str, Any]]:
+def _other(order: Order, style: Style, story: Story, rng: np.random.Generator) -> tuple[Picture, dict[str, Any]]:
     entry = _lookalike(rng)
     if entry.draw is not None:
         name = entry.titles[int(rng.integers(len(entry.titles)))]
@@ -123,7 +125,7 @@ def _lookalike(rng: np.random.Generator) -> Lookalike:
 
 
 @lru_cache(maxsize=2)
-def _logos(seed: int) -> tuple[Image.Image, ...]:
+def _logos(seed: int) -> tuple[Picture, ...]:
     return tuple(draw_logos(seed))
 
 

@@ -1,18 +1,19 @@
 """Invented office logos: round badges with a sun, waves, a vane, a drop or letters, on a clear ground."""
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from meteo_ray.drawing import text
+from meteo_ray.drawing.lettering import Picture
+from meteo_ray.drawing.pen import Pen, new_pen
 
 _COLOURS = ("#0b4f9e", "#c8102e", "#00843d", "#f2a900", "#5b2c83", "#00a3ad", "#222222", "#d9541e")
 
 
-def draw_logo(rng: np.random.Generator, side: int) -> Image.Image:
+def draw_logo(rng: np.random.Generator, side: int) -> Picture:
     """An RGBA logo `side` pixels high (wordmarks are wider), drawn four times larger for smooth edges."""
     s = side * 4
-    image = Image.new("RGBA", (s, s), (0, 0, 0, 0))
-    pen = ImageDraw.Draw(image)
+    pen = new_pen((s, s), (0, 0, 0, 0), "RGBA")
     first, second = (str(c) for c in rng.choice(_COLOURS, 2, replace=False))
     outer = int(rng.integers(3))
     if outer == 0:
@@ -22,13 +23,13 @@ def draw_logo(rng: np.random.Generator, side: int) -> Image.Image:
     else:
         pen.rounded_rectangle((0, 0, s - 1, s - 1), s // 6, fill=first)
     _sign(pen, rng, s, second if outer == 1 else "white", second)
-    image = image.resize((side, side), Image.Resampling.LANCZOS)
+    badge = pen.picture().resized((side, side), Image.Resampling.LANCZOS)
     if rng.random() < 0.35 and side >= 24:
-        return _with_word(image, rng, first, side)
-    return image
+        return _with_word(badge, rng, first, side)
+    return badge
 
 
-def _sign(pen: ImageDraw.ImageDraw, rng: np.random.Generator, s: int, colour: str, second: str) -> None:
+def _sign(pen: Pen, rng: np.random.Generator, s: int, colour: str, second: str) -> None:
     choice = int(rng.integers(5))
     if choice == 0:  # sun
         pen.ellipse((s * 0.35, s * 0.35, s * 0.65, s * 0.65), fill=colour)
@@ -53,15 +54,15 @@ def _sign(pen: ImageDraw.ImageDraw, rng: np.random.Generator, s: int, colour: st
         pen.text((s / 2, s / 2), letters, colour, text.font(round(s * 0.5)), anchor="mm")
 
 
-def _with_word(badge: Image.Image, rng: np.random.Generator, colour: str, side: int) -> Image.Image:
+def _with_word(badge: Picture, rng: np.random.Generator, colour: str, side: int) -> Picture:
     word = str(rng.choice(["示范气象", "DEMO MET", "云图中心", "WX LAB", "海洋台", "NWC"]))
     face = text.font(max(10, side // 2))
-    wide = Image.new("RGBA", (side + round(face.getlength(word)) + side // 4, side), (0, 0, 0, 0))
-    wide.paste(badge, (0, 0))
-    ImageDraw.Draw(wide).text((side + side // 8, side / 2), word, colour, face, anchor="lm")
-    return wide
+    pen = new_pen((side + round(face.getlength(word)) + side // 4, side), (0, 0, 0, 0), "RGBA")
+    pen.paste(badge, 0, 0)
+    pen.text((side + side // 8, side / 2), word, colour, face, anchor="lm")
+    return pen.picture()
 
 
-def draw_logos(seed: int, count: int = 10, side: int = 96) -> list[Image.Image]:
+def draw_logos(seed: int, count: int = 10, side: int = 96) -> list[Picture]:
     """The logos of one data set; the same seed gives the same ones."""
     return [draw_logo(np.random.default_rng([seed, 3, number]), side) for number in range(count)]

@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from meteo_ray.drawing.lettering import Picture
+from meteo_ray.drawing.listening import ListeningCanvas
 from meteo_ray.drawing.panel import Panel, Rect
+from meteo_ray.drawing.pen import Pen
 from meteo_ray.drawing.story import Story
 from meteo_ray.drawing.style import Style, font_files
 
@@ -21,13 +23,13 @@ def draw_page(
     style: Style,
     story: Story,
     rng: np.random.Generator,
-    logos: Sequence[Image.Image] = (),
-) -> tuple[Image.Image, set[str]]:
+    logos: Sequence[Picture] = (),
+) -> tuple[Picture, set[str]]:
     """Draw one page of `len(names)` panels with `draw` and return it with the further elements that it shows."""
     font_files()
     with matplotlib.rc_context(style.rc()):
         figure = Figure((style.size[0] / style.dpi, style.size[1] / style.dpi), dpi=style.dpi)
-        canvas = FigureCanvasAgg(figure)
+        canvas = ListeningCanvas(figure)
         shown: set[str] = set()
         for rect, name in zip(_grid(len(names), style), names, strict=True):
             panel = Panel(figure, rect, style, rng, story, name)
@@ -36,10 +38,10 @@ def draw_page(
         if style.footer:
             _footer(figure, style, story, rng)
         canvas.draw()
-        image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+        picture = Picture(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]), canvas.words())
     if style.logo and len(logos):
-        _paste_logo(image, logos[int(rng.integers(len(logos)))], rng)
-    return image, shown
+        picture = _with_logo(picture, logos[int(rng.integers(len(logos)))], rng)
+    return picture, shown
 
 
 def _grid(count: int, style: Style) -> list[Rect]:
@@ -70,10 +72,12 @@ def _footer(figure: Figure, style: Style, story: Story, rng: np.random.Generator
     figure.text(place, 0.008, text, ha=align, va="bottom", fontsize=style.font_size * 0.8)
 
 
-def _paste_logo(image: Image.Image, logo: Image.Image, rng: np.random.Generator) -> None:
-    side = max(24, round(min(image.size) * rng.uniform(0.07, 0.13)))
-    small = logo.resize((round(side * logo.width / logo.height), side))
+def _with_logo(picture: Picture, logo: Picture, rng: np.random.Generator) -> Picture:
+    pen, (width, height) = Pen(picture.image, picture.words), picture.image.size
+    side = max(24, round(min(width, height) * rng.uniform(0.07, 0.13)))
+    small = logo.resized((round(side * logo.image.width / logo.image.height), side))
     right, low = bool(rng.random() < 0.5), bool(rng.random() < 0.3)
-    x = image.width - small.width - 6 if right else 6
-    y = image.height - small.height - 6 if low else 6
-    image.paste(small, (x, y), small)
+    x = width - small.image.width - 6 if right else 6
+    y = height - small.image.height - 6 if low else 6
+    pen.paste(small, x, y, small.image)
+    return pen.picture()

@@ -9,7 +9,6 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -24,14 +23,6 @@ MAX_DEPTH = 32
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
-@dataclass
-class JsonLines:
-    """The objects of a file with their line numbers (from 1), and its problems as `file:line:column: what`."""
-
-    objects: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-
 class _BadLine(ValueError):
     """What is wrong with one line, and at which column (from 1) where that is known."""
 
@@ -40,13 +31,14 @@ class _BadLine(ValueError):
         self.column = column
 
 
-def read_json_lines(path: Path) -> JsonLines:
-    """Parse every line; broken ones are described, not raised.
+def read_json_lines(path: Path, problems: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects with their line numbers (from 1), one in memory at a time.
+
+    Broken lines are not raised: `problems` gets `file:line:column: what` of each.
 
     Raises:
         UsageError: when the file cannot be opened or is no JSON Lines in UTF-8 at all.
     """
-    result = JsonLines()
     try:
         with path.open("rb") as file:
             _refuse_other_layouts(path, file)
@@ -54,13 +46,14 @@ def read_json_lines(path: Path) -> JsonLines:
                 if not line.strip():
                     continue
                 try:
-                    result.objects.append((number, parse_object(line)))
+                    document = parse_object(line)
                 except _BadLine as problem:
                     column = "" if problem.column is None else f":{problem.column}"
-                    result.problems.append(f"{path}:{number}{column}: {problem}")
+                    problems.append(f"{path}:{number}{column}: {problem}")
+                else:
+                    yield number, document
     except OSError as error:
         raise UsageError(f"{path}: cannot read the file: {error.strerror or error}") from None
-    return result
 
 
 def parse_object(line: bytes) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """labels.jsonl -> rows with ids of the vocabulary (R1, R3). Everything wrong with the file is reported in one go.
 
 A row is `{"path", "is_meteo", "labels", "product"}` with optional `time` (ISO 8601) and `source`; other keys are kept
-in `extra`. `labels` null or absent means that the elements are not known, `[]` that the image shows none.
+in `extra`, but for `text_lines`, which are only checked. `labels` null or absent means that the elements are not known,
+`[]` that the image shows none.
 """
 
 import posixpath
@@ -13,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from meteo_ray.errors import UsageError
+from meteo_ray.preparation.given_lines import KEY, given_lines
 from meteo_ray.preparation.json_lines import read_json_lines
 from meteo_ray.vocabulary import Vocabulary
 
@@ -30,6 +32,7 @@ class LabelRow(BaseModel):
     product: str | None = None
     time: datetime | None = None
     source: str | None = Field(None, min_length=1)
+    text_lines: None = None  # checked and let go: kept, they would be many times the rest of the row
 
     @property
     def extra(self) -> dict[str, Any]:
@@ -85,6 +88,11 @@ class LabelRow(BaseModel):
             raise ValueError(f"expected ISO 8601 such as 2024-07-01T08:00:00+08:00, found {_shown(value)}") from None
         return time.replace(microsecond=0)
 
+    @field_validator("text_lines", mode="before")
+    @classmethod
+    def _check_lines(cls, value: Any) -> None:
+        given_lines({KEY: value})
+
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "LabelRow":
         if not self.is_meteo and (self.labels or self.product):
@@ -109,9 +117,8 @@ def read_labels(path: Path, vocabulary: Vocabulary | None) -> LabelsFile:
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such file; every image needs a row there (README.md shows one)")
-    lines = read_json_lines(path)
-    result = LabelsFile(path, [], list(lines.problems))
-    for number, document in lines.objects:
+    result = LabelsFile(path, [], [])
+    for number, document in read_json_lines(path, result.problems):
         try:
             row = LabelRow.model_validate(document, context={"vocabulary": vocabulary})
         except ValidationError as error:

@@ -93,8 +93,8 @@ def test_names_in_the_archive_do_not_collide() -> None:
 
 def test_logos_are_clear_around_their_sign() -> None:
     for logo in draw_logos(0):
-        assert logo.mode == "RGBA"
-        alpha = np.asarray(logo)[..., 3]
+        assert logo.image.mode == "RGBA"
+        alpha = np.asarray(logo.image)[..., 3]
         assert alpha.min() == 0
         assert alpha.max() == 255
 

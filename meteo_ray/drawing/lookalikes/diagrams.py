@@ -3,21 +3,21 @@
 from itertools import pairwise
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from meteo_ray.drawing import text
+from meteo_ray.drawing.lettering import Picture
 from meteo_ray.drawing.lookalikes.registry import painted, plotted
 from meteo_ray.drawing.panel import Panel
+from meteo_ray.drawing.pen import Pen, new_pen
 from meteo_ray.drawing.style import Style
 
 _FILLS = ("#dae8fc", "#d5e8d4", "#ffe6cc", "#f8cecc", "#e1d5e7", "#fff2cc", "#ffffff", "#4a90d9", "#f5a623")
 
 
 @painted("hard_diagram", 1.8)
-def flow_diagram(style: Style, rng: np.random.Generator) -> Image.Image:
+def flow_diagram(style: Style, rng: np.random.Generator) -> Picture:
     """Boxes on a grid joined by arrows."""
-    image = Image.new("RGB", style.size, style.background)
-    pen = ImageDraw.Draw(image)
+    pen = new_pen(style.size, style.background)
     columns, rows = int(rng.integers(1, 5)), int(rng.integers(2, 6))
     cell = np.array(style.size) / (columns, rows)
     half = cell * rng.uniform(0.28, 0.4, 2)
@@ -40,10 +40,10 @@ def flow_diagram(style: Style, rng: np.random.Generator) -> Image.Image:
             pen.rounded_rectangle(box, 6 if shape == 2 else 0, fill=fill, outline=style.ink)
         word = text.heading(rng, style.chinese)[: max(2, int(2 * half[0] / size / (1 if style.chinese else 0.6)))]
         pen.text(tuple(centre), word, "black", text.font(size), anchor="mm")
-    return image
+    return pen.picture()
 
 
-def _arrow(pen: ImageDraw.ImageDraw, start: np.ndarray, end: np.ndarray, half: np.ndarray, ink: str) -> None:
+def _arrow(pen: Pen, start: np.ndarray, end: np.ndarray, half: np.ndarray, ink: str) -> None:
     direction = (end - start) / max(float(np.hypot(*(end - start))), 1)
     tip = end - direction * np.abs(half @ np.abs(direction)) * 1.0
     pen.line([tuple(start), tuple(tip)], fill=ink, width=2)
@@ -81,10 +81,9 @@ def network(panel: Panel) -> None:
 
 
 @painted("hard_diagram", 0.8)
-def architecture(style: Style, rng: np.random.Generator) -> Image.Image:
+def architecture(style: Style, rng: np.random.Generator) -> Picture:
     """Nested, labelled areas with icons, as cloud architecture is drawn."""
-    image = Image.new("RGB", style.size, "white")
-    pen = ImageDraw.Draw(image)
+    pen = new_pen(style.size, "white")
     width, height = style.size
     for number in range(int(rng.integers(2, 5))):
         inset = 12 + 26 * number
@@ -106,7 +105,7 @@ def architecture(style: Style, rng: np.random.Generator) -> Image.Image:
             pen.text((x, y + side + 9), text.heading(rng, style.chinese)[:6], "black", text.font(11), anchor="mm")
             if column:
                 pen.line((x - width * 0.62 / max(columns - 1, 1) + side, y, x - side, y), fill="#444444", width=1)
-    return image
+    return pen.picture()
 
 
 @plotted("hard_diagram", ("甘特图", "Gantt chart"), ("项目进度", "Schedule"), weight=0.5)

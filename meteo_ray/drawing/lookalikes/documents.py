@@ -3,17 +3,17 @@
 import calendar
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from meteo_ray.drawing import text
+from meteo_ray.drawing.lettering import Picture
 from meteo_ray.drawing.lookalikes.registry import painted, plotted
 from meteo_ray.drawing.panel import Panel
+from meteo_ray.drawing.pen import Pen, new_pen
 from meteo_ray.drawing.style import Style
 
 
-def _sheet(style: Style, colour: str | None = None) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    image = Image.new("RGB", style.size, colour or style.background)
-    return image, ImageDraw.Draw(image)
+def _sheet(style: Style, colour: str | None = None) -> Pen:
+    return new_pen(style.size, colour or style.background)
 
 
 def _letter(style: Style) -> int:
@@ -21,8 +21,8 @@ def _letter(style: Style) -> int:
 
 
 @painted("doc", 1.6)
-def text_page(style: Style, rng: np.random.Generator) -> Image.Image:
-    image, pen = _sheet(style)
+def text_page(style: Style, rng: np.random.Generator) -> Picture:
+    pen = _sheet(style)
     size, face = _letter(style), int(rng.integers(3))
     columns = 2 if style.size[0] > 700 and rng.random() < 0.4 else 1
     margin = round(0.06 * style.size[0])
@@ -40,13 +40,13 @@ def text_page(style: Style, rng: np.random.Generator) -> Image.Image:
                     pen.text((margin + column * (width + margin), y), line, style.ink, text.font(size, face))
                 y += round(size * 1.6)
             y += size
-    return image
+    return pen.picture()
 
 
 @painted("doc", 1.3)
-def table_page(style: Style, rng: np.random.Generator) -> Image.Image:
+def table_page(style: Style, rng: np.random.Generator) -> Picture:
     """A ruled table of words and numbers, with a coloured head and sometimes coloured cells."""
-    image, pen = _sheet(style)
+    pen = _sheet(style)
     size = _letter(style)
     columns, row_height = int(rng.integers(3, 10)), round(size * rng.uniform(1.6, 2.6))
     left, top = rng.uniform(0.02, 0.1, 2) * style.size
@@ -66,12 +66,12 @@ def table_page(style: Style, rng: np.random.Generator) -> Image.Image:
                 else f"{rng.normal(20, 30):.{r % 3}f}"
             )
             pen.text((box[0] + 4, box[1] + row_height * 0.15), word, "black" if shade else style.ink, text.font(size))
-    return image
+    return pen.picture()
 
 
 @painted("ui", 1.0)
-def spreadsheet(style: Style, rng: np.random.Generator) -> Image.Image:
-    image, pen = _sheet(style, "white")
+def spreadsheet(style: Style, rng: np.random.Generator) -> Picture:
+    pen = _sheet(style, "white")
     width, height = style.size
     size = 13
     pen.rectangle((0, 0, width, 26), fill=str(rng.choice(["#217346", "#2b579a", "#d83b01"])))
@@ -91,12 +91,12 @@ def spreadsheet(style: Style, rng: np.random.Generator) -> Image.Image:
             if filled and column < 6:
                 word = text.heading(rng, style.chinese)[:5] if column == 1 else f"{rng.uniform(0, 1000):.1f}"
                 pen.text((x + 4, y + 1), word, "black", text.font(size))
-    return image
+    return pen.picture()
 
 
 @painted("doc", 0.7)
-def calendar_page(style: Style, rng: np.random.Generator) -> Image.Image:
-    image, pen = _sheet(style)
+def calendar_page(style: Style, rng: np.random.Generator) -> Picture:
+    pen = _sheet(style)
     width, height = style.size
     year, month = int(rng.integers(2015, 2030)), int(rng.integers(1, 13))
     title = f"{year}年{month}月" if style.chinese else f"{calendar.month_name[month]} {year}"
@@ -118,13 +118,13 @@ def calendar_page(style: Style, rng: np.random.Generator) -> Image.Image:
                     "#d02020" if column in (0, 6) else style.ink,
                     text.font(max(12, height // 22)),
                 )
-    return image
+    return pen.picture()
 
 
 @painted("doc", 0.6)
-def form(style: Style, rng: np.random.Generator) -> Image.Image:
+def form(style: Style, rng: np.random.Generator) -> Picture:
     """A certificate or form: frame, lines to fill in, a stamp."""
-    image, pen = _sheet(style, "#fffef8")
+    pen = _sheet(style, "#fffef8")
     width, height = style.size
     size = _letter(style)
     pen.rectangle(
@@ -140,7 +140,7 @@ def form(style: Style, rng: np.random.Generator) -> Image.Image:
         outline="#d01010",
         width=4,
     )
-    return image
+    return pen.picture()
 
 
 @plotted("doc", ("公式", "Equations"), weight=0.7)
@@ -169,11 +169,10 @@ def equations(panel: Panel) -> None:
 
 
 @painted("easy", 0.8)
-def big_words(style: Style, rng: np.random.Generator) -> Image.Image:
+def big_words(style: Style, rng: np.random.Generator) -> Picture:
     """A sign, a banner or a wordmark: a few large letters on a plain ground."""
     red, green, blue = (int(c) for c in (rng.integers(0, 256, 3) if rng.random() < 0.6 else (255, 255, 255)))
-    image = Image.new("RGB", style.size, (red, green, blue))
-    pen = ImageDraw.Draw(image)
+    pen = new_pen(style.size, (red, green, blue))
     word = text.heading(rng, style.chinese)[: int(rng.integers(2, 9))]
     size = max(14, int(style.size[0] * 0.8 / max(len(word) * (1 if style.chinese else 0.6), 1)))
     size = min(size, style.size[1] // 2)
@@ -181,4 +180,4 @@ def big_words(style: Style, rng: np.random.Generator) -> Image.Image:
     pen.text((style.size[0] * 0.1, (style.size[1] - size) / 2), word, ink, text.font(size, int(rng.integers(3))))
     if rng.random() < 0.4:
         pen.rectangle((8, 8, style.size[0] - 8, style.size[1] - 8), outline=ink, width=6)
-    return image
+    return pen.picture()

@@ -2,13 +2,15 @@
 
 import numpy as np
 from matplotlib.colors import to_hex
-from PIL import Image, ImageDraw
+from PIL import Image
 from scipy import ndimage
 
 from meteo_ray.drawing import fields, text
+from meteo_ray.drawing.lettering import Picture
 from meteo_ray.drawing.lookalikes.plots import colours, label, words
 from meteo_ray.drawing.lookalikes.registry import painted, plotted
 from meteo_ray.drawing.panel import Panel
+from meteo_ray.drawing.pen import Pen, new_pen
 from meteo_ray.drawing.style import Style
 
 
@@ -84,10 +86,9 @@ def violins(panel: Panel) -> None:
 
 
 @painted("hard_plot", 0.5)
-def load_graph(style: Style, rng: np.random.Generator) -> Image.Image:
+def load_graph(style: Style, rng: np.random.Generator) -> Picture:
     """The load of a machine over the last hours as monitoring pages draw it: grey ground, dotted grid, table below."""
-    image = Image.new("RGB", style.size, "#f3f3f3")
-    pen, (width, height) = ImageDraw.Draw(image), style.size
+    pen, (width, height) = new_pen(style.size, "#f3f3f3"), style.size
     rows = int(rng.integers(1, 5))
     size = max(9, round(min(height / 20, width / 34)))
     left, top, right, bottom = 4 * size, 2.2 * size, width - 1.5 * size, height - (rows + 2.2) * 1.3 * size
@@ -112,17 +113,16 @@ def load_graph(style: Style, rng: np.random.Generator) -> Image.Image:
         pen.rectangle((left, y, left + size, y + size), fill=("#00cf00", "#2020e0", "#e00000", "#b8b8b8")[row])
         pen.text((left + 1.6 * size, y), f"Now: {low + 30:5.1f}  Min: {low:5.1f}  Avg: {low + 20:5.1f}", "black",
                  text.font(size, 2))  # fmt: skip
-    return image
+    return pen.picture()
 
 
 @painted("hard_plot", 0.4)
-def slide_bars(style: Style, rng: np.random.Generator) -> Image.Image:
+def slide_bars(style: Style, rng: np.random.Generator) -> Picture:
     """Solid bars on a dark gradient under a yellow slanted heading: a slide of the nineties."""
     width, height = style.size
     ramp = np.linspace(rng.uniform(0.2, 1), rng.uniform(0.2, 1), height)[:, None, None]
     base = np.array([(0, 0, 110), (10, 10, 60), (60, 0, 80), (0, 60, 70)][int(rng.integers(4))])
-    image = Image.fromarray(np.broadcast_to(ramp * base, (height, width, 3)).astype(np.uint8))
-    pen = ImageDraw.Draw(image)
+    pen = Pen(Image.fromarray(np.broadcast_to(ramp * base, (height, width, 3)).astype(np.uint8)))
     face = text.font(max(12, height // 14), 1)
     pen.text((width / 2, height * 0.09), text.heading(rng, style.chinese), "#ffff00", face, anchor="mm")
     floor, groups = height * 0.85, int(rng.integers(2, 6))
@@ -135,12 +135,10 @@ def slide_bars(style: Style, rng: np.random.Generator) -> Image.Image:
     for number in range(groups * series):
         x = width * 0.13 + number // series * side + number % series * side * 0.8 / series
         _solid_bar(pen, x, floor, side * 0.55 / series, height * rng.uniform(0.1, 0.55), pens[number % series])
-    return image
+    return pen.picture()
 
 
-def _solid_bar(
-    pen: ImageDraw.ImageDraw, x: float, floor: float, wide: float, high: float, shades: tuple[str, str, str]
-) -> None:
+def _solid_bar(pen: Pen, x: float, floor: float, wide: float, high: float, shades: tuple[str, str, str]) -> None:
     """One bar with its front, side and top."""
     deep, top = 0.35 * wide, floor - high
     pen.rectangle((x, top, x + wide, floor), fill=shades[0], outline="black")

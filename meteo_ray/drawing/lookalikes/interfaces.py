@@ -1,23 +1,21 @@
 """Screens: editors, terminals, dialogues, dashboards, web pages, phones."""
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from meteo_ray.drawing import text
+from meteo_ray.drawing.lettering import Picture
 from meteo_ray.drawing.lookalikes.registry import painted
+from meteo_ray.drawing.pen import Pen, new_pen
 from meteo_ray.drawing.style import Style
 
 _INKS = ("#d4d4d4", "#569cd6", "#ce9178", "#6a9955", "#dcdcaa", "#c586c0")
 
 
 @painted("ui", 1.2)
-def terminal(style: Style, rng: np.random.Generator) -> Image.Image:
+def terminal(style: Style, rng: np.random.Generator) -> Picture:
     """A terminal or an editor: lines of code, dark or light, syntax coloured or plain."""
     dark = rng.random() < 0.7
-    image = Image.new(
-        "RGB", style.size, str(rng.choice(["#1e1e1e", "black", "#300a24", "#002b36"])) if dark else "white"
-    )
-    pen = ImageDraw.Draw(image)
+    pen = new_pen(style.size, str(rng.choice(["#1e1e1e", "black", "#300a24", "#002b36"])) if dark else "white")
     size = int(rng.integers(11, 19))
     numbered, left = rng.random() < 0.5, 10
     if rng.random() < 0.35:  # the editor's file list
@@ -36,15 +34,14 @@ def terminal(style: Style, rng: np.random.Generator) -> Image.Image:
         )
         if rng.random() < 0.9:
             pen.text((left + (44 if numbered else 0), y), text.code_line(rng), ink, text.font(size, 2))
-    return image
+    return pen.picture()
 
 
 @painted("ui", 1.2)
-def dialogue(style: Style, rng: np.random.Generator) -> Image.Image:
+def dialogue(style: Style, rng: np.random.Generator) -> Picture:
     """A window with fields, buttons, tick boxes and menus."""
     paper = str(rng.choice(["#f0f0f0", "#ffffff", "#ececec", "#2d2d30"]))
-    image = Image.new("RGB", style.size, paper)
-    pen = ImageDraw.Draw(image)
+    pen = new_pen(style.size, paper)
     width, height = style.size
     dark = paper == "#2d2d30"
     ink, size = ("#e0e0e0" if dark else "#202020"), int(rng.integers(12, 18))
@@ -68,15 +65,14 @@ def dialogue(style: Style, rng: np.random.Generator) -> Image.Image:
     for x in (width - 200, width - 100):
         pen.rounded_rectangle((x, height - 44, x + 86, height - 14), 4, fill="#e1e1e1", outline="#adadad")
         pen.text((x + 14, height - 40), text.heading(rng, style.chinese)[:4], "black", text.font(size))
-    return image
+    return pen.picture()
 
 
 @painted("ui", 1.2)
-def dashboard(style: Style, rng: np.random.Generator) -> Image.Image:
+def dashboard(style: Style, rng: np.random.Generator) -> Picture:
     """Tiles with numbers, gauges and small curves."""
     dark = rng.random() < 0.5
-    image = Image.new("RGB", style.size, "#0f1b2d" if dark else "#eef1f5")
-    pen = ImageDraw.Draw(image)
+    pen = new_pen(style.size, "#0f1b2d" if dark else "#eef1f5")
     columns, rows = int(rng.integers(2, 5)), int(rng.integers(2, 4))
     w, h = style.size[0] / columns, style.size[1] / rows
     for number in range(columns * rows):
@@ -90,12 +86,10 @@ def dashboard(style: Style, rng: np.random.Generator) -> Image.Image:
             text.font(14),
         )
         _tile(pen, rng, box, dark)
-    return image
+    return pen.picture()
 
 
-def _tile(
-    pen: ImageDraw.ImageDraw, rng: np.random.Generator, box: tuple[float, float, float, float], dark: bool
-) -> None:
+def _tile(pen: Pen, rng: np.random.Generator, box: tuple[float, float, float, float], dark: bool) -> None:
     x0, y0, x1, y1 = box
     colour = str(rng.choice(["#2fb5ff", "#46d39a", "#f7b84b", "#f1556c", "#8c6ff0"]))
     choice = int(rng.integers(4))
@@ -123,10 +117,9 @@ def _tile(
 
 
 @painted("ui", 1.0)
-def web_page(style: Style, rng: np.random.Generator) -> Image.Image:
+def web_page(style: Style, rng: np.random.Generator) -> Picture:
     """A site with a bar of links, a picture that is a plain box, and columns of text."""
-    image = Image.new("RGB", style.size, "white")
-    pen = ImageDraw.Draw(image)
+    pen = new_pen(style.size, "white")
     width, height = style.size
     accent = str(rng.choice(["#1a73e8", "#c0392b", "#2c3e50", "#0a7d4b", "#f39c12"]))
     pen.rectangle((0, 0, width, 46), fill=accent)
@@ -141,4 +134,4 @@ def web_page(style: Style, rng: np.random.Generator) -> Image.Image:
             pen.text((left, y), line, "#333333", text.font(14))
             y += 22
         y += 8
-    return image
+    return pen.picture()

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from meteo_ray.drawing import text
+from meteo_ray.drawing.lettering import Picture
 from meteo_ray.drawing.lookalikes import scenes, subjects
 from meteo_ray.drawing.lookalikes.leaves import Shape, blurred, natural_colours
 from meteo_ray.drawing.lookalikes.registry import painted
 from meteo_ray.drawing.lookalikes.scenes import Scene
+from meteo_ray.drawing.pen import Pen
 from meteo_ray.drawing.style import Style
 
 _SEPIA = np.array([1.08, 0.96, 0.78], np.float32)
@@ -68,9 +70,9 @@ def _clock(rng: np.random.Generator) -> str:
     )[int(rng.integers(4))]  # fmt: skip
 
 
-def _stamped(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+def _stamped(image: Image.Image, rng: np.random.Generator) -> Picture:
     """The camera's time in a corner, plain or on a dark label."""
-    pen, letters = ImageDraw.Draw(image), text.font(max(10, image.width // int(rng.integers(25, 60))), 2)
+    pen, letters = Pen(image), text.font(max(10, image.width // int(rng.integers(25, 60))), 2)
     words = _clock(rng)
     box = pen.textbbox((0, 0), words, letters)
     x = int(rng.choice([6, max(6, image.width - box[2] - 6)]))
@@ -78,82 +80,82 @@ def _stamped(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     if rng.random() < 0.5:
         pen.rectangle((x - 4, y, x + box[2] + 4, y + box[3] + 4), fill="black")
     pen.text((x, y), words, str(rng.choice(["white", "yellow", "#ff8020"])), letters)
-    return image
+    return pen.picture()
 
 
-def _shot(scene: Scene, style: Style, rng: np.random.Generator) -> Image.Image:
-    return photograph(scene(rng, _grid(style)), style, rng)
+def _shot(scene: Scene, style: Style, rng: np.random.Generator) -> Picture:
+    return Picture(photograph(scene(rng, _grid(style)), style, rng))
 
 
 @painted("photo_art", 1.3)
-def portrait(style: Style, rng: np.random.Generator) -> Image.Image:
+def portrait(style: Style, rng: np.random.Generator) -> Picture:
     """An animal or a person before a blurred ground, or a car on a road."""
     return _shot(subjects.portrait if rng.random() < 0.65 else subjects.vehicle, style, rng)
 
 
 @painted("photo_art", 1.0)
-def litter(style: Style, rng: np.random.Generator) -> Image.Image:
+def litter(style: Style, rng: np.random.Generator) -> Picture:
     """Leaves, gravel, crowds: many small things that hide one another."""
     return _shot(scenes.litter, style, rng)
 
 
 @painted("photo_art", 1.2)
-def landscape(style: Style, rng: np.random.Generator) -> Image.Image:
+def landscape(style: Style, rng: np.random.Generator) -> Picture:
     """Hills, fields, water and trees below a sky."""
     return _shot(scenes.landscape, style, rng)
 
 
 @painted("photo_art", 1.6)
-def sky_photo(style: Style, rng: np.random.Generator) -> Image.Image:
+def sky_photo(style: Style, rng: np.random.Generator) -> Picture:
     """Clouds over roofs and trees, often with the camera's time."""
-    image = _shot(scenes.sky_over_roofs, style, rng)
-    return _stamped(image, rng) if rng.random() < 0.4 else image
+    picture = _shot(scenes.sky_over_roofs, style, rng)
+    return _stamped(picture.image, rng) if rng.random() < 0.4 else picture
 
 
 @painted("photo_art", 0.7)
-def texture(style: Style, rng: np.random.Generator) -> Image.Image:
+def texture(style: Style, rng: np.random.Generator) -> Picture:
     """Fur, bark, cloth, rock, smoke, water."""
     return _shot(scenes.material, style, rng)
 
 
 @painted("photo_art", 0.8)
-def objects(style: Style, rng: np.random.Generator) -> Image.Image:
+def objects(style: Style, rng: np.random.Generator) -> Picture:
     """Things on a table, a product on white."""
     return _shot(subjects.still_life, style, rng)
 
 
 @painted("photo_art", 0.8)
-def street(style: Style, rng: np.random.Generator) -> Image.Image:
+def street(style: Style, rng: np.random.Generator) -> Picture:
     """A road between house fronts."""
     return _shot(subjects.street, style, rng)
 
 
 @painted("photo_art", 0.5)
-def indoor(style: Style, rng: np.random.Generator) -> Image.Image:
+def indoor(style: Style, rng: np.random.Generator) -> Picture:
     """Shelves of books and boxes."""
     return _shot(subjects.shelves, style, rng)
 
 
 @painted("photo_art", 0.7)
-def bokeh(style: Style, rng: np.random.Generator) -> Image.Image:
+def bokeh(style: Style, rng: np.random.Generator) -> Picture:
     """Lights at night, sharp or as blurred discs."""
     return _shot(subjects.night, style, rng)
 
 
 @painted("photo_art", 0.6)
-def rows_of_rounds(style: Style, rng: np.random.Generator) -> Image.Image:
+def rows_of_rounds(style: Style, rng: np.random.Generator) -> Picture:
     """Coins in rows, cells under a microscope."""
     return _shot(subjects.rounds, style, rng)
 
 
 @painted("photo_art", 0.5)
-def aerial_photo(style: Style, rng: np.random.Generator) -> Image.Image:
+def aerial_photo(style: Style, rng: np.random.Generator) -> Picture:
     """A town seen from an aeroplane."""
     return _shot(subjects.roofs, style, rng)
 
 
 @painted("photo_art", 0.7)
-def trail_camera(style: Style, rng: np.random.Generator) -> Image.Image:
+def trail_camera(style: Style, rng: np.random.Generator) -> Picture:
     """A flash's grey or green light on near things, darkness behind, the time on a strip."""
     shape = height, width = _grid(style)
     scene: Scene = (scenes.litter, subjects.portrait, scenes.landscape)[int(rng.integers(3))]
@@ -161,17 +163,16 @@ def trail_camera(style: Style, rng: np.random.Generator) -> Image.Image:
     flash = np.exp(-rng.uniform(0.3, 2) * ((x - rng.normal(0, 0.3)) ** 2 + (y - rng.uniform(0, 0.6)) ** 2))
     image = photograph(scene(rng, shape) * (1.3 * flash)[..., None], style, rng, grey=0.75)
     strip = max(12, style.size[1] // int(rng.integers(18, 40)))
-    pen = ImageDraw.Draw(image)
+    pen = Pen(image)
     pen.rectangle((0, style.size[1] - strip, *style.size), fill=str(rng.choice(["black", "black", "white"])))
     pen.text((6, style.size[1] - strip), _clock(rng), "#909090", text.font(strip * 2 // 3, 2))
-    return image
+    return pen.picture()
 
 
 @painted("photo_art", 0.6)
-def sign_photo(style: Style, rng: np.random.Generator) -> Image.Image:
+def sign_photo(style: Style, rng: np.random.Generator) -> Picture:
     """A road sign or name board with large letters before a street or the sky."""
-    image = _shot(subjects.any_scene, style, rng)
-    pen, (width, height) = ImageDraw.Draw(image), style.size
+    pen, (width, height) = Pen(_shot(subjects.any_scene, style, rng).image), style.size
     left, right = sorted(rng.uniform((0.03, 0.6), (0.4, 0.97)) * width)
     top, bottom = sorted(rng.uniform((0.05, 0.5), (0.4, 0.9)) * height)
     board = str(rng.choice(["#1f6b45", "#24508f", "#e8e6df", "#e5b81f", "#a8312c", "#d8772b"]))
@@ -187,15 +188,15 @@ def sign_photo(style: Style, rng: np.random.Generator) -> Image.Image:
         room = (right - left - 5 * rim) / letters.size * (1.0 if style.chinese else 1.7)
         words = text.heading(rng, style.chinese)[: max(1, int(room))]
         pen.text((left + 3 * rim, top + (line + 0.2) * (bottom - top) / lines), words, ink, letters)
-    small = image.resize((max(48, width // 2), max(48, height // 2)), Image.Resampling.BOX)
-    return photograph(np.asarray(small, np.float32) / 255, style, rng, grey=0.05)
+    sign = pen.picture()
+    small = sign.image.resize((max(48, width // 2), max(48, height // 2)), Image.Resampling.BOX)
+    return Picture(photograph(np.asarray(small, np.float32) / 255, style, rng, grey=0.05), sign.words)
 
 
 @painted("photo_art", 0.6)
-def meme(style: Style, rng: np.random.Generator) -> Image.Image:
+def meme(style: Style, rng: np.random.Generator) -> Picture:
     """A photograph with large words on it, or in a thin frame."""
-    image = _shot(subjects.any_scene, style, rng)
-    pen, (width, height) = ImageDraw.Draw(image), style.size
+    pen, (width, height) = Pen(_shot(subjects.any_scene, style, rng).image), style.size
     if rng.random() < 0.4:
         edge = int(rng.integers(2, 14))
         pen.rectangle((0, 0, width - 1, height - 1), outline=str(rng.choice(["black", "white"])), width=edge)
@@ -208,11 +209,11 @@ def meme(style: Style, rng: np.random.Generator) -> Image.Image:
             letters = text.font(max(10, min(size, fitting)))
             edge_colour = "white" if colour == "black" else "black"
             pen.text((width / 2, y * height), words, colour, letters, "ma", stroke_width=2, stroke_fill=edge_colour)
-    return image
+    return pen.picture()
 
 
 @painted("photo_art", 0.5)
-def collage(style: Style, rng: np.random.Generator) -> Image.Image:
+def collage(style: Style, rng: np.random.Generator) -> Picture:
     """Two to six photographs side by side."""
     columns, rows = ((2, 1), (2, 2), (3, 1), (3, 2), (1, 2))[int(rng.integers(5))]
     width, height = style.size
@@ -222,4 +223,4 @@ def collage(style: Style, rng: np.random.Generator) -> Image.Image:
         own = replace(style, size=(max(16, width // columns - gap), max(16, height // rows - gap)))
         part = photograph(subjects.any_scene(rng, _grid(own, 260)), own, rng)
         page.paste(part, (cell % columns * width // columns + gap // 2, cell // columns * height // rows + gap // 2))
-    return page
+    return Picture(page)

@@ -5,8 +5,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from meteo_ray.drawing import fields
+from meteo_ray.drawing.lettering import Picture
 from meteo_ray.drawing.logos import draw_logo
 from meteo_ray.drawing.lookalikes.registry import painted
+from meteo_ray.drawing.pen import new_pen
 from meteo_ray.drawing.style import Style
 
 
@@ -23,7 +25,7 @@ def _finished(array: np.ndarray, style: Style) -> Image.Image:
 
 
 @painted("photo_art", 1.0)
-def medical_grey(style: Style, rng: np.random.Generator) -> Image.Image:
+def medical_grey(style: Style, rng: np.random.Generator) -> Picture:
     """Grey ellipses within an ellipse and speckle: a scan, an X-ray or a microscope's view."""
     height, width = shape = _grid(style)
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
@@ -33,11 +35,11 @@ def medical_grey(style: Style, rng: np.random.Generator) -> Image.Image:
         u, v = (x - cx) * np.cos(angle) + (y - cy) * np.sin(angle), (y - cy) * np.cos(angle) - (x - cx) * np.sin(angle)
         picture += rng.uniform(-0.15, 0.35) * (np.hypot(u / rng.uniform(0.05, 0.35), v / rng.uniform(0.05, 0.3)) < 1)
     picture += 0.03 * fields.smooth_noise(rng, shape, 5, 1) + 0.02 * rng.normal(0, 1, shape)
-    return _finished(picture, style)
+    return Picture(_finished(picture, style))
 
 
 @painted("photo_art", 0.9)
-def fractal(style: Style, rng: np.random.Generator) -> Image.Image:
+def fractal(style: Style, rng: np.random.Generator) -> Picture:
     """A Julia set in some colour map."""
     height, width = _grid(style, 320)
     y, x = np.mgrid[-1.3 : 1.3 : height * 1j, -1.6 : 1.6 : width * 1j]
@@ -50,11 +52,11 @@ def fractal(style: Style, rng: np.random.Generator) -> Image.Image:
         z = np.where(inside, z * z + constant, z)
         steps[inside] = step
     table = matplotlib.colormaps[str(rng.choice(["magma", "twilight", "jet", "viridis", "hot", "cubehelix"]))]
-    return _finished(table(steps / 28)[..., :3], style)
+    return Picture(_finished(table(steps / 28)[..., :3], style))
 
 
 @painted("easy", 0.9)
-def code_pattern(style: Style, rng: np.random.Generator) -> Image.Image:
+def code_pattern(style: Style, rng: np.random.Generator) -> Picture:
     """QR-like squares, bar codes, chess boards."""
     side = int(rng.integers(21, 57))
     choice = int(rng.integers(3))
@@ -75,23 +77,23 @@ def code_pattern(style: Style, rng: np.random.Generator) -> Image.Image:
     ink, paper = (tuple(int(c) for c in rng.integers(*reach, 3)) for reach in ((0, 110), (170, 256)))
     code = ImageOps.colorize(code, ink, paper)
     image.paste(code, ((style.size[0] - code.width) // 2, (style.size[1] - code.height) // 2))
-    return image
+    return Picture(image)
 
 
 @painted("easy", 1.0)
-def logo_sheet(style: Style, rng: np.random.Generator) -> Image.Image:
+def logo_sheet(style: Style, rng: np.random.Generator) -> Picture:
     """One large logo, or several in rows."""
-    image = Image.new("RGB", style.size, str(rng.choice(["white", "white", "#f0f0f0", "#203040"])))
+    pen = new_pen(style.size, str(rng.choice(["white", "white", "#f0f0f0", "#203040"])))
     columns = int(rng.choice([1, 1, 2, 4]))
     side = min(style.size[0] // columns, style.size[1]) * 4 // 5
     for column in range(columns):
         logo = draw_logo(rng, max(side, 24))
-        image.paste(logo, (style.size[0] * column // columns + 10, (style.size[1] - logo.height) // 2), logo)
-    return image
+        pen.paste(logo, style.size[0] * column // columns + 10, (style.size[1] - logo.image.height) // 2, logo.image)
+    return pen.picture()
 
 
 @painted("easy", 0.8)
-def cartoon(style: Style, rng: np.random.Generator) -> Image.Image:
+def cartoon(style: Style, rng: np.random.Generator) -> Picture:
     """Flat shapes: icons, flags, clip art."""
     image = Image.new("RGB", style.size, tuple(int(c) for c in rng.integers(150, 256, 3)))
     pen = ImageDraw.Draw(image)
@@ -115,4 +117,4 @@ def cartoon(style: Style, rng: np.random.Generator) -> Image.Image:
                 int(rng.integers(200, 360)),
                 fill=colour,
             )
-    return image
+    return Picture(image)

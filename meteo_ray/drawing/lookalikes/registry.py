@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
+from meteo_ray.drawing.lettering import Picture
 from meteo_ray.drawing.panel import Panel
 from meteo_ray.drawing.style import Style
 
 KINDS = ("hard_plot", "hard_map", "hard_diagram", "hard_colorbar", "doc", "ui", "photo_art", "easy")
 
 PanelDraw = Callable[[Panel], None]
-PixelDraw = Callable[[Style, np.random.Generator], Image.Image]
+PixelDraw = Callable[[Style, np.random.Generator], Picture]
 
 
 @dataclass(frozen=True)

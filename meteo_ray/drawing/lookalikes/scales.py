@@ -6,11 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, to_hex
 from matplotlib.patches import Rectangle
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from meteo_ray.drawing import palettes, text
+from meteo_ray.drawing.lettering import Picture
 from meteo_ray.drawing.lookalikes.registry import painted, plotted
 from meteo_ray.drawing.panel import Panel, nice_levels
+from meteo_ray.drawing.pen import new_pen
 from meteo_ray.drawing.style import Style
 
 _KINDS = ("rain", "radar", "temperature", "wind", "height", "signed", "pollution", "snow", "wave", "velocity")
@@ -134,14 +136,13 @@ def symbol_legend(panel: Panel) -> None:
 
 
 @painted("hard_colorbar", 0.3)
-def swatches(style: Style, rng: np.random.Generator) -> Image.Image:
+def swatches(style: Style, rng: np.random.Generator) -> Picture:
     """Patches of colour with their codes, or one gradient over the whole picture."""
-    image = Image.new("RGB", style.size, "white")
     table = palettes.by_name(str(rng.choice(["viridis", "jet", "Set3", "Spectral", "rainbow", "YlOrRd", "tab20"])))
     if rng.random() < 0.35:
         ramp = (table(np.linspace(0, 1, style.size[0]))[None, :, :3] * 255).astype(np.uint8)
-        return Image.fromarray(np.repeat(ramp, style.size[1], axis=0))
-    pen = ImageDraw.Draw(image)
+        return Picture(Image.fromarray(np.repeat(ramp, style.size[1], axis=0)))
+    pen = new_pen(style.size, "white")
     columns, rows = (int(n) for n in rng.integers(2, 7, 2))
     wide, high = style.size[0] / columns, style.size[1] / rows
     face = text.font(max(8, round(min(wide / 6, high / 5))))
@@ -150,4 +151,4 @@ def swatches(style: Style, rng: np.random.Generator) -> Image.Image:
         colour = to_hex(table(number / (columns * rows)))
         pen.rectangle((x + 0.08 * wide, y + 0.08 * high, x + 0.92 * wide, y + 0.65 * high), fill=colour)
         pen.text((x + wide / 2, y + 0.8 * high), colour, "black", face, anchor="mm")
-    return image
+    return pen.picture()
