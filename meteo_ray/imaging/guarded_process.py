@@ -79,6 +79,11 @@ class GuardedProcess:
         """Tells a child from those before it; 0 while there is none."""
         return self._starts if self._connection is not None else 0
 
+    @property
+    def process_id(self) -> int | None:
+        """The child's; None while there is none."""
+        return None if self._child is None else self._child.pid
+
     def __enter__(self) -> Self:
         return self
 
@@ -103,12 +108,12 @@ class GuardedProcess:
                 assert self._child is not None
                 reduction.send_handle(connection, descriptor, self._child.pid)
             if not connection.poll(timeout_s):
-                raise self._lost("timeout", f"not loaded within {timeout_s:g} s")
+                raise self._lost("timeout", f"no answer within {timeout_s:g} s")
             return self._answer(connection, timeout_s)
         except (EOFError, OSError):
             raise self._lost("crashed", "") from None
         except (ValueError, KeyError, TypeError) as error:
-            raise self._lost("timeout", f"its loader answered nonsense: {error}") from None
+            raise self._lost("timeout", f"its process answered nonsense: {error}") from None
 
     def close(self) -> None:
         """End the child; the next call starts another."""
@@ -166,7 +171,7 @@ class GuardedProcess:
             if not problem:
                 return
             self.close()
-        raise MachineFault(f"the image loader's process does not start on this machine: {problem}")
+        raise MachineFault(f"the process that reads images does not start on this machine: {problem}")
 
     def _start_child(self) -> None:
         self._starts += 1
@@ -201,8 +206,8 @@ class GuardedProcess:
         try:
             code = self._child.wait(timeout=1.0)
         except subprocess.TimeoutExpired:
-            return "its loader closed the connection"
-        return f"its loader ended by signal {-code}" if code < 0 else f"its loader left with {code}"
+            return "its process closed the connection"
+        return f"its process ended by signal {-code}" if code < 0 else f"its process left with {code}"
 
 
 def persistently(attempts: int, action: Callable[[], Answer], what: str) -> Answer:
@@ -224,8 +229,8 @@ def persistently(attempts: int, action: Callable[[], Answer], what: str) -> Answ
                 raise DecodeFailure("error", loss.reason, f"{what}: {loss.detail} ({attempts} attempts)") from None
             if killed > len(KILLED_WAITS_S):
                 raise MachineFault(
-                    f"the image loader's process is killed again and again, last while it read {what}; is there enough "
-                    f"memory?"
+                    f"the process that reads images is killed again and again, last while it read {what}; is there "
+                    f"enough memory?"
                 ) from None
         time.sleep(KILLED_WAITS_S[killed - 1] if killed else 0.0)
 
