@@ -1,5 +1,7 @@
 """Rows on their way through CPU workers, models and actors; never on disk (the files' tables stand in schema.py)."""
 
+from typing import Any
+
 import numpy as np
 
 Batch = dict[str, np.ndarray]
@@ -9,3 +11,10 @@ Batch = dict[str, np.ndarray]
 def concatenate(parts: list[Batch]) -> Batch:
     """Batches of equal columns, joined along the rows."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+
+
+def objects(rows: list[Any]) -> np.ndarray:
+    """A column of lists, strings or None; numpy left alone would make a table of equally long lists."""
+    column = np.empty(len(rows), dtype=object)
+    column[:] = rows
+    return column

@@ -31,6 +31,14 @@ class ElementsTraining(Section):
     gradient_checkpointing: bool = False
     """Compute the encoder's activations again in the backward pass: half the memory for a fifth more time (R28)."""
 
+    descriptors: bool | None = None
+    """Let boosted trees on hand-made descriptors (colour, edges, texture, gradients) vote beside the network; 9 ms an
+    image on a CPU core. Default: where the encoder starts from random weights, or from a model that has trees, which
+    then learn on."""
+    text: bool | None = None
+    """Let what is written on the charts vote: their title and their other words. Default: where it has been read, see
+    jobs/read_text.py."""
+
     length_grouping: bool = True
     """Batches hold rows of similar sequence length (R28). Without, batch normalisation
     sees every kind of chart in every batch, which an encoder that starts from random weights seems to need."""

@@ -15,6 +15,7 @@ from meteo_ray.metrics.bootstrap import bootstrap_interval
 from meteo_ray.metrics.label_errors import label_errors
 from meteo_ray.metrics.multilabel import multilabel_metrics
 from meteo_ray.metrics.slices import Slices, sliced
+from meteo_ray.text.table import with_texts
 from meteo_ray.vocabulary import Vocabulary, element_ids
 
 
@@ -27,15 +28,13 @@ class ElementsEvaluation(StageEvaluation):
     def rows(self, context: SplitContext) -> pa.Table:
         rows = labelled_charts(context.index, context.job.split)
         count_labels(rows, context.vocabulary)  # refuses an index made with another vocabulary
-        return rows
+        return with_texts(rows, context.data, context.job.index)
 
     def score(self, context: SplitContext, predictor: ElementsPredictor, rows: pa.Table) -> Scored:
         job = context.job
-        judged = context.judge("elements", predictor, rows)
+        judged = context.judge("elements", predictor, rows, extra=("title", "text"))
         names = predictor.element_ids
-        found = elements_metrics(
-            judged, predictor.thresholds, names, context.vocabulary, job.bootstrap_rounds, job.seed
-        )
+        found = elements_metrics(judged, names, context.vocabulary, job.bootstrap_rounds, job.seed)
         return Scored(found, judged)
 
     def end_to_end(self, judged: Mapping[str, Judged], vocabulary: Vocabulary) -> dict[str, Any]:
@@ -47,19 +46,19 @@ class ElementsEvaluation(StageEvaluation):
 
 
 def elements_metrics(
-    judged: Judged, thresholds: np.ndarray, names: Sequence[str], vocabulary: Vocabulary, rounds: int, seed: int
+    judged: Judged, names: Sequence[str], vocabulary: Vocabulary, rounds: int, seed: int
 ) -> dict[str, Any]:
     """`multilabel_metrics` with an interval of map, slices, likely label errors; and F1 of beam search's sequences.
 
-    `names` are the elements that the model knows, `(labels,)` like `thresholds`: the beginning of the vocabulary.
+    `names` are the elements that the model knows, `(labels,)`: the beginning of the vocabulary.
     """
     targets = multi_hot(judged.rows["elements"].to_pylist(), vocabulary)[:, : len(names)]
-    scores = judged.columns["element_scores"]
+    scores, thresholds = judged.columns["element_scores"], judged.columns["element_thresholds"]
     sequences = multi_hot(judged.columns["element_sequence"], vocabulary)[:, : len(names)]
     of_sequence = multilabel_metrics(targets, sequences, np.full(len(names), 0.5), names)
 
     def mean_ap(truth: np.ndarray, values: np.ndarray) -> float | None:
-        found: float | None = multilabel_metrics(truth, values, thresholds, names)["map"]
+        found: float | None = multilabel_metrics(truth, values, np.zeros(len(names)), names)["map"]
         return found
 
     return {
@@ -82,10 +81,10 @@ def multi_hot(rows: Iterable[Any], vocabulary: Vocabulary) -> np.ndarray:
 def elements_slices(
     judged: Judged, targets: np.ndarray, scores: np.ndarray, thresholds: np.ndarray, names: Sequence[str]
 ) -> Slices:
-    """Per slice: rows, micro_f1 and map of `targets` and `scores` `(n, labels)`; None where undefined."""
+    """Per slice: rows, micro_f1 and map of targets, scores and thresholds `(n, labels)`; None where undefined."""
 
     def score(rows: np.ndarray) -> dict[str, Any]:
-        found = multilabel_metrics(targets[rows], scores[rows], thresholds, names)
+        found = multilabel_metrics(targets[rows], scores[rows], thresholds[rows], names)
         return {"rows": found["count"], "micro_f1": found["micro_f1"], "map": found["map"]}
 
     return sliced(judged.rows, judged.columns.get("augmented", ()), score)

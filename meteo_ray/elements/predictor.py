@@ -1,21 +1,24 @@
 """The trained element stage at work: pixels in, elements and their sequence out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from meteo_ray.batch import Batch
+from meteo_ray.batch import Batch, objects
+from meteo_ray.calibration.votes import stacked
 from meteo_ray.elements.beam_search import beam_search
 from meteo_ray.elements.bundle import ElementsBundle, read_bundle
+from meteo_ray.elements.calibration import of_network
 from meteo_ray.elements.int8_encoder import quantize_encoder
 from meteo_ray.elements.model import Encoded
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.training.device import autocast, pick_device
 from meteo_ray.vocabulary import Vocabulary
+from meteo_ray.voters.text_voter import pages_of
 
 # 128 images of 320x240 through a ResNet-50 under bfloat16 hold about 2 x 0.6 GB at the widest stage (128*256*60*80
 # activations of 2 B, in and out): well inside 8 GB beside the gate. A CPU gains nothing from more than a few at once.
@@ -37,8 +40,9 @@ class ElementsPredictor:
         self.device, self.precision = device, precision
         self.micro_batch = micro_batch or MICRO_BATCH[device.type]
         self.beam_width, self.max_labels = beam_width or loaded.beam_width, loaded.max_labels
-        self.element_ids, self.calibration, self.version = loaded.element_ids, loaded.calibration, loaded.version
-        self.thresholds = np.minimum(self.calibration.thresholds * threshold_scale, 1.0)
+        self.voters, self.version = loaded.voters, loaded.version
+        self.verdict = replace(loaded.verdict, threshold_scale=threshold_scale)
+        self.element_ids = self.verdict.vocabulary.element_ids
         self.model = loaded.model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
     @classmethod
@@ -70,25 +74,22 @@ class ElementsPredictor:
         return cls(loaded, place, **options)
 
     def __call__(self, batch: Batch) -> Batch:
-        """Judge `batch["image"]`, uint8 `(rows, 240, 320, 3)`.
+        """Judge `batch["image"]`, uint8 `(rows, 240, 320, 3)`, and `title` and `text` where the batch has them.
 
         Returns:
             elements: lists of {"id", "score"} at or above the label's threshold, best first;
-            element_sequence: lists of ids, the likeliest path of beam search;
-            element_scores: float32 `(rows, labels)`, calibrated probabilities in vocabulary order.
+            element_sequence: lists of ids, the likeliest path of beam search, which reads no text;
+            element_scores and element_thresholds: `(rows, labels)`, see `ElementsVerdict`;
+            element_votes: float32 `(rows, voters, labels)`, what the verdict on the pixels is made of.
         """
-        parallel, emitted, paths = self._raw(batch["image"])
-        scores = self.calibration.scores(parallel, emitted)
+        images = batch["image"]
+        parallel, emitted, paths = self._raw(images)
+        votes = {**of_network(parallel, emitted), **self.voters.on_images(images)}
         return {
-            "elements": _objects([self._shown(row) for row in scores]),
-            "element_sequence": _objects([[self.element_ids[label] for label in path] for path in paths]),
-            "element_scores": scores,
+            **self.verdict(votes, pages_of(batch)),
+            "element_sequence": objects([[self.element_ids[label] for label in path] for path in paths]),
+            "element_votes": stacked(votes),
         }
-
-    def _shown(self, scores: NDArray[np.float32]) -> list[dict[str, Any]]:
-        labels = np.flatnonzero(scores.astype(np.float64) >= self.thresholds)
-        best_first = labels[np.argsort(-scores[labels], kind="stable")]
-        return [{"id": self.element_ids[label], "score": float(scores[label])} for label in best_first]
 
     @torch.inference_mode()
     def _raw(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[list[int]]]:
@@ -112,10 +113,3 @@ class ElementsPredictor:
             pixels = pixels.pin_memory().to(self.device, non_blocking=True)
         with autocast(self.device, self.precision):
             return self.model.encode(pixels)
-
-
-def _objects(rows: list[Any]) -> np.ndarray:
-    """A column of lists; numpy left alone would make a table of equally long ones."""
-    column = np.empty(len(rows), dtype=object)
-    column[:] = rows
-    return column

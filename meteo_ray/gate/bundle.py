@@ -1,97 +1,35 @@
 """The gate's files in a model bundle: what training writes and the predictor reads back."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from safetensors.torch import save_file
-from scipy.special import expit
 from torch import nn
 
 from meteo_ray import bundle
-from meteo_ray.calibration.probabilities import fit_temperature
-from meteo_ray.calibration.thresholds import best_f1_threshold, threshold_for_precision, threshold_for_recall
 from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, write_json
-from meteo_ray.gate.boosted_trees import read_trees, write_trees
+from meteo_ray.gate.calibration import GateCalibration
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.model import ARCHITECTURE, GateModel
+from meteo_ray.gate.verdict import GateVerdict
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.versions import versions
 from meteo_ray.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from lightgbm import Booster
+from meteo_ray.voters.voters import Voters
 
 STAGE = "gate"
 
-# Recalls and precisions that an archive owner may ask for by name instead of the threshold of best F1.
-OPERATING_POINTS = (0.9, 0.95, 0.98, 0.99, 0.995)
-
-
-@dataclass(frozen=True)
-class GateCalibration:
-    """Temperature and thresholds, fitted on the validation split.
-
-    `for_recall` and `for_precision` map a wanted share, as text, to its threshold, or to None where none reaches it.
-    Thresholds are of the calibrated probability. `trees_weight` is what one log-odd of the trees on descriptors adds to
-    the network's logit, None without trees.
-    """
-
-    temperature: float
-    threshold: float
-    for_recall: dict[str, float | None] = field(default_factory=dict)
-    for_precision: dict[str, float | None] = field(default_factory=dict)
-    validation_positives: int = 0
-    validation_negatives: int = 0
-    trees_weight: float | None = None
-
-    @classmethod
-    def fit(cls, logits: np.ndarray, targets: np.ndarray, trees_weight: float | None = None) -> Self:
-        """Fit on logits `(rows,)`, the trees' vote included, and targets `(rows,)` of 0 and 1 (R13, R40)."""
-        temperature = fit_temperature(logits, targets)
-        scores = _probabilities(logits, temperature)
-        return cls(
-            temperature=temperature,
-            threshold=best_f1_threshold(targets, scores),
-            for_recall={str(point): threshold_for_recall(targets, scores, point) for point in OPERATING_POINTS},
-            for_precision={str(point): threshold_for_precision(targets, scores, point) for point in OPERATING_POINTS},
-            validation_positives=int(targets.sum()),
-            validation_negatives=int(len(targets) - targets.sum()),
-            trees_weight=trees_weight,
-        )
-
-    def probabilities(self, logits: np.ndarray) -> NDArray[np.float32]:
-        """Calibrated probabilities `(rows,)`; rounded to float32 here, so that thresholds see what users see."""
-        return _probabilities(logits, self.temperature)
-
-    def operating_point(self, threshold: float | None, min_recall: float | None, min_precision: float | None) -> float:
-        """The threshold that the options ask for; that of best F1 when none is given.
-
-        Raises:
-            UsageError: more than one option, or a recall or precision that was not fitted or not reached.
-        """
-        given = [option for option in (threshold, min_recall, min_precision) if option is not None]
-        if len(given) > 1:
-            raise UsageError("the gate takes one of threshold, min_recall and min_precision, not several")
-        if threshold is not None:
-            return threshold
-        if min_recall is not None:
-            return _fitted(self.for_recall, min_recall, "min_recall")
-        if min_precision is not None:
-            return _fitted(self.for_precision, min_precision, "min_precision")
-        return self.threshold
-
 
 class Gate(NamedTuple):
-    """What a bundle holds. `version` names it; `trees` vote beside the model where there are any."""
+    """What a bundle holds: the model, who votes beside it, what decides on the votes; `version` names it."""
 
     model: GateModel
-    trees: "Booster | None"
-    calibration: GateCalibration
+    voters: Voters
+    verdict: GateVerdict
     version: str
 
 
@@ -100,10 +38,10 @@ def write_bundle(
     model: nn.Module,
     config: GateTraining,
     vocabulary: Vocabulary,
-    calibration: GateCalibration,
-    trees: "Booster | None" = None,
+    verdict: GateVerdict,
+    voters: Voters,
 ) -> None:
-    """Write weights.safetensors, config.json, labels.yaml, calibration.json and any trees.txt into an existing folder.
+    """Write the model, what votes beside it, and labels.yaml, config.json and calibration.json into a folder.
 
     The head for kinds, which only training needs, is left out.
     """
@@ -116,38 +54,56 @@ def write_bundle(
         "architecture": ARCHITECTURE,
         "image_size": list(INPUT_SIZE),
         "input_size": list(config.input_size),
-        "descriptors": trees is not None,
+        **voters.write(folder),
         "preprocessing_version": PREPROCESSING_VERSION,
         "training": config.model_dump(mode="json"),
         "versions": versions(),
     }
     write_json(folder / bundle.CONFIG, document)
     (folder / bundle.LABELS).write_text(vocabulary.to_yaml(), "utf-8")
-    write_json(folder / bundle.CALIBRATION, asdict(calibration))
-    if trees is not None:
-        write_trees(folder, trees)
+    calibrations = {"image": verdict.image, "image_and_text": verdict.with_text}
+    write_json(folder / bundle.CALIBRATION, {name: part and part.to_json() for name, part in calibrations.items()})
 
 
 def read_bundle(folder: Path) -> Gate:
-    """The model (CPU, eval mode), its trees and calibration, and the bundle's version.
+    """The model (CPU, eval mode), who votes beside it, what decides, and the bundle's version.
 
     Raises:
         UsageError: naming what is missing, damaged, or made for something else.
     """
     version = bundle.check(folder, STAGE)
+    config, voters, verdict = _read_verdict(folder)
+    model = GateModel("none", tuple(config["input_size"]))
+    with _as_built_here(folder):
+        model.load_state_dict(bundle.read_weights(folder))
+    return Gate(model.eval(), voters, verdict, version)
+
+
+def read_verdict(folder: Path) -> GateVerdict:
+    """What decides on votes, without the network that gives them. Raises UsageError like `read_bundle`."""
+    bundle.check(folder, STAGE)
+    return _read_verdict(folder)[2]
+
+
+def _read_verdict(folder: Path) -> tuple[dict[str, Any], Voters, GateVerdict]:
     config = bundle.read_config(folder, STAGE)
     _check_fits(folder, config)
-    bundle.read_labels(folder)  # there and sound; no output of the gate depends on it
-    model = GateModel("none", tuple(config["input_size"]))
+    vocabulary = bundle.read_labels(folder)
+    with _as_built_here(folder):
+        document = read_json(folder / bundle.CALIBRATION)
+        image, with_text = (
+            document[name] and GateCalibration.from_json(document[name]) for name in ("image", "image_and_text")
+        )
+        voters = Voters.read(folder, config, questions=1)
+    return config, voters, GateVerdict(vocabulary, image, with_text, voters.text)
+
+
+@contextmanager
+def _as_built_here(folder: Path) -> Iterator[None]:
     try:
-        model.load_state_dict(bundle.read_weights(folder))
-        calibration = GateCalibration(**read_json(folder / bundle.CALIBRATION))
-    except (RuntimeError, TypeError) as error:
+        yield
+    except (RuntimeError, TypeError, KeyError) as error:
         raise UsageError(f"{folder}: does not hold a gate as this meteo_ray builds it: {error}") from None
-    trees = read_trees(folder) if config["descriptors"] else None
-    if (trees is None) != (calibration.trees_weight is None):
-        raise UsageError(f"{folder}: trees and their weight in {bundle.CALIBRATION} do not go together; train it again")
-    return Gate(model.eval(), trees, calibration, version)
 
 
 def _check_fits(folder: Path, config: dict[str, Any]) -> None:
@@ -161,19 +117,8 @@ def _check_fits(folder: Path, config: dict[str, Any]) -> None:
         for name, value in wanted.items()
         if config.get(name) != value
     ]
-    problems += [f"{name}: missing in the model" for name in ("input_size", "descriptors") if name not in config]
+    problems += [
+        f"{name}: missing in the model" for name in ("input_size", "descriptors", "text") if name not in config
+    ]
     if problems:
         raise UsageError.of_problems(f"{folder}: the gate was made for other images; train it again:", problems)
-
-
-def _probabilities(logits: np.ndarray, temperature: float) -> NDArray[np.float32]:
-    return np.asarray(expit(np.asarray(logits, dtype=np.float64) / temperature), dtype=np.float32)
-
-
-def _fitted(points: dict[str, float | None], wanted: float, name: str) -> float:
-    if str(wanted) not in points:
-        raise UsageError(f"{name} {wanted}: the gate was calibrated for {', '.join(points)}; choose one of these")
-    threshold = points[str(wanted)]
-    if threshold is None:
-        raise UsageError(f"{name} {wanted}: no threshold reached it on the validation split; choose a lower one")
-    return threshold

@@ -44,6 +44,10 @@ class GateTraining(Section):
     image on a CPU core. Default: where the network starts from random weights, or from a gate that has trees, which
     then learn on."""
 
+    text: bool | None = None
+    """Let what is written on the images vote: their title and their other words. Default: where it has been read, see
+    jobs/read_text.py."""
+
     auxiliary: AuxiliaryImages = AuxiliaryImages()
     """Images that are learnt from beside those of --data."""
 

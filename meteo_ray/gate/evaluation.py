@@ -19,6 +19,7 @@ from meteo_ray.metrics.bootstrap import bootstrap_interval
 from meteo_ray.metrics.label_errors import label_errors
 from meteo_ray.metrics.slices import Slices, sliced
 from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.text.table import with_texts
 from meteo_ray.vocabulary import Vocabulary
 
 
@@ -32,15 +33,18 @@ class GateEvaluation(StageEvaluation):
 
     def rows(self, context: SplitContext) -> pa.Table:
         job = cast(GateEvaluationSettings, context.job)
-        return gate_rows(context.index, job.split, skip_ambiguous=not job.include_ambiguous)
+        rows = gate_rows(context.index, job.split, skip_ambiguous=not job.include_ambiguous)
+        return with_texts(rows, context.data, job.index)
 
     def score(self, context: SplitContext, predictor: GatePredictor, rows: pa.Table) -> Scored:
         job = cast(GateEvaluationSettings, context.job)
-        judged = context.judge("gate", predictor, rows)
-        found = gate_metrics(judged, predictor.threshold, job.bootstrap_rounds, job.seed)
+        read = rows.num_rows > 0 and rows["text"].null_count == 0  # one threshold for all: with text, or none with it
+        judged = context.judge("gate", predictor, rows, extra=("title", "text") if read else ())
+        threshold = predictor.verdict.threshold_in_force(read)
+        found = gate_metrics(judged, threshold, job.bootstrap_rounds, job.seed)
         if job.robustness:
             found["robustness"] = gate_robustness(
-                predictor, rows, context.data, job.degradations, predictor.threshold, job.seed, job.data_workers
+                predictor, rows, context.data, job.degradations, threshold, job.seed, job.data_workers
             )
         if job.baseline:
             train, validation = (gate_rows(context.index, split, split != TRAIN) for split in (TRAIN, VALIDATION))

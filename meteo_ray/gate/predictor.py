@@ -7,12 +7,13 @@ import numpy as np
 import torch
 
 from meteo_ray.batch import Batch
-from meteo_ray.gate.boosted_trees import log_odds
+from meteo_ray.calibration.votes import stacked
 from meteo_ray.gate.bundle import Gate, read_bundle
-from meteo_ray.gate.descriptors import describe_all
+from meteo_ray.gate.calibration import NETWORK
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.training.device import autocast, pick_device
 from meteo_ray.vocabulary import Vocabulary
+from meteo_ray.voters.text_voter import pages_of
 
 # 256 images of 320x240 need about 1.5 GB under bfloat16 (the stem's output alone is 256*64*120*160*2 B = 0.6 GB): a
 # fifth of an 8 GB card. A CPU gains nothing from more than a few images at once.
@@ -20,22 +21,18 @@ MICRO_BATCH = {"cuda": 256, "cpu": 16}
 
 
 class GatePredictor:
-    """Stage 1 of the cascade; see `judging.predictor.Predictor`.
-
-    `threshold` is the one in force; `calibration` holds all that were fitted.
-    """
+    """Stage 1 of the cascade; see `judging.predictor.Predictor`."""
 
     def __init__(
         self,
         gate: Gate,
         device: torch.device,
-        threshold: float,
         precision: str = "auto",
         compile_model: bool = False,
         micro_batch: int | None = None,
     ) -> None:
-        self.calibration, self.version, self.trees = gate.calibration, gate.version, gate.trees
-        self.device, self.threshold = device, threshold
+        self.voters, self.verdict, self.version = gate.voters, gate.verdict, gate.version
+        self.device = device
         self.precision, self.micro_batch = precision, micro_batch or MICRO_BATCH[device.type]
         self.model = gate.model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.padded = compile_model and device.type == "cuda"
@@ -63,38 +60,35 @@ class GatePredictor:
             UsageError: bundle missing, damaged or of another size; operating point not available.
         """
         gate = read_bundle(Path(bundle))
-        chosen = gate.calibration.operating_point(threshold, min_recall, min_precision)
-        place = torch.device(device) if device else pick_device()
-        return cls(gate, place, chosen, **options)
+        asked = gate._replace(verdict=gate.verdict.asked_for(threshold, min_recall, min_precision))
+        return cls(asked, torch.device(device) if device else pick_device(), **options)
 
     def __call__(self, batch: Batch) -> Batch:
-        """Judge `batch["image"]`, uint8 `(rows, 240, 320, 3)`.
+        """Judge `batch["image"]`, uint8 `(rows, 240, 320, 3)`, and `title` and `text` where the batch has them.
 
         Returns:
-            is_meteo (bool) and gate_score (float32, the calibrated probability), each `(rows,)`.
+            is_meteo (bool) and gate_score (float32, the calibrated probability), each `(rows,)`;
+            gate_votes: float32 `(rows, voters, 1)`, what the verdict on the pixels is made of.
         """
-        logits = self.logits(batch["image"])
-        if not np.isfinite(logits).all():
-            raise FloatingPointError(f"gate {self.version}: {int((~np.isfinite(logits)).sum())} logits are not numbers")
-        scores = self.calibration.probabilities(logits)
-        return {"is_meteo": scores.astype(np.float64) >= self.threshold, "gate_score": scores}
+        votes = self.votes(batch["image"])
+        return {**self.verdict(votes, pages_of(batch)), "gate_votes": stacked(votes)}
 
     @torch.inference_mode()
-    def logits(self, images: np.ndarray) -> np.ndarray:
-        """Uncalibrated logits float32 `(rows,)` of uint8 `(rows, height, width, 3)`, the trees' vote included."""
+    def votes(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Uncalibrated log-odds float32 `(rows, 1)` of uint8 `(rows, height, width, 3)`, by voter.
+
+        Raises:
+            FloatingPointError: when the network answers something else than numbers.
+        """
         width, height = INPUT_SIZE
         if images.shape[1:] != (height, width, 3) or images.dtype != np.uint8:
             raise ValueError(f"expected uint8 (rows, {height}, {width}, 3), got {images.dtype} {images.shape}")
         found = [self._micro_batch(images[i : i + self.micro_batch]) for i in range(0, len(images), self.micro_batch)]
-        votes = self._votes(images)  # on the CPU, while the device works
+        others = self.voters.on_images(images)  # on the CPU, while the device works
         logits: np.ndarray = torch.cat(found).cpu().numpy() if found else np.zeros(0, dtype=np.float32)
-        return logits + votes
-
-    def _votes(self, images: np.ndarray) -> np.ndarray:
-        """What the trees add to the logits, float32 `(rows,)`; zeros without trees."""
-        if self.trees is None:
-            return np.zeros(len(images), dtype=np.float32)
-        return np.float32(self.calibration.trees_weight) * log_odds(self.trees, describe_all(images))
+        if not np.isfinite(logits).all():
+            raise FloatingPointError(f"gate {self.version}: {int((~np.isfinite(logits)).sum())} logits are not numbers")
+        return {NETWORK: logits[:, None], **others}
 
     def _micro_batch(self, images: np.ndarray) -> torch.Tensor:
         """Logits `(rows,)` on the device; nothing waits for the device here, so copies and kernels overlap."""

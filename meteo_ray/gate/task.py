@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -14,44 +14,36 @@ from torch import nn
 from torch.nn import functional as F
 
 from meteo_ray.backbones import init_digest, resolve_init
-from meteo_ray.batch import Batch, concatenate
+from meteo_ray.batch import Batch
 from meteo_ray.calibration.thresholds import best_f1_threshold
 from meteo_ray.errors import UsageError
-from meteo_ray.files import sha256_of
 from meteo_ray.gate.auxiliary_images import auxiliary_rows, foreign
-from meteo_ray.gate.boosted_trees import (
-    TREES,
-    bundle_with_trees,
-    check_installed,
-    fit_trees,
-    log_odds,
-    read_trees,
-    vote_weight,
-)
-from meteo_ray.gate.bundle import GateCalibration, write_bundle
+from meteo_ray.gate.bundle import write_bundle
+from meteo_ray.gate.calibration import NETWORK, GateCalibration
 from meteo_ray.gate.config import GateTraining
-from meteo_ray.gate.descriptors import PrepareDescriptors
 from meteo_ray.gate.hard_examples import sampling_weights
 from meteo_ray.gate.loss import gate_loss
 from meteo_ray.gate.model import ARCHITECTURE, GateLogits, GateModel
 from meteo_ray.gate.rows import UNKNOWN_KIND, gate_rows, kind_positions, kinds, row_weights
+from meteo_ray.gate.verdict import GateVerdict
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.metrics.binary import binary_metrics
 from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.index import content_digest
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.streaming.sampling import weighted_order
+from meteo_ray.text.table import with_texts
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
 from meteo_ray.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from lightgbm import Booster
+from meteo_ray.voters.text_voter import TextVoter
+from meteo_ray.voters.training import VoterTraining
+from meteo_ray.voters.voters import COLUMN, votes_in
 
 # Columns that PreparePixels and the loss read; the rest of the index stays at home.
 COLUMNS = (*PIXEL_COLUMNS, "is_meteo")
 
-# Who votes where there are trees, by the column of their logits.
-VOTERS = {"network": "logit", "trees": "trees"}
+# Trees of the gate: with 500 the AUC on unseen real sources was lower, more gained nothing (docs/results.md).
+TREE_ROUNDS = 1000
 
 
 class GateTask(Task):
@@ -74,19 +66,15 @@ class GateTask(Task):
         self.config, self.data, self.vocabulary, self.seed, self.cache = config, data, vocabulary, seed, cache
         self.init = resolve_init(ARCHITECTURE, config.init)
         self.auxiliary = auxiliary_rows(config.auxiliary, seed)
-        self.earlier_bundle = None if config.descriptors is False else bundle_with_trees(self.init)
-        by_default = self.init == "none" or self.earlier_bundle is not None
-        self.with_trees = by_default if config.descriptors is None else config.descriptors
-        if self.with_trees:
-            check_installed()
-        self.earlier_trees = read_trees(self.earlier_bundle) if self.earlier_bundle else None
+        self.voting = VoterTraining(config.descriptors, config.text, self.init, 1, TREE_ROUNDS, seed)
         self._kinds: tuple[str, ...] = ()
-        self.trees: Booster | None = None
 
     # -- data --------------------------------------------------------------------------------------------------------
 
     def rows(self, index: pa.Table, split: str) -> pa.Table:
-        found = self._labelled(index, split)
+        training = with_texts(self._labelled(index, TRAIN), self.data)
+        self.voting.see(training, ["is_meteo", "weight"])
+        found = training if split == TRAIN else with_texts(self._labelled(index, split), self.data)
         positives = pc.sum(found["is_meteo"]).as_py() or 0
         if not 0 < positives < found.num_rows:
             raise UsageError(
@@ -95,7 +83,7 @@ class GateTask(Task):
                 "(jobs/prepare_data.py --split-by)"
             )
         self._kinds = kinds(self._labelled(index, TRAIN)) if self.config.kind_weight else ()
-        kept = found.select([*COLUMNS, "weight"])
+        kept = found.select([*COLUMNS, "weight", "title", "text"])
         return kept.append_column("kind", kind_positions(found, self._kinds))
 
     def _labelled(self, index: pa.Table, split: str) -> pa.Table:
@@ -121,7 +109,7 @@ class GateTask(Task):
     def prepare(self, split: str, epoch: int) -> Prepare:
         fixed = split != TRAIN
         pixels = self._pixels(None if fixed else epoch, self.config.augmentation, self.cache)
-        return PrepareDescriptors(pixels) if fixed and self.trees is not None else pixels
+        return self.voting.preparing(pixels, self.vocabulary) if fixed else pixels
 
     def _pixels(self, epoch: int | None, augmentation: AugmentConfig, cache: Path | None) -> PreparePixels:
         return PreparePixels(
@@ -134,15 +122,12 @@ class GateTask(Task):
         )
 
     def before_training(self, collect: Collect) -> None:
-        """Fit the trees on every training image as it is and as the first epoch alters it; see `fit_trees`."""
-        if not self.with_trees:
-            return
+        """Fit what votes beside the network, the trees on every image as it is and as the first epoch alters it."""
         as_it_is = self.config.augmentation.model_copy(update={"enabled": False})
-        looks = {"descriptors": self._pixels(None, as_it_is, cache=None)}
+        looks: dict[str, Prepare] = {"descriptors": self._pixels(None, as_it_is, cache=None)}
         if self.config.augmentation.enabled:
             looks["descriptors, augmented"] = self._pixels(0, self.config.augmentation, cache=None)
-        seen = concatenate([collect(label, PrepareDescriptors(x, keep_image=False)) for label, x in looks.items()])
-        self.trees = fit_trees(seen["descriptors"], seen["is_meteo"], seen["weight"], self.seed, self.earlier_trees)
+        self.voting.fit(collect, looks, _targets, self.vocabulary)
 
     def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
         tensors = {
@@ -150,9 +135,8 @@ class GateTask(Task):
             "target": torch.from_numpy(batch["is_meteo"].astype(np.float32)),
             "kind": torch.from_numpy(np.array(batch["kind"])),
         }
-        if "descriptors" in batch:
-            tensors["descriptors"] = torch.from_numpy(np.array(batch["descriptors"]))
-        return tensors
+        votes = {name: torch.from_numpy(np.array(batch[name])) for name in batch if name.startswith(COLUMN)}
+        return {**tensors, **votes}
 
     # -- model -------------------------------------------------------------------------------------------------------
 
@@ -160,9 +144,7 @@ class GateTask(Task):
         return GateModel(self.init, self.config.input_size, len(self._kinds))
 
     def origin(self) -> str:
-        parts = [init_digest(ARCHITECTURE, self.init)]
-        if self.earlier_bundle:
-            parts.append(sha256_of(self.earlier_bundle / TREES))
+        parts = [init_digest(ARCHITECTURE, self.init), *self.voting.origin()]
         if self.auxiliary is not None:
             parts.append(content_digest(self.auxiliary.drop_columns("path")))
         return " ".join(parts)
@@ -205,14 +187,12 @@ class GateTask(Task):
 
     def outputs(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> Batch:
         logits = model(batch["image"]).chart
-        found = {
+        return {
             "logit": logits.float().cpu().numpy(),
             "target": batch["target"].cpu().numpy(),
             "loss": self._losses(logits, batch["target"]).cpu().numpy(),
+            **{name: votes.cpu().numpy() for name, votes in batch.items() if name.startswith(COLUMN)},
         }
-        if self.trees is not None:
-            found["trees"] = log_odds(self.trees, batch["descriptors"].cpu().numpy())
-        return found
 
     def metrics(self, outputs: Batch) -> dict[str, float]:
         """R14's metrics of the network's raw probabilities at their own best threshold, and the mean loss."""
@@ -225,17 +205,27 @@ class GateTask(Task):
         }
 
     def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
-        logits, targets, alone = outputs["logit"], outputs["target"], {}
-        weight = None
-        if "trees" in outputs:
-            alone = {f"{name}_auc": _auc(targets, outputs[column]) for name, column in VOTERS.items()}
-            weight = vote_weight(logits, outputs["trees"], targets)
-            logits = logits + np.float32(weight) * outputs["trees"]
-        calibration = GateCalibration.fit(logits, targets, weight)
-        write_bundle(folder, model, self.config, self.vocabulary, calibration, self.trees)
-        scores = calibration.probabilities(logits)
-        return {**binary_metrics(targets, scores, calibration.threshold), **alone}
+        targets, votes = outputs["target"], {NETWORK: outputs["logit"][:, None], **votes_in(outputs)}
+        seen = {name: values for name, values in votes.items() if name not in TextVoter.VOTES}
+        image, with_text = GateCalibration.fit(seen, targets), None
+        metrics = binary_metrics(targets, image.probabilities(seen), image.threshold)
+        if len(seen) < len(votes):
+            read = ~np.isnan(votes["words"][:, 0])
+            written = {name: values[read] for name, values in votes.items()}
+            with_text = GateCalibration.fit(written, targets[read])
+            scores = with_text.probabilities(written)
+            metrics = {**binary_metrics(targets[read], scores, with_text.threshold), "image_auc": metrics["auc"]}
+        verdict = GateVerdict(self.vocabulary, image, with_text, self.voting.voters.text)
+        write_bundle(folder, model, self.config, self.vocabulary, verdict, self.voting.voters)
+        alone = {f"{name}_auc": _auc(targets, values[:, 0]) for name, values in votes.items()} if len(votes) > 1 else {}
+        return {**metrics, **alone}
+
+
+def _targets(batch: Batch) -> np.ndarray:
+    return np.asarray(batch["is_meteo"], dtype=bool)[:, None]
 
 
 def _auc(targets: np.ndarray, logits: np.ndarray) -> float | None:
-    return binary_metrics(targets, expit(logits.astype(np.float64)), 0.5)["auc"]
+    """Of the rows that a voter was asked about."""
+    asked = ~np.isnan(logits)
+    return binary_metrics(targets[asked], expit(logits[asked].astype(np.float64)), 0.5)["auc"]

@@ -18,7 +18,7 @@ def multilabel_metrics(
     Args:
         targets: `(n, labels)` of 0 and 1.
         scores: `(n, labels)` probabilities.
-        thresholds: `(labels,)`.
+        thresholds: `(labels,)`, or `(n, labels)` where they differ from row to row.
         names: one per label.
 
     Returns:

@@ -6,20 +6,24 @@ import numpy as np
 import torch
 
 from meteo_ray import bundle
+from meteo_ray.calibration.votes import Scale, VoteScales
 from meteo_ray.elements.bundle import write_bundle as write_elements
 from meteo_ray.elements.calibration import ElementsCalibration, LabelCalibration
 from meteo_ray.elements.config import ElementsTraining
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
-from meteo_ray.gate.bundle import GateCalibration
+from meteo_ray.elements.verdict import ElementsVerdict
 from meteo_ray.gate.bundle import write_bundle as write_gate
+from meteo_ray.gate.calibration import NETWORK, GateCalibration
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.model import GateModel
+from meteo_ray.gate.verdict import GateVerdict
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.bundle import ProductsCalibration
 from meteo_ray.products.bundle import write_bundle as write_products
 from meteo_ray.products.config import ProductsTraining, SmallBase
 from meteo_ray.products.small_base import make_small_base
 from meteo_ray.vocabulary import load_vocabulary
+from meteo_ray.voters.voters import Voters
 
 INPUT_SIZE = (80, 60)
 VOCABULARY = load_vocabulary()
@@ -29,9 +33,10 @@ def write_models(models: Path, gate_threshold: float = 0.0) -> Path:
     """MODELS/{gate,elements,products}; a gate threshold of 0 lets every readable image through."""
     torch.manual_seed(0)
     with bundle.writing(models / "gate") as folder:
-        calibration = GateCalibration(1.0, gate_threshold, {"0.95": gate_threshold, "0.99": None})
+        calibration = GateCalibration(as_it_is(NETWORK, 1), 1.0, gate_threshold, {"0.95": gate_threshold, "0.99": None})
         model = GateModel("none", INPUT_SIZE)
-        write_gate(folder, model, GateTraining(init="none", input_size=INPUT_SIZE), VOCABULARY, calibration)
+        training = GateTraining(init="none", input_size=INPUT_SIZE)
+        write_gate(folder, model, training, VOCABULARY, GateVerdict(VOCABULARY, calibration), Voters())
     with bundle.writing(models / "elements") as folder:
         _write_elements(folder)
     make_small_base(models / "base", VOCABULARY, SmallBase(hidden_size=32, layers=1, image_size=64))
@@ -45,8 +50,14 @@ def _write_elements(folder: Path) -> None:
     config = ElementsTraining(backbone="resnet18", init="none", input_size=INPUT_SIZE)
     model = ElementsModel(ElementsDimensions(labels, config.backbone, INPUT_SIZE))
     # An untrained model says about a half for every label: at a threshold of 0.5 it shows some of them.
-    calibration = ElementsCalibration(0.5, tuple(LabelCalibration(1.0, 0.0, 0.5, 5, False) for _ in range(labels)))
-    write_elements(folder, model, config, VOCABULARY, np.arange(labels)[::-1], calibration)
+    each = LabelCalibration(1.0, 0.0, 0.5, 5, False)
+    verdict = ElementsVerdict(VOCABULARY, ElementsCalibration(as_it_is("parallel", labels), (each,) * labels))
+    write_elements(folder, model, config, VOCABULARY, np.arange(labels)[::-1], verdict, Voters())
+
+
+def as_it_is(voter: str, questions: int) -> VoteScales:
+    """One voter, whose scores already are log-odds."""
+    return VoteScales({voter: Scale((1.0,) * questions, (0.0,) * questions)})
 
 
 def _write_products(folder: Path, base_folder: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from meteo_ray import bundle
+from meteo_ray.elements.calibration import of_network
 from meteo_ray.elements.predictor import ElementsPredictor
 from meteo_ray.errors import UsageError
 from meteo_ray.files import write_json
@@ -35,7 +36,8 @@ def seal(folder) -> None:
 
 
 def test_the_loaded_bundle_scores_like_the_trained_model(trained, predictor):
-    expected = predictor.calibration.scores(trained.outputs["parallel"], trained.outputs["emitted"])
+    votes = of_network(trained.outputs["parallel"], trained.outputs["emitted"])
+    expected = predictor.verdict.image.scores(votes)
     found = predictor(trained.prepared)
     np.testing.assert_allclose(found["element_scores"], expected, atol=1e-4)
     assert found["element_scores"].dtype == np.float32
@@ -49,7 +51,7 @@ def test_columns_agree_with_scores_and_truth(trained, predictor):
         shown = found["elements"][row]
         scores = [entry["score"] for entry in shown]
         assert scores == sorted(scores, reverse=True)
-        above = found["element_scores"][row] >= predictor.calibration.thresholds
+        above = found["element_scores"][row] >= predictor.verdict.image.thresholds
         assert {entry["id"] for entry in shown} == {ids[label] for label in np.flatnonzero(above)}
         sequence = found["element_sequence"][row]
         assert sorted(sequence) == sorted(truth) == sorted(entry["id"] for entry in shown)
@@ -133,7 +135,7 @@ def test_weights_of_another_network_are_refused(copied):
 
 def test_calibration_that_lacks_a_label_is_refused(copied):
     document = json.loads((copied / bundle.CALIBRATION).read_text())
-    del document["labels"]["rain"]
+    del document["image"]["labels"]["rain"]
     write_json(copied / bundle.CALIBRATION, document)
     seal(copied)
     with pytest.raises(UsageError, match="rain"):

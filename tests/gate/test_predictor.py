@@ -11,7 +11,7 @@ from sklearn.metrics import precision_score, recall_score
 
 from meteo_ray import bundle
 from meteo_ray.errors import UsageError
-from meteo_ray.gate.bundle import GateCalibration
+from meteo_ray.gate.calibration import NETWORK, GateCalibration
 from meteo_ray.gate.model import GateModel
 from meteo_ray.gate.predictor import GatePredictor
 from meteo_ray.vocabulary import Vocabulary, load_vocabulary
@@ -48,10 +48,10 @@ def edit_config(folder, **changes):
 def test_columns_and_types(gate_bundle):
     predictor = load(gate_bundle)
     found = predictor({"image": IMAGES})
-    assert set(found) == {"is_meteo", "gate_score"}
+    assert set(found) == {"is_meteo", "gate_score", "gate_votes"}
     assert (found["is_meteo"].dtype, found["gate_score"].dtype) == (bool, np.float32)
     assert ((found["gate_score"] >= 0) & (found["gate_score"] <= 1)).all()
-    assert np.array_equal(found["is_meteo"], found["gate_score"] >= predictor.threshold)
+    assert np.array_equal(found["is_meteo"], found["gate_score"] >= predictor.verdict.threshold_in_force(False))
     assert len(predictor.version) == 12
 
 
@@ -82,9 +82,9 @@ def test_scores_that_are_not_numbers_never_leave(gate_bundle):
 
 def test_operating_points_keep_their_promise():
     targets = np.arange(400) % 2
-    logits = np.random.default_rng(1).normal(1.5 * targets, 1.0)
-    calibration = GateCalibration.fit(logits, targets)
-    scores = calibration.probabilities(logits).astype(np.float64)
+    votes = {NETWORK: np.random.default_rng(1).normal(1.5 * targets, 1.0)[:, None]}
+    calibration = GateCalibration.fit(votes, targets)
+    scores = calibration.probabilities(votes).astype(np.float64)
     recall_point = calibration.operating_point(None, 0.99, None)
     precision_point = calibration.operating_point(None, None, 0.95)
     assert recall_score(targets, scores >= recall_point) >= 0.99
@@ -95,12 +95,13 @@ def test_operating_points_keep_their_promise():
 
 
 def test_operating_points_that_are_not_there(gate_bundle):
-    assert load(gate_bundle, min_recall=0.95).threshold < load(gate_bundle).threshold
+    careful, usual = load(gate_bundle, min_recall=0.95), load(gate_bundle)
+    assert careful.verdict.threshold_in_force(False) < usual.verdict.threshold_in_force(False)
     with pytest.raises(UsageError, match=r"min_recall 0\.42: the gate was calibrated for 0\.9, 0\.95"):
         load(gate_bundle, min_recall=0.42)
     with pytest.raises(UsageError, match="not several"):
         load(gate_bundle, min_recall=0.99, threshold=0.5)
-    hopeless = GateCalibration.fit(np.array([2.0, 1.0, -1.0]), np.array([0, 1, 0]))
+    hopeless = GateCalibration.fit({NETWORK: np.array([[2.0], [1.0], [-1.0]])}, np.array([0, 1, 0]))
     with pytest.raises(UsageError, match=r"min_precision 0\.9: no threshold reached it"):
         hopeless.operating_point(None, None, 0.9)
 

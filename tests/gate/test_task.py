@@ -10,7 +10,6 @@ import torch
 from meteo_ray import bundle
 from meteo_ray.batch import Batch, concatenate
 from meteo_ray.errors import UsageError
-from meteo_ray.gate.boosted_trees import TREES, vote_weight
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.hard_examples import sampling_weights
 from meteo_ray.gate.predictor import GatePredictor
@@ -20,6 +19,8 @@ from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training.task import Feedback, Progress
 from meteo_ray.vocabulary import load_vocabulary
+from meteo_ray.voters.boosted_trees import TREES
+from meteo_ray.voters.descriptors import describe_all
 from tests.pictures import picture_index, row_batch
 
 SMALL = GateTraining(init="none", input_size=(80, 60), augmentation=AugmentConfig(enabled=False))
@@ -125,10 +126,10 @@ def test_phases_are_those_of_the_plan():
 def test_trees_vote_by_default_where_the_network_starts_from_nothing(tmp_path):
     torch.save(make_task(Path(".")).build().backbone.state_dict(), tmp_path / "resnet.pt")
     pretrained = SMALL.model_copy(update={"init": str(tmp_path / "resnet.pt")})
-    assert make_task(Path(".")).with_trees
-    assert not make_task(Path("."), pretrained).with_trees
-    assert not make_task(Path("."), SMALL.model_copy(update={"descriptors": False})).with_trees
-    assert make_task(Path("."), pretrained.model_copy(update={"descriptors": True})).with_trees
+    assert make_task(Path(".")).voting.with_trees
+    assert not make_task(Path("."), pretrained).voting.with_trees
+    assert not make_task(Path("."), SMALL.model_copy(update={"descriptors": False})).voting.with_trees
+    assert make_task(Path("."), pretrained.model_copy(update={"descriptors": True})).voting.with_trees
 
 
 def test_training_and_validation_pixels(pictures):
@@ -176,22 +177,23 @@ def test_a_gate_that_starts_from_another_goes_on_with_its_trees(pictures, tmp_pa
 
     second = make_task(data, with_trees.model_copy(update={"init": str(tmp_path / "gate")}), seed=1)
     second.before_training(lambda label, prepare: prepare(row_batch(rows)))
-    descriptors = validation["descriptors"]
-    kept = second.trees.predict(descriptors, raw_score=True, num_iteration=first.trees.num_trees())
-    assert kept == pytest.approx(first.trees.predict(descriptors, raw_score=True))
+    descriptors = describe_all(validation["image"])
+    (before,), (after,) = (task.voting.voters.trees.boosters for task in (first, second))
+    kept = after.predict(descriptors, raw_score=True, num_iteration=before.num_trees())
+    assert kept == pytest.approx(before.predict(descriptors, raw_score=True))
 
     by_its_weights = str(tmp_path / "gate" / bundle.WEIGHTS)
     for init in (second.config.init, by_its_weights):
         by_default = make_task(data, second.config.model_copy(update={"init": init, "descriptors": None}))
-        assert by_default.earlier_trees.num_trees() == first.trees.num_trees()
+        assert by_default.voting.with_trees
     origin = second.origin()
     (tmp_path / "gate" / TREES).write_text("other trees")
     assert second.origin() != origin
-    with pytest.raises(UsageError, match=r"trees\.txt: cannot be read"):
+    with pytest.raises(UsageError, match=r"trees\.txt: damaged"):
         make_task(data, second.config)
     without = make_task(data, second.config.model_copy(update={"descriptors": False}))
     without.before_training(lambda label, prepare: prepare(row_batch(rows)))
-    assert without.trees is None
+    assert not without.voting.voters
 
 
 @pytest.mark.parametrize("descriptors", [False, True])
@@ -201,7 +203,7 @@ def test_a_gate_learns_and_its_bundle_judges_as_it_did(pictures, tmp_path, descr
     task = make_task(data, SMALL.model_copy(update={"descriptors": descriptors}))
     train = task.rows(index, TRAIN)
     task.before_training(lambda label, prepare: prepare(row_batch(train)))
-    assert (task.trees is not None) == descriptors
+    assert bool(task.voting.voters) == descriptors
     model = task.build()
     batch = task.collate(prepared(task, train, TRAIN))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
@@ -221,10 +223,7 @@ def test_a_gate_learns_and_its_bundle_judges_as_it_did(pictures, tmp_path, descr
     assert metrics["auc"] > 0.95
     with bundle.writing(tmp_path / "gate") as scratch:
         exported = task.export(model, outputs, scratch)
-    logits = outputs["logit"]
     if descriptors:
-        weight = vote_weight(logits, outputs["trees"], outputs["target"])
-        logits = logits + weight * outputs["trees"]
         assert exported["network_auc"] == pytest.approx(metrics["auc"])
         assert exported["trees_auc"] > 0.9
     else:
@@ -232,6 +231,10 @@ def test_a_gate_learns_and_its_bundle_judges_as_it_did(pictures, tmp_path, descr
 
     predictor = GatePredictor.load(tmp_path / "gate", device="cpu", vocabulary=load_vocabulary(), precision="fp32")
     judged = predictor({"image": validation["image"]})
-    np.testing.assert_allclose(predictor.logits(validation["image"]), logits, atol=1e-3)
+    votes = predictor.votes(validation["image"])
+    np.testing.assert_allclose(votes.pop("network")[:, 0], outputs["logit"], atol=1e-3)
+    assert list(votes) == (["trees"] if descriptors else [])
+    for name, values in votes.items():
+        np.testing.assert_allclose(values, outputs[f"vote_{name}"], atol=1e-5)
     f1 = 2 * (judged["is_meteo"] & validation["is_meteo"]).sum() / (judged["is_meteo"].sum() + 12)
     assert f1 == pytest.approx(exported["f1"])

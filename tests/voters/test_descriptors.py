@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meteo_ray.gate.descriptors import (
+from meteo_ray.voters.descriptors import (
     CELLS,
     FEATURES,
     HSV_BINS,

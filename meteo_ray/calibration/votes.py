@@ -1,0 +1,99 @@
+"""Several voters on the same yes-or-no questions, brought to one scale and added up.
+
+Each voter's raw score is turned into calibrated log-odds by Platt scaling, question by question; calibrated log-odds of
+independent voters add up to those of all, so that a voter which knows little says little, and nothing else has to be
+fitted to what may be a hundred rows. The sum is calibrated again by whoever uses it, because no voters are
+independent: on sums that are cross-fitted, or it would look surer than it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import KFold
+
+from meteo_ray.calibration.probabilities import fit_platt
+
+Floats = NDArray[np.float64]
+Votes = Mapping[str, np.ndarray]
+"""Raw scores `(rows, questions)` by the name of their voter."""
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Platt scaling of one voter: `slope * score + intercept`, each `(questions,)`."""
+
+    slope: tuple[float, ...]
+    intercept: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, scores: np.ndarray, targets: np.ndarray, minimum_rows: int) -> Self:
+        """Questions with fewer rows of either answer, and those that a voter answers the wrong way round, share one."""
+        pooled = _rising(*fit_platt(scores.ravel(), targets.ravel()))
+        found = []
+        for column, truth in zip(scores.T, targets.T, strict=True):
+            enough = min(truth.sum(), len(truth) - truth.sum()) >= minimum_rows
+            slope, intercept = fit_platt(column, truth) if enough else pooled
+            found.append((slope, intercept) if slope > 0 else pooled)
+        return cls(tuple(slope for slope, _ in found), tuple(intercept for _, intercept in found))
+
+    def log_odds(self, scores: np.ndarray) -> Floats:
+        """Calibrated log-odds `(rows, questions)`."""
+        return np.asarray(np.asarray(scores, np.float64) * self.slope + self.intercept)
+
+
+@dataclass(frozen=True)
+class VoteScales:
+    """Every voter's scale."""
+
+    voters: Mapping[str, Scale]
+
+    @classmethod
+    def fit(cls, votes: Votes, targets: np.ndarray, minimum_rows: int) -> Self:
+        """Fit on a validation split: `votes` and targets of 0 and 1, `(rows, questions)`."""
+        return cls({name: Scale.fit(scores, targets, minimum_rows) for name, scores in votes.items()})
+
+    def log_odds(self, votes: Votes) -> Floats:
+        """The sum of all voters' calibrated log-odds, `(rows, questions)`. Raises KeyError when a voter is missing."""
+        return np.sum([scale.log_odds(votes[name]) for name, scale in self.voters.items()], axis=0)
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: {"slope": [*scale.slope], "intercept": [*scale.intercept]} for name, scale in self.voters.items()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Raises KeyError or TypeError when a value is missing."""
+        entries = {name: (tuple(scale["slope"]), tuple(scale["intercept"])) for name, scale in document.items()}
+        return cls({name: Scale(*scale) for name, scale in entries.items()})
+
+
+def stacked(votes: Votes) -> np.ndarray:
+    """All voters' scores in one array, float32 `(rows, voters, questions)`, to travel in one column."""
+    return np.stack([np.asarray(scores, dtype=np.float32) for scores in votes.values()], axis=1)
+
+
+def cross_fitted(votes: Votes, targets: np.ndarray, minimum_rows: int, seed: int = 0) -> Floats:
+    """The sums `(rows, questions)`, each row's by scales that were fitted on other rows.
+
+    A voter alone keeps its order, which no scale can flatter.
+    """
+    found = np.zeros(targets.shape)
+    if len(targets) < FOLDS or len(votes) == 1:
+        return VoteScales.fit(votes, targets, minimum_rows).log_odds(votes)
+    for fitted, scored in KFold(FOLDS, shuffle=True, random_state=seed).split(targets):
+        scales = VoteScales.fit(_rows(votes, fitted), targets[fitted], minimum_rows)
+        found[scored] = scales.log_odds(_rows(votes, scored))
+    return found
+
+
+def _rows(votes: Votes, rows: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: scores[rows] for name, scores in votes.items()}
+
+
+def _rising(slope: float, intercept: float) -> tuple[float, float]:
+    """A voter that is wrong more often than right on the whole is not heard."""
+    return (slope, intercept) if slope > 0 else (0.0, 0.0)

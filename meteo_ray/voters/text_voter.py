@@ -1,0 +1,164 @@
+"""What a chart's title and its other words say of each question, by two linear models.
+
+`words`  a logistic regression for every question on the shares of hashed character n-grams (tf-idf), title and whole
+         text apart: it learns how offices write, and forgives the slips of text recognition.
+`names`  one logistic regression for all elements on whether the title, and the text, hold a name of the element: it
+         knows elements that no training chart shows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save_file
+from scipy import sparse
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import normalize
+
+from meteo_ray.batch import Batch
+from meteo_ray.errors import UsageError
+from meteo_ray.text.normalise import normalised
+from meteo_ray.text.vocabulary_match import element_matches
+from meteo_ray.vocabulary import Vocabulary
+
+Floats = NDArray[np.float32]
+
+TEXT_VOTER = "text_voter.safetensors"
+
+# Character n-grams within words. Of 2^13, 2^14, 2^15 and 2^17 hashed features all did alike on unseen real sources, as
+# did n-grams from 1 or 3 and to 4 (docs/results.md).
+NGRAMS = (2, 5)
+HASHED = 2**13
+BLOCKS = ("title", "text")
+
+# Inverse strength of the ridge: a few hundred charts, each with a few hundred n-grams.
+STRENGTH = 10.0
+
+# Fewer charts than this teach no words.
+LEAST_POSITIVES = 2
+
+
+class Page(NamedTuple):
+    """What is written on an image, normalised: its title, and all of it with a line for each line."""
+
+    title: str
+    text: str
+
+    @classmethod
+    def of(cls, title: str | None, text: str | None) -> Self:
+        return cls(normalised(title or ""), "\n".join(normalised(line) for line in (text or "").splitlines()))
+
+
+def pages_of(batch: Batch) -> list[Page | None]:
+    """What is written on each image by the columns `title` and `text`; None where it was not read."""
+    if "text" not in batch:
+        return [None] * len(batch["image"])
+    columns = zip(batch["title"], batch["text"], strict=True)
+    return [None if text is None else Page.of(title, text) for title, text in columns]
+
+
+@dataclass(frozen=True)
+class TextVoter:
+    """The fitted models.
+
+    `idf` float32 `(2 * HASHED,)`; `coefficients` `(questions, 2 * HASHED + 1)` and `intercepts` `(questions,)` of
+    `words`; `names` `(4,)`: what a name in the title counts, one in the text, a page without text, and the intercept.
+    """
+
+    VOTES: ClassVar = ("words", "names")
+
+    idf: Floats
+    coefficients: Floats
+    intercepts: Floats
+    names: Floats
+
+    @classmethod
+    def fit(cls, pages: Sequence[Page], targets: np.ndarray, weights: np.ndarray, vocabulary: Vocabulary) -> Self:
+        """Fit on pages, targets `(pages, questions)` of 0 and 1 and what each page counts `(pages,)`.
+
+        The questions are the vocabulary's elements, in its order, or a single one to which any element's name matters.
+        """
+        truth, counts = np.asarray(targets, dtype=bool), _counts(pages)
+        idf = np.concatenate([TfidfTransformer().fit(block).idf_ for block in counts]).astype(np.float32)
+        features = _features(pages, counts, idf)
+        found = [_fit_words(features, column, weights) for column in truth.T]
+        names = _fit_names(_matches(pages, vocabulary, truth.shape[1]), truth, weights)
+        return cls(idf, np.array([line[0] for line in found]), np.array([line[1] for line in found]), names)
+
+    def votes(self, pages: Sequence[Page], vocabulary: Vocabulary) -> dict[str, Floats]:
+        """Log-odds float32 `(pages, questions)` of each model, by its name in VOTES."""
+        features = _features(pages, _counts(pages), self.idf)
+        words = np.asarray(features @ self.coefficients.T + self.intercepts, dtype=np.float32)
+        matches = _matches(pages, vocabulary, len(self.intercepts))
+        names = np.asarray(matches @ self.names[:-1] + self.names[-1], dtype=np.float32)
+        return dict(zip(self.VOTES, (words, names), strict=True))
+
+    def write(self, folder: Path) -> None:
+        """Write text_voter.safetensors into a bundle's folder."""
+        save_file(vars(self), folder / TEXT_VOTER)
+
+    @classmethod
+    def read(cls, folder: Path, questions: int) -> Self:
+        """Raises UsageError when the file is missing, damaged or made for other questions or features."""
+        try:
+            found = load((folder / TEXT_VOTER).read_bytes())
+            voter = cls(found["idf"], found["coefficients"], found["intercepts"], found["names"])
+        except (OSError, SafetensorError, KeyError) as error:
+            raise UsageError(f"{folder / TEXT_VOTER}: cannot be read ({error}); train the model again") from None
+        if voter.coefficients.shape != (questions, len(BLOCKS) * HASHED + 1):
+            raise UsageError(f"{folder / TEXT_VOTER}: made by another meteo_ray; train the model again")
+        return voter
+
+
+def _counts(pages: Sequence[Page]) -> list[sparse.csr_matrix]:
+    """Hashed n-grams of each block of the pages, `(pages, HASHED)`."""
+    hasher = HashingVectorizer(
+        analyzer="char_wb", ngram_range=NGRAMS, n_features=HASHED, alternate_sign=False, norm=None, lowercase=False
+    )
+    counts = [hasher.transform([getattr(page, block) for page in pages]) for block in BLOCKS]
+    for block in counts:
+        block.data = 1 + np.log(block.data)  # a word that stands there ten times does not say ten times as much
+    return counts
+
+
+def _features(pages: Sequence[Page], counts: Sequence[sparse.csr_matrix], idf: Floats) -> sparse.csr_matrix:
+    """Weighted n-grams, each block of length 1, and whether nothing is written: `(pages, 2 * HASHED + 1)`."""
+    weighted = [
+        normalize(block.multiply(part).tocsr()) for block, part in zip(counts, np.split(idf, len(BLOCKS)), strict=True)
+    ]
+    empty = sparse.csr_matrix(np.array([[not page.text] for page in pages], dtype=np.float32).reshape(-1, 1))
+    return sparse.hstack([*weighted, empty]).tocsr()
+
+
+def _matches(pages: Sequence[Page], vocabulary: Vocabulary, questions: int) -> Floats:
+    """How surely title and text name each element, and whether nothing is written: `(pages, questions, 3)`.
+
+    For a single question: any element. What was appended to the vocabulary after the training is not asked.
+    """
+    found = np.zeros((len(pages), len(vocabulary.elements), len(BLOCKS) + 1), dtype=np.float32)
+    for row, page in enumerate(pages):
+        for number, block in enumerate(BLOCKS):
+            found[row, :, number] = element_matches(getattr(page, block), vocabulary)
+        found[row, :, -1] = not page.text
+    return found.max(axis=1, keepdims=True) if questions == 1 else found[:, :questions]
+
+
+def _fit_words(features: sparse.csr_matrix, truth: np.ndarray, weights: np.ndarray) -> tuple[Floats, np.float32]:
+    """Coefficients and intercept of one question; of one that too few pages can teach, its base rate alone."""
+    if min(truth.sum(), len(truth) - truth.sum()) < LEAST_POSITIVES:
+        rate = (truth.sum() + 0.5) / (len(truth) + 1)
+        return np.zeros(features.shape[1], np.float32), np.float32(np.log(rate / (1 - rate)))
+    model = LogisticRegression(C=STRENGTH, class_weight="balanced", solver="liblinear", random_state=0)
+    model.fit(features, truth, sample_weight=weights)
+    return model.coef_[0].astype(np.float32), np.float32(model.intercept_[0])
+
+
+def _fit_names(matches: Floats, truth: np.ndarray, weights: np.ndarray) -> Floats:
+    model = LogisticRegression(C=STRENGTH)
+    model.fit(matches.reshape(-1, matches.shape[-1]), truth.ravel(), np.repeat(weights, truth.shape[1]))
+    return np.append(model.coef_[0], model.intercept_[0]).astype(np.float32)

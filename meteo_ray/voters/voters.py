@@ -1,0 +1,76 @@
+"""Who votes beside a stage's network, and their votes on images and on what is written on them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from meteo_ray.batch import Batch
+from meteo_ray.vocabulary import Vocabulary
+from meteo_ray.voters.boosted_trees import Trees
+from meteo_ray.voters.descriptors import describe_all
+from meteo_ray.voters.text_voter import Page, TextVoter, pages_of
+
+# Before the names of votes where they travel as columns of a batch.
+COLUMN = "vote_"
+
+
+@dataclass(frozen=True)
+class Voters:
+    """Trees on descriptors of the pixels, and a linear model of what is written; either may be missing."""
+
+    trees: Trees | None = None
+    text: TextVoter | None = None
+
+    def __bool__(self) -> bool:
+        return self.trees is not None or self.text is not None
+
+    def on_images(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Votes `(rows, questions)` on uint8 `(rows, height, width, 3)`."""
+        return {} if self.trees is None else {"trees": self.trees.votes(describe_all(images))}
+
+    def on_pages(self, pages: Sequence[Page | None], vocabulary: Vocabulary) -> dict[str, np.ndarray]:
+        """Votes `(rows, questions)` on what is written; NaN where it was not read."""
+        if self.text is None:
+            return {}
+        read = np.array([page is not None for page in pages], dtype=bool)
+        found = self.text.votes([page for page in pages if page is not None], vocabulary)
+        votes = {name: np.full((len(pages), values.shape[1]), np.nan, np.float32) for name, values in found.items()}
+        for name, values in found.items():
+            votes[name][read] = values
+        return votes
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write trees.txt and text_voter.safetensors where there are such; what a bundle's config must say of it."""
+        if self.trees is not None:
+            self.trees.write(folder)
+        if self.text is not None:
+            self.text.write(folder)
+        return {"descriptors": self.trees is not None, "text": self.text is not None}
+
+    @classmethod
+    def read(cls, folder: Path, config: dict[str, Any], questions: int) -> Self:
+        """Those of a bundle. Raises UsageError when a file is missing or damaged, KeyError when `config` is silent."""
+        trees = Trees.read(folder, questions) if config["descriptors"] else None
+        return cls(trees, TextVoter.read(folder, questions) if config["text"] else None)
+
+
+@dataclass(frozen=True)
+class PrepareVotes:
+    """Picklable: adds the voters' votes to what `prepared` makes of a batch, as columns that start with COLUMN."""
+
+    prepared: Callable[[Batch], Batch]
+    voters: Voters
+    vocabulary: Vocabulary
+
+    def __call__(self, batch: Batch) -> Batch:
+        found = dict(self.prepared(batch))
+        votes = {**self.voters.on_images(found["image"]), **self.voters.on_pages(pages_of(found), self.vocabulary)}
+        return found | {COLUMN + name: values for name, values in votes.items()}
+
+
+def votes_in(batch: Batch) -> Batch:
+    """The votes among a batch's columns, under their voters' names."""
+    return {name.removeprefix(COLUMN): values for name, values in batch.items() if name.startswith(COLUMN)}

@@ -1,0 +1,73 @@
+"""Voters on one scale: who knows little says little, and the sum knows more than each."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
+
+from meteo_ray.calibration.votes import VoteScales, cross_fitted
+
+
+@pytest.fixture
+def split():
+    """Two independent voters of use, one that guesses; two questions, the second answered yes twice."""
+    rng = np.random.default_rng(0)
+    targets = rng.random((600, 2)) < (0.4, 0.0)
+    targets[:2, 1] = True
+    votes = {
+        "loud": rng.normal(8 * targets - 4, 4.0),
+        "quiet": rng.normal(0.2 * targets, 0.1) + 3,
+        "guessing": rng.normal(size=targets.shape) * 5,
+    }
+    return votes, targets
+
+
+def test_the_sum_knows_more_than_each_voter(split):
+    votes, targets = split
+    scales = VoteScales.fit(votes, targets, minimum_rows=5)
+    joined = roc_auc_score(targets[:, 0], scales.log_odds(votes)[:, 0])
+    assert joined > max(roc_auc_score(targets[:, 0], scores[:, 0]) for scores in votes.values()) + 0.02
+
+
+def test_scales_turn_scores_into_log_odds(split):
+    votes, targets = split
+    scale = VoteScales.fit(votes, targets, minimum_rows=5).voters["loud"]
+    found = expit(scale.log_odds(votes["loud"])[:, 0])
+    assert found.mean() == pytest.approx(targets[:, 0].mean(), abs=0.02)
+
+
+def test_who_guesses_or_is_contrary_says_next_to_nothing(split):
+    votes, targets = split
+    contrary = {"contrary": -votes["loud"][:, :1], "guessing": votes["guessing"][:, :1]}
+    scales = VoteScales.fit(contrary, targets[:, :1], minimum_rows=5)
+    np.testing.assert_array_equal(scales.voters["contrary"].log_odds(contrary["contrary"]), 0)
+    assert scales.voters["guessing"].log_odds(votes["guessing"])[:, 0].std() < 0.3
+
+
+def test_rare_questions_share_one_scale(split):
+    votes, targets = split
+    alone = VoteScales.fit({"loud": votes["loud"]}, targets, minimum_rows=5).voters["loud"]
+    assert alone.slope[0] != alone.slope[1]
+    own = VoteScales.fit({"loud": votes["loud"]}, targets, minimum_rows=2).voters["loud"]
+    assert own.slope[1] != alone.slope[1]
+
+
+def test_cross_fitted_sums_do_not_flatter_voters_who_know_nothing():
+    rng = np.random.default_rng(1)
+    targets = rng.random((40, 30)) < 0.3
+    votes = {str(number): rng.normal(size=targets.shape) for number in range(6)}
+    fitted = VoteScales.fit(votes, targets, 1).log_odds(votes)
+    crossed = cross_fitted(votes, targets, 1)
+    assert roc_auc_score(targets.ravel(), fitted.ravel()) > 0.6
+    assert roc_auc_score(targets.ravel(), crossed.ravel()) < 0.55
+    np.testing.assert_array_equal(cross_fitted(votes, targets, 1), crossed)
+
+
+def test_they_survive_json(split):
+    votes, targets = split
+    scales = VoteScales.fit(votes, targets, 5)
+    assert VoteScales.from_json(json.loads(json.dumps(scales.to_json()))) == scales
+    with pytest.raises(KeyError):
+        scales.log_odds({"loud": votes["loud"]})
