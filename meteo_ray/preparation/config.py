@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from meteo_ray.config.parsing import JobConfig, Section
 from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.text.config import TextSettings
 
 
 class Fractions(Section):
@@ -54,6 +55,19 @@ class PrepareData(JobConfig):
     """CPU workers that read the images; default: 70 % of the cores."""
     image_timeout_s: float = Field(20.0, gt=0)
     """An image that takes longer to decode is left out."""
+
+
+class ReadText(JobConfig):
+    """What is written on the images of a prepared data folder."""
+
+    data: Path | None = None
+    """The data folder (or METEO_RAY_DATA), prepared by jobs/prepare_data.py."""
+    index: Path | None = None
+    """Where the index lies, if not in DATA/index."""
+    text: TextSettings = TextSettings(mode="page")
+    """How it is read."""
+    workers: int | None = Field(None, gt=0)
+    """CPU workers that read; default: 70 % of the cores."""
 
 
 class PreviewData(JobConfig):

@@ -46,7 +46,7 @@ def texts_path(data: Path, index: Path | None = None) -> Path:
 
 def write_texts(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write rows of TEXTS, whole or not at all."""
-    write_parquet(pa.Table.from_pylist(list(rows), schema=TEXTS), path)
+    write_parquet(path, pa.Table.from_pylist(list(rows), schema=TEXTS))
 
 
 def with_texts(rows: pa.Table, data: Path, index: Path | None = None) -> pa.Table:

@@ -1,0 +1,56 @@
+"""jobs/read_text.py: what is written on prepared images, read once, and lines that labels.jsonl knows already."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image, ImageDraw
+
+from jobs.read_text import main
+from meteo_ray.imaging.fonts import hei_font
+from meteo_ray.preparation.config import PrepareData
+from meteo_ray.preparation.prepare import build_index
+from meteo_ray.streaming.index import read_index
+from meteo_ray.text.table import with_texts
+from tests.preparation.folder import data_folder, write_labels
+
+
+@pytest.fixture
+def data(tmp_path: Path, ray_session: None) -> Path:
+    """Four prepared images: a page that has a title, one whose lines are given, one without a word, one now broken."""
+    folder = tmp_path / "data"
+    data_folder(folder, 4)
+    rows = [json.loads(line) for line in (folder / "labels.jsonl").read_text("utf-8").splitlines()]
+    page = Image.new("RGB", (640, 480), "white")
+    ImageDraw.Draw(page).text((90, 12), "Total precipitation 850 hPa", fill="black", font=hei_font(30))
+    page.save(folder / rows[0]["path"])
+    rows[1]["text_lines"] = [{"text": "Wind speed at 10 m", "left": 0.2, "top": 0.02, "right": 0.8, "bottom": 0.08}]
+    write_labels(folder, rows)
+    build_index(PrepareData(data=folder))
+    (folder / rows[3]["path"]).write_bytes(b"no image any more")
+    return folder
+
+
+def test_text_is_read_once_and_given_lines_are_taken(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", str(data), "--workers", "1"]) == 0
+    assert "3 images: 1 from labels.jsonl, 0 read before, 2 read now, 1 failed" in capsys.readouterr().out
+    rows = with_texts(read_index(data), data).to_pylist()
+    found = {row["path"]: (row["title"], row["text"]) for row in rows}
+    (read, given, empty, broken) = (found[path] for path in sorted(found))
+    assert "precipitation" in read[0]
+    assert given == ("Wind speed at 10 m", "Wind speed at 10 m")
+    assert empty == ("", "")
+    assert broken == (None, None)
+    table = pq.read_table(data / "index" / "texts.parquet")
+    assert "850 hPa" in table["level"].to_pylist()
+
+    assert main(["--data", str(data), "--workers", "1"]) == 0
+    assert "1 from labels.jsonl, 2 read before, 0 read now, 1 failed" in capsys.readouterr().out
+
+
+def test_a_mistake_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", str(tmp_path), "--text.mode", "off"]) == 2
+    assert "choose title or page" in capsys.readouterr().err
+    assert main(["--data", str(tmp_path)]) == 2
+    assert "jobs/prepare_data.py" in capsys.readouterr().err
