@@ -11,25 +11,13 @@ command goes on where it stopped.
 
 import argparse
 import json
-import shutil
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
+from leave_sources_out import DRAWN_FRACTIONS, ROOT, Row, folds, is_prepared, job, labels, markdown, prepare
 
-ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / "jobs" / "gate_from_scratch"
-Rows = list[dict[str, Any]]
-
-# Of the sources that a fold trains on, about a seventh validates: best epoch, threshold and calibration.
-VALIDATION_FOLDS = 7
-
-# The drawn images' own test says little, so nearly all of them train.
-DRAWN_FRACTIONS = ("--fractions.train", 0.9, "--fractions.validation", 0.05, "--fractions.test", 0.05)
 
 COLUMNS = ("images", "charts", "drawn_alone", "boosting", "gate", "low", "high", "f1")
 
@@ -40,14 +28,18 @@ def main() -> int:
         job("prepare_data", "--data", options.drawn, *DRAWN_FRACTIONS)
     drawn_models = options.drawn_models or train_on_drawn(options)
     table = []
-    for number, rows in enumerate(folds(labels(options.real), options)):
+    for number, rows in enumerate(folds(labels(options.real), is_meteo, options.folds, options.seed)):
         folder = options.out / f"fold_{number}"
         prepare(folder / "data", rows, options.real / "images", options.drawn / "logos")
         start = ("--gate.init", drawn_models / "gate", "--gate.auxiliary.data", options.drawn)
         train(folder / "data", folder / "models", options.fine_tune, *start)
         table.append(score(folder, drawn_models))
-        print(markdown(table), flush=True)
+        print(markdown(table, COLUMNS, COLUMNS[:2]), flush=True)
     return 0
+
+
+def is_meteo(row: Row) -> Any:
+    return row["is_meteo"]
 
 
 def parse_options() -> argparse.Namespace:
@@ -69,45 +61,6 @@ def train_on_drawn(options: argparse.Namespace) -> Path:
     return models
 
 
-def labels(folder: Path) -> Rows:
-    lines = (folder / "labels.jsonl").read_text("utf-8").splitlines()
-    return [json.loads(line) for line in lines if line.strip()]
-
-
-def folds(real: Rows, options: argparse.Namespace) -> Iterator[Rows]:
-    """The real rows once a fold, with their `split`: no source is in two splits, and charts are spread evenly."""
-    charts = np.array([row["is_meteo"] for row in real])
-    sources = np.array([row["source"] for row in real])
-    outer = StratifiedGroupKFold(options.folds, shuffle=True, random_state=options.seed)
-    inner = StratifiedGroupKFold(VALIDATION_FOLDS, shuffle=True, random_state=options.seed)
-    for known, test in outer.split(charts, charts, sources):
-        parts = [known[part] for _, part in inner.split(known, charts[known], sources[known])]
-        # Sources differ so much in size that a part may hold few images or hardly any charts: of those of fair size
-        # the most even one validates.
-        large = [part for part in parts if len(part) >= len(known) / VALIDATION_FOLDS / 2]
-        validation = min(large, key=lambda part: abs(charts[part].mean() - charts.mean()))
-        split = np.full(len(real), "train", dtype=object)
-        split[test], split[validation] = "test", "validation"
-        yield [{**row, "split": name} for row, name in zip(real, split, strict=True)]
-
-
-def prepare(data: Path, rows: Rows, images: Path, logos: Path) -> None:
-    """A prepared data folder of `rows`, whose images and logos lie elsewhere."""
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    known = data / "labels.jsonl"
-    if not known.is_file() or known.read_text("utf-8") != lines or not is_prepared(data):
-        data.mkdir(parents=True, exist_ok=True)
-        link(data / "images", images)
-        link(data / "logos", logos)
-        shutil.rmtree(data / "index", ignore_errors=True)  # killed before the next one is made, it would pass for it
-        known.write_text(lines, "utf-8")
-        job("prepare_data", "--data", data, "--split-by", "given", "--allow-leakage")
-
-
-def is_prepared(data: Path) -> bool:
-    return (data / "index" / "index.parquet").is_file()
-
-
 def train(data: Path, models: Path, config: Path, *flags: Any) -> None:
     job("train_gate", "--data", data, "--models", models, "--config", config, *flags)
 
@@ -122,27 +75,6 @@ def score(folder: Path, drawn_alone: Path) -> dict[str, float]:
     gate, (low, high) = after["gate"], after["gate"]["interval"]["auc"]
     found = (gate["rows"], gate["positives"], before["gate"]["auc"], gate["baseline"]["auc"], gate["auc"], low, high)
     return dict(zip(COLUMNS, (*found, gate["f1"]), strict=True))
-
-
-def markdown(table: list[dict[str, float]]) -> str:
-    """The folds and their mean."""
-    lines = ["| fold | " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * len(COLUMNS)]
-    named = [*enumerate(table), ("mean", {name: float(np.mean([row[name] for row in table])) for name in COLUMNS})]
-    for name, row in named:
-        values = [f"{row[column]:.0f}" if column in COLUMNS[:2] else f"{row[column]:.3f}" for column in COLUMNS]
-        lines.append(f"| {name} | " + " | ".join(values) + " |")
-    return "\n".join(lines)
-
-
-def link(place: Path, target: Path) -> None:
-    if place.is_dir() and not place.is_symlink():
-        raise SystemExit(f"{place}: not this benchmark's link; give --out a folder of its own")
-    if not place.exists() and target.exists():
-        place.symlink_to(target.resolve(), target_is_directory=True)
-
-
-def job(name: str, *arguments: Any) -> None:
-    subprocess.run([sys.executable, str(ROOT / "jobs" / f"{name}.py"), *map(str, arguments)], check=True)
 
 
 if __name__ == "__main__":

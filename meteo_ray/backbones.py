@@ -128,6 +128,8 @@ def _weight_file(path: Path) -> Path:
             f"init {path}: no such file or folder; expected auto, imagenet, none, a file of ResNet weights, or the "
             "folder of a trained model such as MODELS/gate"
         )
+    if (path / WEIGHTS).is_file():  # a bundle of ours, which may hold other tensors beside
+        return path / WEIGHTS
     found = sorted(file for file in path.iterdir() if file.suffix in WEIGHT_SUFFIXES)
     if len(found) != 1:
         names = ", ".join(file.name for file in found) or "nothing"
@@ -140,7 +142,7 @@ def _weight_file(path: Path) -> Path:
 def _load(model: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
     """Copy a file's tensors into the model, its classifier left out; UsageError when one does not fit."""
     wanted = model.state_dict()
-    given = {key.removeprefix("backbone."): tensor for key, tensor in tensors.items()}
+    given = {key.removeprefix("encoder.").removeprefix("backbone."): tensor for key, tensor in tensors.items()}
     problems = [f"missing: {key}" for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
     problems += [
         f"{key}: {tuple(given[key].shape)} in the file, {tuple(tensor.shape)} wanted"

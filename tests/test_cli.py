@@ -43,12 +43,13 @@ def test_a_clean_job_and_a_defect():
 
 
 def test_progress_lines_carry_share_rate_and_values(caplog, monkeypatch):
-    now = iter([0.0, 1.0, 12.0, 12.0, 20.0])
+    """Twenty of a hundred were there before; the rate counts from the first new one, the mean from the start."""
+    now = iter([0.0, 100.0, 112.0, 112.0, 120.0])
     monkeypatch.setattr("meteo_ray.progress.time.monotonic", lambda: next(now))
     with caplog.at_level(logging.INFO, "meteo_ray"):
-        line = ProgressLine("gate", 100, interval_s=10)
+        line = ProgressLine("gate", 100, interval_s=10, done=20)
         line.update(10)
-        line.update(50, loss=0.25)
+        line.update(60, loss=0.25)
         line.close()
-    assert caplog.messages[0] == "gate: 60/100 (60 %)  5.0 images/s  left 0:00:08  loss 0.25"
-    assert caplog.messages[1] == "gate: 60 images in 0:00:20  3.0 images/s"
+    assert caplog.messages[0] == "gate: 90/100 (90 %)  5.0 images/s  left 0:00:02  loss 0.25"
+    assert caplog.messages[1] == "gate: 70 images in 0:02:00  0.6 images/s"

@@ -130,6 +130,6 @@ def _require_few_bad(config: ArchiveConfig, summary: Summary) -> None:
     rows, bad = summary["rows"], summary["status"]["rejected"] + summary["status"]["error"]
     if bad > config.max_bad * rows:
         raise TooManyBadRows(
-            f"{bad} of {rows} files ({bad / rows:.1%}) could not be judged, --max-bad allows "
-            f"{config.max_bad:.1%}; everything is written, {config.out / output.REPORT} lists them"
+            f"everything is written, but {bad} of {rows} files ({bad / rows:.1%}) could not be judged, where --max-bad "
+            f"allows {config.max_bad:.1%}; {config.out / output.REPORT} lists them"
         )

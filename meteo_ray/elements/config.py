@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from meteo_ray.config.fields import Init, InputSize, Rate, Share, Size
 from meteo_ray.config.parsing import Section
 from meteo_ray.imaging.augment_config import AugmentConfig
-from meteo_ray.training.config import TrainingJob
+from meteo_ray.training.config import AuxiliaryImages, TrainingJob
 
 
 class ElementsTraining(Section):
@@ -38,6 +38,9 @@ class ElementsTraining(Section):
     text: bool | None = None
     """Let what is written on the charts vote: their title and their other words. Default: where it has been read, see
     jobs/read_text.py."""
+
+    auxiliary: AuxiliaryImages = AuxiliaryImages()
+    """Charts that are learnt from beside those of --data."""
 
     length_grouping: bool = True
     """Batches hold rows of similar sequence length (R28). Without, batch normalisation

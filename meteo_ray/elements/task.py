@@ -19,6 +19,7 @@ from meteo_ray.elements.bundle import write_bundle
 from meteo_ray.elements.calibration import ElementsCalibration, of_network
 from meteo_ray.elements.class_weights import class_weights
 from meteo_ray.elements.config import ElementsTraining
+from meteo_ray.elements.earlier_model import take_heads
 from meteo_ray.elements.label_order import LabelOrder
 from meteo_ray.elements.loss import parallel_loss, sequence_loss
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
@@ -30,9 +31,12 @@ from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.metrics.multilabel import multilabel_metrics
 from meteo_ray.schema import TRAIN
+from meteo_ray.streaming.index import content_digest
 from meteo_ray.streaming.pixels import PreparePixels
-from meteo_ray.streaming.sampling import group_by_length
+from meteo_ray.streaming.row_weights import row_weights
+from meteo_ray.streaming.sampling import group_by_length, weighted_order
 from meteo_ray.text.table import with_texts
+from meteo_ray.training.auxiliary_images import auxiliary_rows, with_auxiliary
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.text_voter import TextVoter
@@ -73,21 +77,26 @@ class ElementsTask(Task):
         self.voting = VoterTraining(
             config.descriptors, config.text, self.init, len(vocabulary.elements), TREE_ROUNDS, seed
         )
+        self.auxiliary = auxiliary_rows(config.auxiliary, seed, lambda index: labelled_charts(index, TRAIN))
         self._counts: NDArray[np.int64] | None = None
 
     # -- data --------------------------------------------------------------------------------------------------------
 
     def rows(self, index: pa.Table, split: str) -> pa.Table:
-        training = with_texts(labelled_charts(index, TRAIN), self.data)
+        training = with_auxiliary(self._labelled(index, TRAIN), self.auxiliary, index)
         self._counts = count_labels(training, self.vocabulary)
-        self.voting.see(training, ["elements"])
-        found = with_texts(labelled_charts(index, split), self.data)
+        self.voting.see(training, ["elements", "weight"])
+        found = training if split == TRAIN else self._labelled(index, split)
         if not found.num_rows or not count_labels(found, self.vocabulary).any():
             raise UsageError(
                 f"the {split} split has no weather chart with a known element; add `labels` to rows of labels.jsonl "
                 "or split otherwise (jobs/prepare_data.py --split-by)"
             )
         return found
+
+    def _labelled(self, index: pa.Table, split: str) -> pa.Table:
+        found = labelled_charts(index, split)
+        return with_texts(found.append_column("weight", row_weights(found)), self.data)
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -97,12 +106,15 @@ class ElementsTask(Task):
         return self._counts
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> NDArray[np.int64]:
-        """Every row once, in random order; batches hold sequences of similar length if wanted (R28)."""
-        rng = np.random.default_rng([self.seed, epoch])
+        """Every row once, in random order, or as often as it weighs; batches hold sequences of similar length if
+        wanted (R28)."""
+        rng, weights = np.random.default_rng([self.seed, epoch]), rows["weight"].to_numpy()
+        equal = len(np.unique(weights)) <= 1
+        order = rng.permutation(rows.num_rows) if equal else weighted_order(weights, rows.num_rows, rng)
         if not self.config.length_grouping:
-            return rng.permutation(rows.num_rows)
+            return order
         lengths = np.minimum(pc.list_value_length(rows["elements"]).to_numpy(), self.config.max_labels)
-        return group_by_length(rng.permutation(rows.num_rows), lengths, self.batch_size, rng)
+        return group_by_length(order, lengths, self.batch_size, rng)
 
     def prepare(self, split: str, epoch: int) -> Prepare:
         fixed = split != TRAIN
@@ -145,10 +157,15 @@ class ElementsTask(Task):
             hidden=config.hidden_size,
             layers=config.layers,
         )
-        return ElementsModel(dimensions, self.init, config.gradient_checkpointing)
+        model = ElementsModel(dimensions, self.init, config.gradient_checkpointing)
+        take_heads(model, self.init, self.vocabulary)
+        return model
 
     def origin(self) -> str:
-        return " ".join([init_digest(self.config.backbone, self.init), *self.voting.origin()])
+        parts = [init_digest(self.config.backbone, self.init), *self.voting.origin()]
+        if self.auxiliary is not None:
+            parts.append(content_digest(self.auxiliary.drop_columns("path")))
+        return " ".join(parts)
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         model = cast(ElementsModel, model)

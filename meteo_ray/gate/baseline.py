@@ -10,9 +10,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from meteo_ray.batch import Batch
 from meteo_ray.calibration.thresholds import best_f1_threshold
-from meteo_ray.gate.rows import row_weights
 from meteo_ray.judging.judge import judge
 from meteo_ray.metrics.binary import binary_metrics
+from meteo_ray.streaming.row_weights import row_weights
 from meteo_ray.voters.descriptors import PrepareDescriptors
 
 

@@ -1,33 +1,12 @@
 """Settings of stage 1, the gate (R10-R14)."""
 
-from pathlib import Path
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import Field, field_validator
-
-from meteo_ray.config.fields import Init, InputSize, NotInIdentity, Rate, Share
+from meteo_ray.config.fields import Init, InputSize, Rate, Share
 from meteo_ray.config.parsing import Section
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.judging.settings import EvaluationSettings
-from meteo_ray.training.config import LoopSettings, TrainingJob
-
-
-class AuxiliaryImages(Section):
-    """Images of another folder that the gate learns from beside its own: drawn ones where real ones are few."""
-
-    data: Annotated[Path | None, NotInIdentity()] = None
-    """That folder, prepared by jobs/prepare_data.py; its training split is used, without the images that the own folder
-    has too. Default: none."""
-    rows: int = Field(2000, gt=0)
-    """How many of its images, chosen at random."""
-    weight: float = Field(0.15, gt=0)
-    """How much each of them counts beside an own image."""
-
-    @field_validator("data")
-    @classmethod
-    def _absolute(cls, path: Path | None) -> Path | None:
-        """Ray's workers run in folders of their own."""
-        return path and path.resolve()
+from meteo_ray.training.config import AuxiliaryImages, LoopSettings, TrainingJob
 
 
 class GateTraining(Section):

@@ -68,10 +68,10 @@ class GatePredictor:
 
         Returns:
             is_meteo (bool) and gate_score (float32, the calibrated probability), each `(rows,)`;
-            gate_votes: float32 `(rows, voters, 1)`, what the verdict on the pixels is made of.
+            gate_votes: float32 `(rows, voters, 1)`, what the verdict on the pixels is made of, as `verdict.voters`.
         """
         votes = self.votes(batch["image"])
-        return {**self.verdict(votes, pages_of(batch)), "gate_votes": stacked(votes)}
+        return {**self.verdict(votes, pages_of(batch)), "gate_votes": stacked(votes, self.verdict.voters)}
 
     @torch.inference_mode()
     def votes(self, images: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,12 +1,9 @@
-"""Which rows of the index the gate uses, of what kind they are, and how much each counts."""
+"""Which rows of the index the gate uses, and of what kind they are."""
 
 import json
-import math
 
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from meteo_ray.errors import UsageError
 
 # What cross-entropy skips.
 UNKNOWN_KIND = -1
@@ -31,19 +28,6 @@ def kind_positions(rows: pa.Table, known: tuple[str, ...]) -> pa.Array:
     """Each row's place in `known`, int64 `(rows,)`; UNKNOWN_KIND where it has no kind or another one."""
     position = {name: number for number, name in enumerate(known)}
     return pa.array([position.get(kind or "", UNKNOWN_KIND) for kind in _kind_names(rows)], pa.int64())
-
-
-def row_weights(rows: pa.Table) -> pa.Array:
-    """The rows' "weight" in labels.jsonl, float64 `(rows,)`, 1 where there is none: how much each counts in training.
-
-    Raises:
-        UsageError: naming the first row whose weight is no positive number.
-    """
-    weights = [json.loads(extra or "{}").get("weight", 1.0) for extra in rows["extra"].to_pylist()]
-    for path, weight in zip(rows["path"].to_pylist(), weights, strict=True):
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
-            raise UsageError(f"labels.jsonl, {path}: weight must be a positive number, not {weight!r}")
-    return pa.array(weights, pa.float64())
 
 
 def _kind_names(rows: pa.Table) -> list[str | None]:

@@ -1,5 +1,6 @@
 """The gate as the rest of the system knows it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -7,11 +8,13 @@ import pyarrow as pa
 from meteo_ray.gate.config import TrainGateJob
 from meteo_ray.judging.settings import JudgingJob
 from meteo_ray.stage import Demo, Judging, Stage
+from meteo_ray.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from meteo_ray.gate.evaluation import GateEvaluation
     from meteo_ray.gate.predictor import GatePredictor
     from meteo_ray.gate.task import GateTask
+    from meteo_ray.gate.verdict import GateVerdict
     from meteo_ray.training.inputs import TaskInputs
 
 
@@ -25,6 +28,19 @@ def _load(*arguments: Any, **options: Any) -> "GatePredictor":
     from meteo_ray.gate.predictor import GatePredictor
 
     return GatePredictor.load(*arguments, **options)
+
+
+def _load_verdict(
+    bundle: Path,
+    vocabulary: Vocabulary | None = None,
+    *,
+    threshold: float | None = None,
+    min_recall: float | None = None,
+) -> "GateVerdict":
+    """`vocabulary` is what every stage is given; the gate's own knows the names that its text voter looks for."""
+    from meteo_ray.gate.bundle import read_verdict
+
+    return read_verdict(bundle).asked_for(threshold, min_recall, None)
 
 
 def _options(job: JudgingJob) -> dict[str, Any]:
@@ -49,6 +65,9 @@ GATE = Stage(
         options=_options,
         evaluation=_evaluation,
         passes="is_meteo",
+        passes_by="gate_score",
+        votes="gate_votes",
+        load_verdict=_load_verdict,
         histograms={"gate_score": "gate score"},
     ),
     demo=Demo(table=(("AUC", "auc"), ("F1", "f1"))),

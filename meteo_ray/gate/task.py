@@ -17,22 +17,23 @@ from meteo_ray.backbones import init_digest, resolve_init
 from meteo_ray.batch import Batch
 from meteo_ray.calibration.thresholds import best_f1_threshold
 from meteo_ray.errors import UsageError
-from meteo_ray.gate.auxiliary_images import auxiliary_rows, foreign
 from meteo_ray.gate.bundle import write_bundle
 from meteo_ray.gate.calibration import NETWORK, GateCalibration
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.hard_examples import sampling_weights
 from meteo_ray.gate.loss import gate_loss
 from meteo_ray.gate.model import ARCHITECTURE, GateLogits, GateModel
-from meteo_ray.gate.rows import UNKNOWN_KIND, gate_rows, kind_positions, kinds, row_weights
+from meteo_ray.gate.rows import UNKNOWN_KIND, gate_rows, kind_positions, kinds
 from meteo_ray.gate.verdict import GateVerdict
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.metrics.binary import binary_metrics
 from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.index import content_digest
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
+from meteo_ray.streaming.row_weights import row_weights
 from meteo_ray.streaming.sampling import weighted_order
 from meteo_ray.text.table import with_texts
+from meteo_ray.training.auxiliary_images import auxiliary_rows, with_auxiliary
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.text_voter import TextVoter
@@ -65,16 +66,18 @@ class GateTask(Task):
     ) -> None:
         self.config, self.data, self.vocabulary, self.seed, self.cache = config, data, vocabulary, seed, cache
         self.init = resolve_init(ARCHITECTURE, config.init)
-        self.auxiliary = auxiliary_rows(config.auxiliary, seed)
+        self.auxiliary = auxiliary_rows(
+            config.auxiliary, seed, lambda index: gate_rows(index, TRAIN, skip_ambiguous=False)
+        )
         self.voting = VoterTraining(config.descriptors, config.text, self.init, 1, TREE_ROUNDS, seed)
         self._kinds: tuple[str, ...] = ()
 
     # -- data --------------------------------------------------------------------------------------------------------
 
     def rows(self, index: pa.Table, split: str) -> pa.Table:
-        training = with_texts(self._labelled(index, TRAIN), self.data)
+        training = with_auxiliary(self._labelled(index, TRAIN), self.auxiliary, index)
         self.voting.see(training, ["is_meteo", "weight"])
-        found = training if split == TRAIN else with_texts(self._labelled(index, split), self.data)
+        found = training if split == TRAIN else self._labelled(index, split)
         positives = pc.sum(found["is_meteo"]).as_py() or 0
         if not 0 < positives < found.num_rows:
             raise UsageError(
@@ -82,16 +85,13 @@ class GateTask(Task):
                 "a known is_meteo; the gate needs both: add rows to labels.jsonl or split otherwise "
                 "(jobs/prepare_data.py --split-by)"
             )
-        self._kinds = kinds(self._labelled(index, TRAIN)) if self.config.kind_weight else ()
+        self._kinds = kinds(training) if self.config.kind_weight else ()
         kept = found.select([*COLUMNS, "weight", "title", "text"])
         return kept.append_column("kind", kind_positions(found, self._kinds))
 
     def _labelled(self, index: pa.Table, split: str) -> pa.Table:
         found = gate_rows(index, split, skip_ambiguous=self.config.skip_ambiguous and split != TRAIN)
-        found = found.append_column("weight", row_weights(found))
-        if split != TRAIN or self.auxiliary is None:
-            return found
-        return pa.concat_tables([found, foreign(self.auxiliary, index)])
+        return with_texts(found.append_column("weight", row_weights(found)), self.data)
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> NDArray[np.int64]:
         weights = sampling_weights(

@@ -31,6 +31,16 @@ class GateVerdict:
     min_recall: float | None = None
     min_precision: float | None = None
 
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """Who votes on the pixels, in the order in which their votes travel."""
+        return tuple(self.image.scales.voters)
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether what is written changes its answers."""
+        return self.text is not None and self.with_text is not None
+
     def asked_for(self, threshold: float | None, min_recall: float | None, min_precision: float | None) -> Self:
         """With another operating point. Raises UsageError when it was not fitted or not reached."""
         asked = replace(self, threshold=threshold, min_recall=min_recall, min_precision=min_precision)

@@ -6,6 +6,7 @@ checked before pixels are allocated; Pillow's own guards stay on.
 
 import io
 import os
+import re
 import stat
 import time
 import warnings
@@ -220,7 +221,9 @@ def _turn_upright(image: Image.Image) -> None:
 
 def _failure(error: Exception, data: bytes) -> DecodeFailure:
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
-        return DecodeFailure("rejected", "too_large", str(error))
+        pixels = re.search(r"\d+", str(error))  # Pillow's own limit is another one than that of this project
+        found = f"{pixels.group()} pixels" if pixels else "too many pixels"
+        return DecodeFailure("rejected", "too_large", f"{found}, at most {DEFAULT_LIMITS.max_pixels} are taken")
     if "MAX_TEXT" in str(error):  # Pillow names the limit that compressed PNG metadata ran into
         return DecodeFailure("error", "metadata", str(error))
     if isinstance(error, UnidentifiedImageError) and not looks_accepted(data):

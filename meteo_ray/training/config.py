@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from meteo_ray.config.fields import NotInIdentity
 from meteo_ray.config.parsing import JobConfig, Section
@@ -64,3 +64,21 @@ class TrainingJob(JobConfig):
     """Train anew even if this very config and data were already trained, or trained half-way."""
     training: LoopSettings = LoopSettings()
     """The training loop."""
+
+
+class AuxiliaryImages(Section):
+    """Images of another folder that a stage learns from beside its own: drawn ones where real ones are few."""
+
+    data: Annotated[Path | None, NotInIdentity()] = None
+    """That folder, prepared by jobs/prepare_data.py; its training split is used, without the images that the own folder
+    has too. Default: none."""
+    rows: int = Field(2000, gt=0)
+    """How many of its images, chosen at random."""
+    weight: float = Field(0.15, gt=0)
+    """How much each of them counts beside an own image."""
+
+    @field_validator("data")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """Ray's workers run in folders of their own."""
+        return path and path.resolve()

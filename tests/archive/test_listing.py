@@ -101,7 +101,9 @@ def test_loops_of_links_end_and_repeat_nothing(tmp_path: Path) -> None:
 
 def test_dangling_link_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "gone.png").symlink_to("nowhere.png")
-    assert (listed(tmp_path)["gone.png"].status, listed(tmp_path)["gone.png"].reason) == ("error", "io")
+    found = listed(tmp_path)["gone.png"]
+    assert (found.status, found.reason) == ("error", "io")
+    assert found.detail == "a link to nowhere: No such file or directory"
 
 
 def test_pipes_and_sockets_are_rejected_without_being_opened(tmp_path: Path) -> None:
@@ -185,14 +187,22 @@ def test_a_list_of_paths_is_an_archive(tmp_path: Path) -> None:
     pq.write_table(pa.table({"path": paths}), tmp_path / "list.parquet")
     found = []
     for name in ("list.txt", "list.csv", "list.parquet"):
-        found.append([(e.path, e.size, e.status, e.reason) for e in open_source(tmp_path / name).entries()])
+        found.append([(e.path, e.size, e.status, e.reason, e.detail) for e in open_source(tmp_path / name).entries()])
     assert found[0] == found[1] == found[2]
     assert found[0] == [
-        (paths[0], 2, "", ""),
-        (paths[1], 3, "", ""),
-        ("missing.png", 0, "error", "io"),
-        ("a", 0, "rejected", "special"),
+        (paths[0], 2, "", "", ""),
+        (paths[1], 3, "", "", ""),
+        ("missing.png", 0, "error", "io", "no such file"),
+        ("a", 0, "rejected", "special", "a folder, not a file"),
     ]
+
+
+def test_a_list_in_another_encoding_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "list.txt").write_bytes("a.png\n天气.png\n雨.png\n".encode("gbk"))
+    with caplog.at_level("WARNING", "meteo_ray"):
+        assert len(list(open_source(tmp_path / "list.txt").entries())) == 3
+    (message,) = caplog.messages
+    assert "list.txt:2: is not UTF-8" in message
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from meteo_ray.errors import UsageError
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.hard_examples import sampling_weights
 from meteo_ray.gate.predictor import GatePredictor
-from meteo_ray.gate.rows import row_weights
 from meteo_ray.gate.task import GateTask
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.streaming.row_weights import row_weights
 from meteo_ray.training.task import Feedback, Progress
 from meteo_ray.vocabulary import load_vocabulary
 from meteo_ray.voters.boosted_trees import TREES

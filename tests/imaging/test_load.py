@@ -3,6 +3,8 @@
 import errno
 import hashlib
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +115,16 @@ def test_a_file_above_the_byte_limit_is_rejected_unread(tmp_path):
     with pytest.raises(DecodeFailure, match="rejected/too_large"):
         read_bytes(path, DecodeLimits())
     path.unlink()
+
+
+def test_an_image_of_more_pixels_than_pillow_opens_names_our_own_limit():
+    size = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunks = {b"IHDR": size, b"IDAT": zlib.compress(b""), b"IEND": b""}
+    bomb = b"\x89PNG\r\n\x1a\n"
+    for kind, data in chunks.items():
+        bomb += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    with pytest.raises(DecodeFailure, match=rf"3600000000 pixels, at most {DecodeLimits().max_pixels} are taken"):
+        decode(bomb)
 
 
 def test_a_file_that_grows_while_it_is_read_has_changed(tmp_path, monkeypatch):

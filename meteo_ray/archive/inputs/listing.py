@@ -52,10 +52,12 @@ class Entry:
     detail: str = ""
 
 
-def entry(relative: bytes, size: int = 0, modified_ns: int = 0, status: str = "", reason: str = "") -> Entry:
+def entry(
+    relative: bytes, size: int = 0, modified_ns: int = 0, status: str = "", reason: str = "", detail: str = ""
+) -> Entry:
     """A file's entry; bytes of its name that are no UTF-8 are shown as escapes."""
     shown = relative.decode(errors="backslashreplace")
-    return Entry(image_id(relative), shown, relative, -1, size, modified_ns, status, reason)
+    return Entry(image_id(relative), shown, relative, -1, size, modified_ns, status, reason, detail)
 
 
 def member_entry(container: Entry, member: dict[str, object]) -> Entry:
@@ -106,7 +108,8 @@ def _scan_persistently(folder: bytes, top: bytes, folders: list[bytes]) -> Itera
         except PermissionError as error:  # a fact about the folder, not a fault
             if folder == top:
                 raise MachineFault(f"--archive {os.fsdecode(top)}: {error.strerror}; run again with --resume") from None
-            yield entry(os.path.relpath(folder, top) + b"/", status=ERROR, reason=UNREADABLE)
+            what = "this folder may not be looked into"
+            yield entry(os.path.relpath(folder, top) + b"/", status=ERROR, reason=UNREADABLE, detail=what)
         except FileNotFoundError:  # removed since the folder above was read, with all that there was to list
             require_root(top)
         except OSError as error:
@@ -150,7 +153,8 @@ def _local_entry(item: "os.DirEntry[bytes]", top: bytes, patient: bool) -> Entry
         if item.is_symlink():
             target = os.path.realpath(item.path, strict=True)
             if os.path.commonpath([top, target]) != top:
-                return entry(relative, status=REJECTED, reason=OUTSIDE)
+                what = f"a link that leads out of the archive, to {os.fsdecode(target)}"
+                return entry(relative, status=REJECTED, reason=OUTSIDE, detail=storable(what))
             if os.path.isdir(target):
                 return None
         status = item.stat()
@@ -160,9 +164,10 @@ def _local_entry(item: "os.DirEntry[bytes]", top: bytes, patient: bool) -> Entry
         require_root(top)
         if isinstance(error, FileNotFoundError) and not item.is_symlink():  # removed a moment ago: no file any more
             return None
-        return entry(relative, status=ERROR, reason=UNREADABLE)  # a link that dangles or loops, or not ours to see
+        what = "a link to nowhere" if item.is_symlink() else "it may not be looked at"
+        return entry(relative, status=ERROR, reason=UNREADABLE, detail=f"{what}: {error.strerror}")
     if not stat.S_ISREG(status.st_mode):
-        return entry(relative, status=REJECTED, reason=SPECIAL)
+        return entry(relative, status=REJECTED, reason=SPECIAL, detail="a device, pipe or socket")
     return entry(relative, status.st_size, modification_time(status))
 
 
@@ -172,11 +177,12 @@ def list_paths(paths: Iterator[str], folder: Path) -> Iterator[Entry]:
         name = os.fsencode(path)
         status = _status_persistently(os.path.join(os.fsencode(folder), name))
         if status is None:
-            yield entry(name, status=ERROR, reason=UNREADABLE)
+            yield entry(name, status=ERROR, reason=UNREADABLE, detail="no such file")
         elif stat.S_ISREG(status.st_mode):
             yield entry(name, status.st_size, modification_time(status))
         else:
-            yield entry(name, status=REJECTED, reason=SPECIAL)
+            what = "a folder, not a file" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket"
+            yield entry(name, status=REJECTED, reason=SPECIAL, detail=what)
 
 
 def _status_persistently(place: bytes) -> os.stat_result | None:
@@ -214,7 +220,8 @@ def list_remote(uri: str, filesystem: fs.FileSystem, root: str) -> Iterator[Entr
 
 def _stored_entry(item: StoredObject) -> Entry:
     """A key that is no path (`a//b`) cannot be opened, but has a row."""
-    status = {} if item.can_be_opened else {"status": REJECTED, "reason": OUTSIDE}
+    refused = {"status": REJECTED, "reason": OUTSIDE, "detail": "a key that is no path"}
+    status = {} if item.can_be_opened else refused
     return entry(item.key.encode(), item.size, item.modified_ns, **status)
 
 

@@ -1,6 +1,7 @@
 """Lists of paths as an archive: a text file with a path on each line, or the column `path` of a CSV or Parquet file."""
 
 import csv
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meteo_ray.errors import UsageError
+from meteo_ray.files import storable
+
+logger = logging.getLogger("meteo_ray")
 
 COLUMN = "path"
 SUFFIXES = (".txt", ".csv", ".parquet")
@@ -36,9 +40,17 @@ def listed_paths(file: Path) -> Iterator[str]:
 
 def _lines(file: Path) -> Iterator[str]:
     # Names that are no UTF-8 come through as os.fsdecode would have them.
+    told = False
     with file.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
-        for line in lines:
+        for number, line in enumerate(lines, start=1):
             if path := line.rstrip("\n"):
+                if not told and storable(path) != path:
+                    told = True
+                    logger.warning(
+                        "--archive %s:%d: is not UTF-8 and taken byte for byte; if files are not found, save the list "
+                        "as UTF-8",
+                        *(file, number),
+                    )
                 yield path
 
 

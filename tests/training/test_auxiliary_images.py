@@ -7,11 +7,13 @@ import pyarrow as pa
 import pytest
 
 from meteo_ray.errors import UsageError
-from meteo_ray.gate.auxiliary_images import auxiliary_rows
-from meteo_ray.gate.config import AuxiliaryImages, GateTraining
+from meteo_ray.gate.config import GateTraining
+from meteo_ray.gate.rows import gate_rows
 from meteo_ray.gate.task import GateTask
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.training.auxiliary_images import auxiliary_rows
+from meteo_ray.training.config import AuxiliaryImages
 from meteo_ray.vocabulary import load_vocabulary
 from tests.pictures import picture_index, row_batch, write_index
 
@@ -30,6 +32,10 @@ def with_weight(index: pa.Table, path: str, weight: float) -> pa.Table:
         if row["path"] == path:
             row["extra"] = json.dumps({**json.loads(row["extra"]), "weight": weight})
     return pa.Table.from_pylist(rows, schema=index.schema)
+
+
+def known(index: pa.Table) -> pa.Table:
+    return gate_rows(index, TRAIN, skip_ambiguous=False)
 
 
 def task_with(own, other, **auxiliary) -> GateTask:
@@ -62,11 +68,11 @@ def test_they_join_the_training_rows_alone_with_their_weight_and_their_own_pixel
 def test_as_many_as_asked_for_are_chosen_by_the_seed(folders):
     _, other, _ = folders
     config = AuxiliaryImages(data=other, rows=10)
-    chosen, other_seed = auxiliary_rows(config, 0), auxiliary_rows(config, 1)
+    chosen, other_seed = auxiliary_rows(config, 0, known), auxiliary_rows(config, 1, known)
     assert chosen.num_rows == 10
-    assert chosen.equals(auxiliary_rows(config, 0))
+    assert chosen.equals(auxiliary_rows(config, 0, known))
     assert not chosen.equals(other_seed)
-    assert auxiliary_rows(AuxiliaryImages(), 0) is None
+    assert auxiliary_rows(AuxiliaryImages(), 0, known) is None
 
 
 def test_images_that_the_own_folder_has_too_are_left_out(folders):

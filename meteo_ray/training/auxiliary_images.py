@@ -1,0 +1,40 @@
+"""Images of another prepared folder that a stage learns from beside its own: drawn ones beside few real ones."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from meteo_ray.streaming.index import read_index
+from meteo_ray.streaming.row_weights import row_weights
+from meteo_ray.text.table import with_texts
+from meteo_ray.training.config import AuxiliaryImages
+
+
+def auxiliary_rows(config: AuxiliaryImages, seed: int, usable: Callable[[pa.Table], pa.Table]) -> pa.Table | None:
+    """At most `config.rows` training rows of `config.data`, chosen by `seed`; None where no folder is given.
+
+    Their paths are absolute, `title` and `text` what was read there, and their `weight` column is what labels.jsonl
+    says times `config.weight`. `usable` picks the training rows that the stage can learn from.
+
+    Raises:
+        UsageError: when the folder is not prepared, or a weight of its rows is no positive number.
+    """
+    if config.data is None:
+        return None
+    found = usable(read_index(config.data))
+    chosen = np.random.default_rng(seed).permutation(found.num_rows)[: config.rows]
+    found = with_texts(found.take(np.sort(chosen)), config.data)
+    paths = pa.array([str(config.data / path) for path in found["path"].to_pylist()], pa.string())
+    placed = found.set_column(found.schema.get_field_index("path"), "path", paths)
+    return placed.append_column("weight", pc.multiply(row_weights(placed), config.weight))
+
+
+def with_auxiliary(own: pa.Table, auxiliary: pa.Table | None, index: pa.Table) -> pa.Table:
+    """Training rows and those auxiliary ones whose image is not in the index: validation and test stay unseen."""
+    if auxiliary is None:
+        return own
+    known = index["sha256"].combine_chunks()
+    foreign = auxiliary.filter(pc.invert(pc.is_in(auxiliary["sha256"], known)))
+    return pa.concat_tables([own, foreign.select(own.column_names)])
