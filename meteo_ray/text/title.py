@@ -47,7 +47,7 @@ AXIS_WORDS = (
 AXIS = re.compile(rf"^(?:(?:{AXIS_WORDS}|[(\[].*[)\]])[\W_]*)+$", re.IGNORECASE)
 TIMES = re.compile(
     r"^\W*(?:valid|vt|init|initial|initiali[sz]ed|base|run|forecast|analysis|issued|created|produced|plotted|generated)"
-    r"\b[\s\w]{0,12}[:：]|^\W*(?:valid|vt)\b|^\W*[\w ]{0,12}[it1l]ime\s?[:：]",
+    r"\b[\s\w]{0,12}[:：]|^\W*(?:valid|vt)\b|^\W*[\w ]{0,12}[t1li][i1l]me\s?[:：]",
     re.IGNORECASE,
 )
 CREDITS = re.compile(

@@ -37,6 +37,7 @@ def test_the_line_at_the_top_is_the_title(text: str) -> None:
         "Valid: 2021-05-03 12 UTC",
         "Valid 2021-05-03 12 UTC",
         "START TIME: Mon 03 May 2021 00",
+        "S1AH1 11ME: Mon 03 May 2021 00",
         "© Some Weather Service",
         "www.weather.example",
         "Time (UTC)",
