@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 # Raised by one whenever a column of the predictions changes its name, type or meaning.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 OK = "ok"  # judged; a file that the gate turns away is also `ok`, with is_meteo false
 REJECTED = "rejected"  # readable, but outside what the system takes (format, size, aspect, place)
@@ -54,9 +54,20 @@ FILE = pa.schema(
     ]
 )
 
+# What is written on an image; `text` has a line for each line, "" where nothing is written, null where none was read.
+WRITTEN = pa.schema(
+    [
+        ("title", pa.string()),
+        ("text", pa.string()),
+        ("valid_time", pa.timestamp("ms", tz="UTC")),  # Parquet knows no seconds
+        ("level", pa.string()),
+        ("centre", pa.string()),
+    ]
+)
+
 MADE_BY = pa.schema([("model_version", pa.string()), ("schema_version", pa.int32())])
 
 
 def predictions_schema(stages: Iterable[pa.Schema]) -> pa.Schema:
-    """The predictions' columns: what is known of the file, what each stage says, and which models said it."""
-    return pa.schema([*FILE, *(field for columns in stages for field in columns), *MADE_BY])
+    """The predictions' columns: what is known of the file, what each stage says, what is written, who judged."""
+    return pa.schema([*FILE, *(field for columns in stages for field in columns), *WRITTEN, *MADE_BY])

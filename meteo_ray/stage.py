@@ -17,6 +17,7 @@ from meteo_ray.training.config import TrainingJob
 if TYPE_CHECKING:
     from meteo_ray.judging.predictor import Predictor
     from meteo_ray.judging.stage_evaluation import StageEvaluation
+    from meteo_ray.judging.verdict import Verdict
     from meteo_ray.training.inputs import TaskInputs
     from meteo_ray.training.task import Task
 
@@ -33,6 +34,11 @@ class Judging:
         needs: the stages whose answers it needs; they run before it.
         reads: columns of theirs that its predictor reads beside `image`.
         passes: a bool column of its own; only rows where it is true go on to later stages.
+        passes_by: the column of its own, scores in [0, 1], that decides on `passes`.
+        votes: what its predictor answers beside the columns: raw votes on the pixels, float32 `(rows, voters,
+            questions)`, on which the verdict can be found again when the text has been read.
+        load_verdict: `load_verdict(bundle, vocabulary=..., **options)` -> the verdict of that bundle, with the options
+            of `load`; None where text changes nothing.
         own_pixels: its predictor has an `image_size` of its own, for which images are decoded once more; the others
             share one decoded 320x240 image.
         sections: those of the vocabulary that it uses, in what it reads or answers: elements, products.
@@ -47,6 +53,9 @@ class Judging:
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     passes: str | None = None
+    passes_by: str | None = None
+    votes: str | None = None
+    load_verdict: "Callable[..., Verdict] | None" = None
     own_pixels: bool = False
     sections: tuple[str, ...] = ()
     tallies: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from meteo_ray.elements.stage import ELEMENTS
 from meteo_ray.gate.stage import GATE
 from meteo_ray.products.stage import PRODUCTS
-from meteo_ray.schema import FILE, MADE_BY, predictions_schema
+from meteo_ray.schema import FILE, MADE_BY, WRITTEN, predictions_schema
 from meteo_ray.stage import Judging, Stage
 
 STAGES: tuple[Stage, ...] = (
@@ -28,7 +28,7 @@ def cascade_of(stages: Iterable[Stage]) -> dict[str, Judging]:
             pixels would have to wait for one with pixels of its own: they all run before it.
     """
     found: dict[str, Judging] = {}
-    columns = {*FILE.names, *MADE_BY.names}
+    columns = {*FILE.names, *WRITTEN.names, *MADE_BY.names}
     own_pixels: list[str] = []
     for stage in stages:
         judging = stage.judging

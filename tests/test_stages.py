@@ -30,6 +30,11 @@ COLUMNS = {
     "product": "string",
     "product_score": "float",
     "product_top": "list<item: struct<id: string, score: float>>",
+    "title": "string",
+    "text": "string",
+    "valid_time": "timestamp[ms, tz=UTC]",
+    "level": "string",
+    "centre": "string",
     "model_version": "string",
     "schema_version": "int32",
 }
@@ -60,6 +65,7 @@ def other(**changes) -> Stage:
         (other(name="cascade"), "the name 'cascade' is taken"),
         (other(columns=pa.schema([("status", pa.string())])), "columns that exist"),
         (other(columns=pa.schema([("product", pa.string())])), "columns that exist"),
+        (other(columns=pa.schema([("title", pa.string())])), "columns that exist"),
         (other(needs=("nowcast",)), "needs nowcast before it"),
         (other(needs=("products",)), "cannot wait for products"),
     ],
@@ -79,10 +85,13 @@ def test_a_filter_on_later_pixels_cannot_reach_stages_that_share_pixels():
 @pytest.mark.parametrize("name", list(CASCADE))
 def test_a_stage_names_columns_of_its_own(name):
     judging = CASCADE[name]
-    named = {*judging.tallies, *judging.histograms, *([judging.passes] if judging.passes else [])}
+    single = {name for name in (judging.passes, judging.passes_by) if name}
+    named = {*judging.tallies, *judging.histograms, *single}
     assert named <= set(judging.columns.names)
     assert judging.passes is None or judging.columns.field(judging.passes).type == pa.bool_()
     assert set(judging.sections) <= set(vars(load_vocabulary()))
+    assert judging.votes not in PREDICTIONS.names
+    assert judging.load_verdict is None or judging.votes is not None
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)

@@ -9,6 +9,7 @@ from meteo_ray.archive.reading.limits import Limits
 from meteo_ray.config.parsing import Section
 from meteo_ray.judging.settings import JudgingJob
 from meteo_ray.stages import CASCADE, JudgingStageName
+from meteo_ray.text.config import TextSettings
 
 Also = Literal["csv", "jsonl", "links", "copies"]
 
@@ -38,7 +39,8 @@ class Batches(Section):
     product_images: PositiveInt = 8
     """Charts in one call of the products stage."""
     part_rows: PositiveInt = 4096
-    """Rows of one predictions file: what a kill can cost at most, with `part_seconds`."""
+    """Rows at hand from which they are committed as one predictions file; rows that are still on their way through the
+    models, some hundred, come on top."""
     part_seconds: PositiveFloat = 60.0
     """Seconds after which the rows at hand are committed even if they are fewer."""
 
@@ -67,6 +69,8 @@ class ArchiveConfig(JudgingJob):
     in sorted/PRODUCT/."""
     reading: Reading = Reading()
     batches: Batches = Batches()
+    text: TextSettings = TextSettings()
+    """What is read of charts and of images on which the gate is undecided."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

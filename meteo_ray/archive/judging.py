@@ -119,18 +119,19 @@ class Work:
         self._progress.update(new.num_rows, charts=self._charts, bad=self._bad)
 
     def _progress_so_far(self) -> ProgressLine:
-        progress = ProgressLine("archive", self._listing.rows, interval_s=PROGRESS_INTERVAL_S)
-        progress.count = self._already
-        return progress
+        if self._already:
+            logger.info("%d rows stand there already; what follows counts the others", self._already)
+        return ProgressLine("archive", self._listing.rows, "files", PROGRESS_INTERVAL_S, done=self._already)
 
     @cached_property
     def _cascade(self) -> Cascade:
         cluster.connect()
-        plan = cluster_plan(self._config.reading.workers, judging=1 + len(looking_again(self._models)))
-        names = ", ".join(model.name for model in self._models)
-        logger.info("%d files so far; loading %s; %d readers", self._listing.rows, names, plan.readers)
         config = self._config
-        cascade = Cascade(self._source, self._models, config.reading.limits(), config.batches, plan)
+        text, operators = config.text.mode != "off", 1 + len(looking_again(self._models))
+        plan = cluster_plan(config.reading.workers, judging=operators, text=text)
+        names = ", ".join(model.name for model in self._models)
+        logger.info("%d files so far; %d reading processes; loading %s", self._listing.rows, plan.readers, names)
+        cascade = Cascade(self._source, self._models, config.reading.limits(), config.batches, plan, config.text)
         for part, _ in read_parts(self._writer.folder, ["sha256", "image_id", "status", "reason"]):
             known = says_of_content(part)
             cascade.claims.know(list(zip(known["sha256"].to_pylist(), known["image_id"].to_pylist(), strict=True)))

@@ -1,6 +1,7 @@
 """Going on where a run stopped: whether the folder is ours, and whether it is the same run."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ from meteo_ray.archive.output import MANIFEST, PREDICTIONS, REPORT, RUN, SUMMARY
 from meteo_ray.archive.results.repair import DAMAGED, SET_ASIDE
 from meteo_ray.archive.results.writer import part_files
 from meteo_ray.errors import UsageError
-from meteo_ray.files import without_secrets, write_json
+from meteo_ray.files import storable, without_secrets, write_json
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.schema import SCHEMA_VERSION
+from meteo_ray.text.config import TextSettings
+from meteo_ray.text.modes import ENGINE_EDITION
 
 _FOLDERS = (MANIFEST, PREDICTIONS)
+# Parts and lists of files, also damaged ones that were moved aside, and what was being written at a kill.
+_MADE_HERE = re.compile(r"\.?(part|files)-\d+.*")
 _FILES = (SUMMARY, REPORT, SET_ASIDE, *TABLES.values())
 
 
@@ -27,9 +32,18 @@ def identity(config: ArchiveConfig, models: Models) -> dict[str, Any]:
         "models": models.versions,
         "min_recall": config.min_recall,
         "cascade": config.cascade.model_dump(mode="json"),
+        "text": _of_text(config.text),
         "preprocessing_version": PREPROCESSING_VERSION,
         "schema_version": SCHEMA_VERSION,
     }
+
+
+def _of_text(text: TextSettings) -> dict[str, Any]:
+    """What answers depend on; not how long a page may take, or when processes are replaced."""
+    if text.mode == "off":
+        return {"mode": "off"}
+    names = {"mode", "undecided_from", "undecided_to", "minimum_score"}
+    return {**text.model_dump(mode="json", include=names), "engine_edition": ENGINE_EDITION}
 
 
 def begin(out: Path, this_run: dict[str, Any], resume: bool, overwrite: bool) -> None:
@@ -58,12 +72,20 @@ def _start(out: Path, this_run: dict[str, Any], folders: tuple[str, ...]) -> Non
     for name in folders:
         if (out / name).is_symlink():
             raise UsageError(f"{out / name}: is a link to another place; remove it yourself, with what it leads to")
+        if foreign := _foreign_files(out / name):
+            raise UsageError(f"{out / name}: {', '.join(foreign)} there was not made by this job; move it elsewhere")
     write_json(out / RUN, this_run)  # first: by it a folder is known as ours
     for name in folders:
         if (out / name).exists():
             shutil.rmtree(out / name)
     for name in _FILES:
         (out / name).unlink(missing_ok=True)
+
+
+def _foreign_files(folder: Path) -> list[str]:
+    """Names in a folder of a run that no run gives; a few of them."""
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return [storable(name) for name in names if not _MADE_HERE.fullmatch(name)][:5]
 
 
 def _require_ours(out: Path) -> None:

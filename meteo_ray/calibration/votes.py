@@ -6,7 +6,7 @@ fitted to what may be a hundred rows. The sum is calibrated again by whoever use
 independent: on sums that are cross-fitted, or it would look surer than it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -71,9 +71,19 @@ class VoteScales:
         return cls({name: Scale(*scale) for name, scale in entries.items()})
 
 
-def stacked(votes: Votes) -> np.ndarray:
-    """All voters' scores in one array, float32 `(rows, voters, questions)`, to travel in one column."""
-    return np.stack([np.asarray(scores, dtype=np.float32) for scores in votes.values()], axis=1)
+def stacked(votes: Votes, voters: Sequence[str]) -> np.ndarray:
+    """The scores of some voters in one array, float32 `(rows, voters, questions)`, to travel in one column."""
+    return np.stack([np.asarray(votes[name], dtype=np.float32) for name in voters], axis=1)
+
+
+def unstacked(stack: np.ndarray, voters: Sequence[str]) -> dict[str, np.ndarray]:
+    """The scores by voter of what `stacked` made; its rows may be flat, `(rows, voters * questions)`.
+
+    Raises:
+        ValueError: when they are not of so many voters.
+    """
+    scores = stack.reshape(len(stack), len(voters), stack[0].size // len(voters) if len(stack) else 0)
+    return {name: scores[:, number] for number, name in enumerate(voters)}
 
 
 def cross_fitted(votes: Votes, targets: np.ndarray, minimum_rows: int, seed: int = 0) -> Floats:

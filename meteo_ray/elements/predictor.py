@@ -80,7 +80,8 @@ class ElementsPredictor:
             elements: lists of {"id", "score"} at or above the label's threshold, best first;
             element_sequence: lists of ids, the likeliest path of beam search, which reads no text;
             element_scores and element_thresholds: `(rows, labels)`, see `ElementsVerdict`;
-            element_votes: float32 `(rows, voters, labels)`, what the verdict on the pixels is made of.
+            element_votes: float32 `(rows, voters, labels)`, what the verdict on the pixels is made of, in the order of
+                `verdict.voters`.
         """
         images = batch["image"]
         parallel, emitted, paths = self._raw(images)
@@ -88,7 +89,7 @@ class ElementsPredictor:
         return {
             **self.verdict(votes, pages_of(batch)),
             "element_sequence": objects([[self.element_ids[label] for label in path] for path in paths]),
-            "element_votes": stacked(votes),
+            "element_votes": stacked(votes, self.verdict.voters),
         }
 
     @torch.inference_mode()

@@ -1,5 +1,7 @@
 """The element stage as the rest of the system knows it."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -8,11 +10,13 @@ from meteo_ray.elements.config import TrainElementsJob
 from meteo_ray.judging.settings import JudgingJob
 from meteo_ray.schema import SCORED_ID
 from meteo_ray.stage import Demo, Judging, Stage
+from meteo_ray.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from meteo_ray.elements.evaluation import ElementsEvaluation
     from meteo_ray.elements.predictor import ElementsPredictor
     from meteo_ray.elements.task import ElementsTask
+    from meteo_ray.elements.verdict import ElementsVerdict
     from meteo_ray.training.inputs import TaskInputs
 
 
@@ -29,6 +33,15 @@ def _load(*arguments: Any, **options: Any) -> "ElementsPredictor":
     return ElementsPredictor.load(*arguments, **options)
 
 
+def _load_verdict(
+    bundle: Path, vocabulary: Vocabulary | None = None, *, threshold_scale: float = 1.0, beam_width: int | None = None
+) -> "ElementsVerdict":
+    """`beam_width` is the network's: no text changes what its beam search finds."""
+    from meteo_ray.elements.bundle import read_verdict
+
+    return replace(read_verdict(bundle, vocabulary), threshold_scale=threshold_scale)
+
+
 def _options(job: JudgingJob) -> dict[str, Any]:
     return {"threshold_scale": job.cascade.element_threshold_scale, "beam_width": job.cascade.beam_width}
 
@@ -43,13 +56,16 @@ ELEMENTS = Stage(
     name="elements",
     job=TrainElementsJob,
     make_task=_task,
-    training_headline=("map", "micro_f1", "macro_f1"),
+    training_headline=("map", "micro_f1", "macro_f1", "image_map", "trees_map", "words_map", "names_map"),
+    trial_settings={"elements.descriptors": False, "elements.text": False},
     judging=Judging(
         columns=pa.schema([("elements", pa.list_(SCORED_ID)), ("element_sequence", pa.list_(pa.string()))]),
         load=_load,
         options=_options,
         evaluation=_evaluation,
         needs=("gate",),
+        votes="element_votes",
+        load_verdict=_load_verdict,
         sections=("elements",),
         tallies={"elements": "elements"},
     ),

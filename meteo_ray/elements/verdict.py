@@ -27,6 +27,16 @@ class ElementsVerdict:
     text: TextVoter | None = None
     threshold_scale: float = 1.0
 
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """Who votes on the pixels, in the order in which their votes travel."""
+        return tuple(self.image.scales.voters)
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether what is written changes its answers."""
+        return self.text is not None and self.with_text is not None
+
     def __call__(self, votes: Votes, pages: Sequence[Page | None]) -> Batch:
         """Decide on the votes of images, and on what is written on them where it was read and a text voter is there.
 

@@ -10,6 +10,7 @@ import numpy as np
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.imaging.guarded_process import ChildLost, GuardedProcess, Returned, persistently
 from meteo_ray.imaging.load import LoadedImage
+from meteo_ray.imaging.page_pixels import LONGEST_SIDE
 
 # The 576 MB of the largest image that is taken (see `DecodeLimits`), its 256 MiB file, and as much again for the
 # decoder.
@@ -50,14 +51,21 @@ class GuardedLoader(GuardedProcess):
         return persistently(self.attempts, load, str(path))
 
 
-def loaded_image(returned: Returned, size: tuple[int, int]) -> LoadedImage:
-    """The image of a size (width, height) that a function in the child gave back.
+def loaded_image(returned: Returned, size: tuple[int, int] | None) -> LoadedImage:
+    """The image of a size (width, height) that a function in the child gave back; None: a page's own pixels.
 
     Raises:
         ChildLost: when it is none.
     """
     fields: dict[str, Any] = dict(returned.fields)
-    shape = (size[1], size[0], 3)
-    if tuple(fields.pop("shape", ())) != shape or len(returned.payload) != math.prod(shape):
+    shape = tuple(fields.pop("shape", ()))
+    if not _is_asked_for(shape, size) or len(returned.payload) != math.prod(shape):
         raise ChildLost("crashed", "its loader answered with no image of the size asked for")
     return LoadedImage(**fields, pixels=np.frombuffer(returned.payload, dtype=np.uint8).reshape(shape))
+
+
+def _is_asked_for(shape: tuple[Any, ...], size: tuple[int, int] | None) -> bool:
+    """Whether an array of this shape can be what was asked for; nothing obliges the child to make sense."""
+    if size is not None:
+        return shape == (size[1], size[0], 3)
+    return len(shape) == 3 and shape[2] == 3 and all(type(side) is int and 0 < side <= LONGEST_SIDE for side in shape)

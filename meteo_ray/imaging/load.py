@@ -1,4 +1,4 @@
-"""A path -> the network's input, as training, evaluation and the archive job all see it."""
+"""A path -> the network's input, or the page's own pixels, as training, evaluation and the archive job all see it."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 
 from meteo_ray.imaging.decode import decode, read_bytes
 from meteo_ray.imaging.fit import INPUT_SIZE, fit
+from meteo_ray.imaging.page_pixels import page_pixels
 
 # Names the behaviour of decode and fit in cache keys; raised by one whenever pixels may come out otherwise.
 PREPROCESSING_VERSION = 1
@@ -19,7 +20,7 @@ _DRAFT_FACTOR = 2
 
 @dataclass(frozen=True)
 class LoadedImage:
-    """A fitted image, with what the index and the predictions record about its file."""
+    """An image as it was asked for, with what the index and the predictions record about its file."""
 
     sha256: str
     width: int
@@ -27,7 +28,7 @@ class LoadedImage:
     format: str
     n_frames: int
     pixels: np.ndarray
-    """uint8 RGB `(height, width, 3)` of the size asked for."""
+    """uint8 RGB `(height, width, 3)` of the size asked for, or of the page's own shape."""
 
 
 def load_image(path: Path | str, size: tuple[int, int] = INPUT_SIZE) -> LoadedImage:
@@ -39,14 +40,16 @@ def load_image(path: Path | str, size: tuple[int, int] = INPUT_SIZE) -> LoadedIm
     return load_bytes(read_bytes(path), size)
 
 
-def load_bytes(data: bytes, size: tuple[int, int] = INPUT_SIZE) -> LoadedImage:
-    """Decode and fit an image file held in memory, as `load_image`."""
-    decoded = decode(data, smallest_size=(size[0] * _DRAFT_FACTOR, size[1] * _DRAFT_FACTOR))
+def load_bytes(data: bytes, size: tuple[int, int] | None = INPUT_SIZE) -> LoadedImage:
+    """Decode and fit an image file held in memory, as `load_image`; with size None its `page_pixels`."""
+    # Letters are lost first: a page is decoded whole.
+    smallest_size = (size[0] * _DRAFT_FACTOR, size[1] * _DRAFT_FACTOR) if size is not None else None
+    decoded = decode(data, smallest_size=smallest_size)
     return LoadedImage(
         sha256=hashlib.sha256(data).hexdigest(),
         width=decoded.width,
         height=decoded.height,
         format=decoded.format,
         n_frames=decoded.n_frames,
-        pixels=fit(decoded.image, size),
+        pixels=page_pixels(decoded.image) if size is None else fit(decoded.image, size),
     )

@@ -1,4 +1,4 @@
-"""Decoded images as the reader of text takes them: their own shape, and no larger than letters need."""
+"""Decoded images as readers of text take them: their own shape, and no larger than letters need."""
 
 import numpy as np
 from PIL import Image

@@ -64,6 +64,8 @@ class ReadText(JobConfig):
     """The data folder (or METEO_RAY_DATA), prepared by jobs/prepare_data.py."""
     index: Path | None = None
     """Where the index lies, if not in DATA/index."""
+    cache: Path | None = None
+    """Folder where texts are kept by content; default: DATA/cache. Folders that hold the same images may share it."""
     text: TextSettings = TextSettings(mode="page")
     """How it is read."""
     workers: int | None = Field(None, gt=0)

@@ -19,6 +19,7 @@ from meteo_ray.batch import Batch, objects
 from meteo_ray.cluster import connect
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.decode import DecodeFailure, decode, read_bytes
+from meteo_ray.imaging.page_pixels import page_pixels
 from meteo_ray.preparation.config import ReadText
 from meteo_ray.preparation.given_lines import given_lines
 from meteo_ray.preparation.json_lines import read_json_lines
@@ -29,7 +30,6 @@ from meteo_ray.streaming.stream import stream
 from meteo_ray.text.cache import TextCache, reading_version
 from meteo_ray.text.config import TextSettings
 from meteo_ray.text.lines import TextLine
-from meteo_ray.text.page_pixels import page_pixels
 from meteo_ray.text.reader import LINES, TextReader
 from meteo_ray.text.table import texts_path, write_texts, written
 
@@ -68,8 +68,9 @@ def read_texts(config: ReadText) -> TextsRead:
     index = read_index(data, config.index)
     lines = _given(data, index)
     given = len(lines)
-    (data / "cache").mkdir(exist_ok=True)
-    with closing(TextCache(data / "cache" / CACHE_FILE, reading_version(config.text))) as cache:
+    folder = (config.cache or data / "cache").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(TextCache(folder / CACHE_FILE, reading_version(config.text))) as cache:
         missing = _recall(index, lines, cache)
         known = len(lines) - given
         for sha256, found in _read(data, index.take(missing), config):

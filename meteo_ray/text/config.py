@@ -28,6 +28,11 @@ class TextSettings(Section):
     minimum_score: Share = 0.5
     """Lines of which the engine is less sure are left out."""
 
+    def is_undecided(self, score: float) -> bool:
+        """Whether an image with this gate score is read although it may be no chart."""
+        # As a Python float: a float32 would be compared after rounding these bounds, here and not elsewhere.
+        return self.mode != "off" and self.undecided_from <= float(score) <= self.undecided_to
+
     @model_validator(mode="after")
     def _band(self) -> Self:
         if self.undecided_from > self.undecided_to:

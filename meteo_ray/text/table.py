@@ -9,27 +9,18 @@ import pyarrow.parquet as pq
 
 from meteo_ray.errors import UsageError
 from meteo_ray.files import write_parquet
+from meteo_ray.schema import WRITTEN
 from meteo_ray.text.facts import centre_of, level_of, valid_time_of
 from meteo_ray.text.lines import TextLine, in_reading_order
 from meteo_ray.text.title import title_of
 
 TEXTS_FILE = "texts.parquet"
 
-# What is written on an image; `text` has a line for each line, "" where nothing is written, null where none was read.
-WRITTEN = pa.schema(
-    [
-        ("title", pa.string()),
-        ("text", pa.string()),
-        ("valid_time", pa.timestamp("s", tz="UTC")),
-        ("level", pa.string()),
-        ("centre", pa.string()),
-    ]
-)
 TEXTS = pa.schema([pa.field("sha256", pa.string()), *WRITTEN])
 
 
 def written(lines: Sequence[TextLine]) -> dict[str, Any]:
-    """The columns WRITTEN of one image."""
+    """The columns `schema.WRITTEN` of one image."""
     ordered = in_reading_order(lines)
     return {
         "title": title_of(lines),

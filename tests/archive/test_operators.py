@@ -12,8 +12,9 @@ import torch
 from meteo_ray.archive.cascade.judge_images import JudgeImages
 from meteo_ray.archive.cascade.judged_rows import JUDGED
 from meteo_ray.archive.cascade.loaded_model import LoadedModel
-from meteo_ray.archive.cascade.look_again import LookAgain, in_order_ahead
+from meteo_ray.archive.cascade.look_again import LookAgain
 from meteo_ray.archive.cascade.read_images import ReadImages
+from meteo_ray.archive.cascade.second_look import in_order_ahead
 from meteo_ray.archive.cascade.suspects import SuspectList
 from meteo_ray.archive.ids import IdSet
 from meteo_ray.archive.inputs.listing_thread import Listing

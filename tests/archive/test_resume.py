@@ -37,3 +37,18 @@ def test_run_that_committed_nothing_is_started_anew(tmp_path: Path) -> None:
     (tmp_path / "manifest").mkdir()
     resume.begin(tmp_path, {**RUN, "min_recall": 0.9}, resume=False, overwrite=False)
     assert not (tmp_path / "manifest").exists()
+
+
+def test_overwriting_removes_no_file_that_no_run_made(tmp_path: Path) -> None:
+    resume.begin(tmp_path, RUN, resume=False, overwrite=False)
+    predictions = tmp_path / "predictions"
+    predictions.mkdir()
+    for name in ("part-00000.parquet", ".part-00001.parquet", "mine.txt"):
+        (predictions / name).touch()
+    with pytest.raises(UsageError, match=r"mine\.txt there was not made by this job"):
+        resume.begin(tmp_path, RUN, resume=False, overwrite=True)
+    assert len(list(predictions.iterdir())) == 3
+    (predictions / "mine.txt").rename(tmp_path / "mine.txt")
+    resume.begin(tmp_path, RUN, resume=False, overwrite=True)
+    assert not predictions.exists()
+    assert (tmp_path / "mine.txt").exists()

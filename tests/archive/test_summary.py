@@ -50,6 +50,14 @@ def test_totals_over_parts() -> None:
     assert totals.unsure.rows()[0]["product_score"] == pytest.approx(0.2)
 
 
+def test_what_was_read_is_counted_and_what_has_a_title() -> None:
+    totals = Totals()
+    row = {"status": "ok", "is_meteo": False, "gate_score": 0.5}
+    totals.add(table([row, {**row, "title": ""}, {**row, "title": "850 hPa"}]))
+    totals.add(table([row]))
+    assert (totals.read, totals.titled) == (2, 1)
+
+
 def test_every_reason_has_its_examples_however_rare() -> None:
     totals = Totals()
     totals.add(table([{"status": "error", "reason": "empty"}] * (EXAMPLES_PER_REASON + 50)))
@@ -87,10 +95,12 @@ def test_visible_writes_out_what_deceives(name: str | None, shown: str) -> None:
 @pytest.mark.parametrize(
     ("cpus", "gpus", "nodes"), [(2, 0, 1), (4, 0, 1), (20, 1, 1), (16, 2, 1), (40, 0, 3), (1, 0, 1)]
 )
-def test_the_whole_graph_fits_the_cluster(cpus: int, gpus: int, nodes: int) -> None:
-    plan = Plan.of_cluster(cpus, gpus, nodes)
+@pytest.mark.parametrize("text", [False, True])
+def test_the_whole_graph_fits_the_cluster(cpus: int, gpus: int, nodes: int, text: bool) -> None:
+    plan = Plan.of_cluster(cpus, gpus, nodes, text=text)
     actors = 2 * plan.judges  # one for gate and elements, one for products
-    assert plan.readers * plan.reader_cpus + actors * 0.25 <= cpus
+    assert plan.readers * (plan.reader_cpus + plan.text_cpus) + actors * 0.25 <= cpus
+    assert bool(plan.text_cpus) == text
     assert actors * plan.judge_gpus == gpus
     assert plan.threads * plan.judges <= max(cpus, plan.judges)
     if cpus >= 10:

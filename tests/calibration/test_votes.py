@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from meteo_ray.calibration.votes import VoteScales, cross_fitted
+from meteo_ray.calibration.votes import VoteScales, cross_fitted, stacked, unstacked
 
 
 @pytest.fixture
@@ -71,3 +71,18 @@ def test_they_survive_json(split):
     assert VoteScales.from_json(json.loads(json.dumps(scales.to_json()))) == scales
     with pytest.raises(KeyError):
         scales.log_odds({"loud": votes["loud"]})
+
+
+def test_votes_travel_in_one_column(split):
+    votes, _ = split
+    voters = ("quiet", "loud")
+    stack = stacked(votes, voters)
+    assert stack.shape == (600, 2, 2)
+    for travelled in (stack, stack.reshape(600, -1)):
+        back = unstacked(travelled, voters)
+        assert list(back) == list(voters)
+        for name in voters:
+            np.testing.assert_array_equal(back[name], votes[name].astype(np.float32))
+    with pytest.raises(ValueError, match="reshape"):
+        unstacked(stack.reshape(600, -1), ("one", "two", "three"))
+    assert unstacked(stack[:0], voters)["loud"].shape == (0, 0)

@@ -8,13 +8,16 @@ import textwrap
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from meteo_ray.errors import MachineFault
 from meteo_ray.imaging import guarded_process
 from meteo_ray.imaging.decode import DecodeFailure
-from meteo_ray.imaging.guarded_decoding import GuardedLoader
+from meteo_ray.imaging.guarded_decoding import GuardedLoader, loaded_image
+from meteo_ray.imaging.guarded_process import ChildLost, Returned
 from meteo_ray.imaging.load import load_image
+from meteo_ray.imaging.page_pixels import LONGEST_SIDE
 from tests.imaging.files import chart, encoded
 
 CURIOUS = "tests.imaging.curious_loader"
@@ -292,3 +295,20 @@ def test_it_contains_a_crash_inside_a_ray_worker(folder, ray_session):
             return reason, loader.load(f"{folder}/good.png").pixels.shape
 
     assert ray.get(load_both.remote(str(folder))) == ("crashed", (240, 320, 3))
+
+
+ABOUT = {"sha256": "0" * 64, "width": 9, "height": 9, "format": "PNG", "n_frames": 1}
+
+
+def test_a_page_comes_back_in_its_own_shape():
+    page = np.arange(2 * 5 * 3, dtype=np.uint8).reshape(2, 5, 3)
+    loaded = loaded_image(Returned({**ABOUT, "shape": [2, 5, 3]}, page.tobytes()), None)
+    np.testing.assert_array_equal(loaded.pixels, page)
+
+
+@pytest.mark.parametrize(
+    "shape", [[2, 5], [5, 2, 4], [0, 5, 3], [-2, -5, 3], [2.0, 5, 3], ["2", 5, 3], [1, LONGEST_SIDE + 1, 3], [2, 4, 3]]
+)
+def test_a_page_that_is_none_is_not_believed(shape):
+    with pytest.raises(ChildLost, match="no image of the size asked for"):
+        loaded_image(Returned({**ABOUT, "shape": shape}, bytes(30)), None)

@@ -12,7 +12,8 @@ import pytest
 
 from meteo_ray.imaging.decode import DecodeFailure, DecodeLimits, decode, read_bytes
 from meteo_ray.imaging.fit import fit
-from meteo_ray.imaging.load import load_image
+from meteo_ray.imaging.load import load_bytes, load_image
+from meteo_ray.imaging.page_pixels import LONGEST_SIDE
 from tests.imaging.files import chart, difference, encoded, noisy
 
 
@@ -31,6 +32,14 @@ def test_a_loaded_image_tells_about_its_file(tmp_path):
     assert loaded.sha256 == hashlib.sha256(data).hexdigest()
     assert loaded.pixels.shape == (240, 320, 3)
     assert (loaded.pixels == fit(decode(data).image)).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_page_keeps_its_shape_and_no_more_pixels_than_letters_need(kind):
+    assert load_bytes(encoded(chart((200, 150)), kind), None).pixels.shape == (150, 200, 3)
+    large = load_bytes(encoded(chart((3000, 600)), kind), None)
+    assert large.pixels.shape == (LONGEST_SIDE // 5, LONGEST_SIDE, 3)
+    assert (large.width, large.height) == (3000, 600)
 
 
 def test_gif_bytes_named_png_are_a_gif(tmp_path):

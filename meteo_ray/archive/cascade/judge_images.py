@@ -7,30 +7,49 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from meteo_ray.archive.cascade.judged_rows import FAULT, JUDGED, MISTAKE, READ_SECONDS, SECONDS
+from meteo_ray.archive.cascade.judged_rows import (
+    FAULT,
+    JUDGED,
+    JUDGEMENT,
+    MISTAKE,
+    READ_SECONDS,
+    SECONDS,
+    VOTES,
+    Row,
+)
 from meteo_ray.archive.cascade.loaded_model import LoadedModel, condemned
 from meteo_ray.archive.cascade.models import Model
 from meteo_ray.archive.cascade.suspects import Suspects, judge_carefully
 from meteo_ray.archive.inputs.manifest import PLACE
 from meteo_ray.batch import Batch
 from meteo_ray.errors import MachineFault, UsageError
-from meteo_ray.schema import OK, SCHEMA_VERSION
-from meteo_ray.stages import CASCADE
+from meteo_ray.schema import OK, SCHEMA_VERSION, WRITTEN
+from meteo_ray.stage import Judging
+from meteo_ray.text.config import TextSettings
 
-Row = dict[str, Any]
-
-JUDGEMENT = tuple(name for judging in CASCADE.values() for name in judging.columns.names)
+NOT_READ = TextSettings()
 _FILE = ("sha256", "width", "height", "format", "n_frames", "status", "reason", "detail")
 
 
 class JudgeImages:
     """The models that share one decoded image, on one device: every readable row is judged by the first, and what a
-    model lets through by the next. The pixels end here."""
+    model lets through by the next. The pixels end here.
 
-    def __init__(self, models: Sequence[Model], model_version: str, threads: int, suspects: Suspects) -> None:
+    Where text is read afterwards, rows on which a model is undecided are judged by the next as well, because the text
+    may let them through, and the models' votes go along.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        model_version: str,
+        threads: int,
+        suspects: Suspects,
+        text: TextSettings = NOT_READ,
+    ) -> None:
         torch.set_num_threads(threads)
-        self._models = [LoadedModel(model) for model in models]
-        self._model_version, self._suspects = model_version, suspects
+        self._models = [LoadedModel(model, votes=text.mode != "off") for model in models]
+        self._model_version, self._suspects, self._text = model_version, suspects, text
 
     def __call__(self, batch: Batch) -> pa.Table:
         judged: list[Row] = [{} for _ in range(len(batch["path"]))]
@@ -62,13 +81,14 @@ class JudgeImages:
             for row, columns in zip(rows, model(asked), strict=True):
                 judged[row].update(columns)
             rows = [row for row in rows if "status" not in judged[row]]
-            if model.judging.passes is not None:
-                rows = [row for row in rows if judged[row][model.judging.passes]]
+            rows = [row for row in rows if may_go_on(judged[row], model.judging, self._text)]
 
     def _table(self, batch: Batch, judged: list[Row], mistake: str, fault: str) -> pa.Table:
         rows = len(judged)
         seconds = dict.fromkeys(SECONDS, 0.0) | {model.seconds_column: model.take_seconds() for model in self._models}
         columns: dict[str, Any] = {name: [row.get(name) for row in judged] for name in JUDGEMENT}
+        columns |= {field.name: [row.get(field.name) for row in judged] for field in VOTES}
+        columns |= {name: [None] * rows for name in WRITTEN.names}
         columns |= {name: [total / rows] * rows for name, total in seconds.items()}
         columns |= {name: _overlaid(batch[name], name, judged) for name in _FILE}
         columns |= {name: batch[name] for name in ("image_id", "path", READ_SECONDS)}
@@ -76,6 +96,13 @@ class JudgeImages:
         columns |= {MISTAKE.name: [mistake or None] * rows, FAULT.name: [fault or None] * rows}
         columns |= {"model_version": [self._model_version] * rows, "schema_version": [SCHEMA_VERSION] * rows}
         return pa.table({field.name: pa.array(columns[field.name], field.type) for field in JUDGED}, schema=JUDGED)
+
+
+def may_go_on(row: Row, judging: Judging, text: TextSettings) -> bool:
+    """Whether a stage let a row through, or may do so when its text has been read."""
+    if judging.passes is None or row[judging.passes]:
+        return True
+    return judging.passes_by is not None and text.is_undecided(row[judging.passes_by])
 
 
 def columns_of(names: Sequence[str], rows: Sequence[Row]) -> Batch:

@@ -1,12 +1,22 @@
-"""Rows between the operators and the writer: the predictions' columns, what a second look at the file needs, the
-seconds that each row took, and what stops the job."""
+"""Rows between the operators and the writer: the predictions' columns, what a second look at the file needs, votes
+that wait for what is written, the seconds that each row took, and what stops the job."""
+
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from meteo_ray.archive.inputs.manifest import PLACE
+from meteo_ray.schema import WRITTEN
 from meteo_ray.stages import CASCADE, PREDICTIONS
 
+Row = dict[str, Any]
+
 READ_SECONDS = "read_s"
+TEXT_SECONDS = "text_s"
+
+JUDGEMENT = tuple(name for judging in CASCADE.values() for name in judging.columns.names)
+"""Columns of all stages' answers."""
 
 
 def seconds_column(stage: str) -> str:
@@ -14,16 +24,40 @@ def seconds_column(stage: str) -> str:
     return f"{stage}_s"
 
 
-SECONDS = (READ_SECONDS, *map(seconds_column, CASCADE))
+SECONDS = (READ_SECONDS, TEXT_SECONDS, *map(seconds_column, CASCADE))
+
+# Raw votes on the pixels, flat, of models that judge anew when the text has been read; null where none is to be.
+VOTES = tuple(pa.field(judging.votes, pa.list_(pa.float32())) for judging in CASCADE.values() if judging.votes)
 
 # What stops the job travels as a column, because Ray takes an exception in a worker for a defect: it tries again and
 # brings no more than a text of it. The rest of such a row means nothing.
 MISTAKE = pa.field("mistake", pa.string())  # the user's, about a model: a UsageError's message
 FAULT = pa.field("fault", pa.string())  # this machine's or a mount's: a MachineFault's message
-JUDGED = pa.schema([*PREDICTIONS, *PLACE, *(pa.field(name, pa.float64()) for name in SECONDS), MISTAKE, FAULT])
+JUDGED = pa.schema([*PREDICTIONS, *PLACE, *VOTES, *(pa.field(name, pa.float64()) for name in SECONDS), MISTAKE, FAULT])
 
 
 def stopped(table: pa.Table, field: pa.Field, message: str) -> pa.Table:
     """The rows with `message` in the column `field`, MISTAKE or FAULT."""
     values = pa.array([message] * table.num_rows, pa.string())
     return table.set_column(table.schema.get_field_index(field.name), field, values)
+
+
+def unjudged(columns: Row) -> Row:
+    """What is written of a row that was judged, and that cannot be judged whole: its answers are taken back."""
+    return {**dict.fromkeys((*JUDGEMENT, *WRITTEN.names)), **columns}
+
+
+def replaced(table: pa.Table, answers: dict[str, Row]) -> pa.Table:
+    """The rows of JUDGED with other values in some columns, by their image_id."""
+    if not answers:
+        return table
+    rows = [{**row, **answers.get(row["image_id"], {})} for row in table.to_pylist()]
+    return pa.Table.from_pylist(rows, schema=JUDGED)
+
+
+def with_seconds(table: pa.Table, seconds: dict[str, float]) -> pa.Table:
+    """The rows of JUDGED with more seconds, shared out among them."""
+    for name, total in seconds.items():
+        values = pc.add(table[name], total / max(table.num_rows, 1))
+        table = table.set_column(table.schema.get_field_index(name), JUDGED.field(name), values)
+    return table

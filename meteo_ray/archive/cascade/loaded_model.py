@@ -33,10 +33,14 @@ class LoadedModel:
 
     One image for which it fails or answers NaN costs that row. A model that fails for a plain test image too is
     broken: that stops the job before anything is written down.
+
+    Args:
+        votes: whether the raw votes are wanted beside the stage's columns.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, votes: bool = False) -> None:
         self.name, self.judging, self.seconds_column = model.name, model.judging, seconds_column(model.name)
+        self._votes = model.judging.votes if votes else None
         self._seconds = 0.0
         self._mistake = ""
         self._predictor: Any = None
@@ -53,7 +57,8 @@ class LoadedModel:
         return self._predictor
 
     def __call__(self, batch: Batch) -> list[Columns]:
-        """Judge a batch: for each row the stage's columns, or status, reason and detail of why there are none.
+        """Judge a batch: for each row the stage's columns and its votes, if wanted; or status, reason and detail of why
+        there are none.
 
         Raises:
             UsageError: when the model could not be loaded, or answers NaN for any image.
@@ -91,7 +96,10 @@ class LoadedModel:
         return [self._columns(answer, row) if finite[row] else self._no_number() for row in range(rows)]
 
     def _columns(self, answer: Batch, row: int) -> Columns:
-        return {name: answer[name][row] for name in self.judging.columns.names}
+        columns = {name: answer[name][row] for name in self.judging.columns.names}
+        if self._votes is not None and self._votes in answer:
+            columns[self._votes] = answer[self._votes][row].ravel()
+        return columns
 
     def _no_number(self) -> Columns:
         return {"status": ERROR, "reason": NOT_FINITE, "detail": f"{self.name} answered NaN or infinity"}

@@ -1,31 +1,35 @@
 """Ray Data operator of a model with pixels of its own: decodes what came through once more, at that model's size."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from time import perf_counter
-from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from meteo_ray.archive.cascade.judge_images import JUDGEMENT, Row, columns_of
-from meteo_ray.archive.cascade.judged_rows import FAULT, JUDGED, MISTAKE, READ_SECONDS, stopped
+from meteo_ray.archive.cascade.judge_images import columns_of
+from meteo_ray.archive.cascade.judged_rows import (
+    FAULT,
+    MISTAKE,
+    READ_SECONDS,
+    Row,
+    replaced,
+    stopped,
+    unjudged,
+    with_seconds,
+)
 from meteo_ray.archive.cascade.loaded_model import LoadedModel, condemned
 from meteo_ray.archive.cascade.models import Model
+from meteo_ray.archive.cascade.second_look import SecondLook, is_unchanged, lost
 from meteo_ray.archive.cascade.suspects import Suspects, judge_carefully
 from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
 from meteo_ray.archive.reading.limits import Limits
-from meteo_ray.archive.reading.reader import Read, Reader
 from meteo_ray.errors import MachineFault, UsageError
-from meteo_ray.schema import ERROR, OK
+from meteo_ray.schema import OK
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 Seen = tuple[Row, np.ndarray]
 
 
@@ -46,7 +50,6 @@ class LookAgain:
         torch.set_num_threads(threads)
         self._model, self._passes, self._suspects = LoadedModel(model), tuple(passes), suspects
         self._source, self._limits, self._images = source, limits, images
-        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="decode")
 
     def __call__(self, table: pa.Table) -> pa.Table:
         if table[FAULT.name].null_count < table.num_rows:
@@ -67,14 +70,13 @@ class LookAgain:
                 batch,
                 [row["image_id"] for row, _ in batch],
                 judge=lambda seen: self._judge(seen, answers),
-                condemn=lambda seen: answers.update({seen[0]["image_id"]: _unjudged(condemned())}),
+                condemn=lambda seen: answers.update({seen[0]["image_id"]: unjudged(condemned())}),
                 suspects=self._suspects,
             )
         predicting = self._model.take_seconds()
         reading = perf_counter() - started - predicting
-        return _add_seconds(
-            _replace_rows(table, answers), {self._model.seconds_column: predicting, READ_SECONDS: reading}
-        )
+        seconds = {self._model.seconds_column: predicting, READ_SECONDS: reading}
+        return with_seconds(replaced(table, answers), seconds)
 
     def _came_through(self, table: pa.Table) -> list[Row]:
         for column in self._passes:
@@ -83,58 +85,19 @@ class LookAgain:
         return rows
 
     @cached_property
-    def _reader(self) -> Reader:
-        return Reader(self._source, self._limits, self._model.predictor.image_size)
+    def _second_look(self) -> SecondLook:
+        return SecondLook(self._source, self._limits, self._model.predictor.image_size, 2 * self._images)
 
     def _judge(self, seen: Sequence[Seen], answers: dict[str, Row]) -> None:
         read = columns_of(self._model.judging.reads, [row for row, _ in seen])
         judged = self._model({"image": np.stack([image for _, image in seen]), **read})
         for (row, _), columns in zip(seen, judged, strict=True):
-            answers[row["image_id"]] = _unjudged(columns) if "status" in columns else columns
+            answers[row["image_id"]] = unjudged(columns) if "status" in columns else columns
 
     def _read_again(self, rows: list[Row], answers: dict[str, Row]) -> Iterator[Seen]:
         """Rows with their pixels; `answers` receives what to write for those that cannot be read again."""
-
-        def read(row: Row) -> Read:
-            # Their own status and reason are the verdict on the first look.
-            return self._reader.read_rows([{**row, "status": "", "reason": ""}])[0]
-
-        for row, result in zip(rows, in_order_ahead(self._ahead, read, rows, 2 * self._images), strict=True):
-            if result.image is not None and result.sha256 == row["sha256"]:
-                yield row, result.image.pixels
-                continue
-            status, reason = (result.status, result.reason) if result.image is None else (ERROR, "changed")
-            answers[row["image_id"]] = _unjudged({"status": status, "reason": reason, "detail": result.detail})
-
-
-def in_order_ahead(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], depth: int
-) -> Iterator[Result]:
-    """Results in the order of `items`, computed up to `depth` items before they are asked for."""
-    waiting: deque[Future[Result]] = deque()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) > depth:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-def _unjudged(columns: dict[str, Any]) -> Row:
-    """A row that an earlier model has judged and that cannot be judged whole: it says nothing."""
-    return {**dict.fromkeys(JUDGEMENT), **columns}
-
-
-def _replace_rows(table: pa.Table, answers: dict[str, Row]) -> pa.Table:
-    if not answers:
-        return table
-    rows = [{**row, **answers.get(row["image_id"], {})} for row in table.to_pylist()]
-    return pa.Table.from_pylist(rows, schema=JUDGED)
-
-
-def _add_seconds(table: pa.Table, seconds: dict[str, float]) -> pa.Table:
-    for name, total in seconds.items():
-        position = table.schema.get_field_index(name)
-        values = pc.add(table[name], total / max(table.num_rows, 1))
-        table = table.set_column(position, JUDGED.field(name), values)
-    return table
+        for row, read in self._second_look(rows):
+            if read.image is not None and is_unchanged(row, read):
+                yield row, read.image.pixels
+            else:
+                answers[row["image_id"]] = lost(read)

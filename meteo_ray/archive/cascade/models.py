@@ -8,6 +8,7 @@ from meteo_ray import bundle
 from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.errors import UsageError
 from meteo_ray.judging.predictor import Predictor
+from meteo_ray.judging.verdict import Verdict
 from meteo_ray.stage import Judging
 from meteo_ray.stages import CASCADE
 from meteo_ray.vocabulary import Vocabulary
@@ -16,12 +17,14 @@ from meteo_ray.vocabulary.growth import joined
 
 @dataclass(frozen=True)
 class Model:
-    """One stage's model before it is loaded; `load` travels to the actor and is called there."""
+    """One stage's model before it is loaded; `load` travels to the actor and is called there, and so does
+    `load_verdict` where what is written may change the answers."""
 
     name: str
     version: str
     judging: Judging
     load: Callable[[], Predictor]
+    load_verdict: Callable[[], Verdict] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def bundled_models(config: ArchiveConfig) -> Models:
         judging = CASCADE[name]
         bundle.read_labels(folder, vocabulary, judging.sections)
         bundle.tell_unknown(folder, vocabulary, judging.sections)
-        options = judging.given_options(config)
-        load = partial(judging.load, folder.resolve(), vocabulary=vocabulary, **options)
-        models.append(Model(name, versions[name], judging, load))
+        place, given = folder.resolve(), {"vocabulary": vocabulary, **judging.given_options(config)}
+        verdict = judging.load_verdict and partial(judging.load_verdict, place, **given)
+        models.append(Model(name, versions[name], judging, partial(judging.load, place, **given), verdict))
     return Models(models, vocabulary)

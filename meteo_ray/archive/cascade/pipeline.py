@@ -1,7 +1,7 @@
 """The Ray Data graph of an archive run.
 
-rows of the manifest -> read (CPU pool) -> models that share pixels (one actor a device) -> models with pixels of
-their own (an actor each) -> driver
+rows of the manifest -> read (CPU pool) -> models that share pixels (one actor a device) -> where asked for, what is
+written (CPU pool) -> models with pixels of their own (an actor each) -> driver
 """
 
 import math
@@ -14,10 +14,11 @@ import ray
 from ray.data import ActorPoolStrategy, Dataset
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from meteo_ray.archive.cascade.judge_images import JudgeImages
+from meteo_ray.archive.cascade.judge_images import NOT_READ, JudgeImages
 from meteo_ray.archive.cascade.look_again import LookAgain
 from meteo_ray.archive.cascade.models import Model
 from meteo_ray.archive.cascade.read_images import ReadImages
+from meteo_ray.archive.cascade.read_text import ReadText
 from meteo_ray.archive.cascade.registry import Registry
 from meteo_ray.archive.config import Batches
 from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
@@ -25,6 +26,7 @@ from meteo_ray.archive.reading.limits import Limits
 from meteo_ray.cores import WORKER_SHARE
 from meteo_ray.errors import MachineFault
 from meteo_ray.imaging.fit import INPUT_SIZE
+from meteo_ray.text.config import TextSettings
 
 # Logical CPUs of an actor that mostly waits for its device or its child; two cores must hold the whole graph.
 ACTOR_CPUS = 0.25
@@ -52,33 +54,42 @@ RAY_GIVES_UP = (
 
 @dataclass(frozen=True)
 class Plan:
-    """How the graph uses the cluster."""
+    """How the graph uses the cluster. `text_cpus` are those of an actor that reads text, of which there are as many as
+    readers, or none when it is 0."""
 
     readers: int
     reader_cpus: float
     judges: int
     judge_gpus: float
     threads: int
+    text_cpus: float = 0.0
 
     @classmethod
-    def of_cluster(cls, cpus: int, gpus: int, nodes: int, readers: int | None = None, judging: int = 2) -> "Plan":
-        """An actor of each of the `judging` operators for each GPU, with equal parts of it; else one for each node."""
+    def of_cluster(
+        cls, cpus: int, gpus: int, nodes: int, readers: int | None = None, judging: int = 2, text: bool = False
+    ) -> "Plan":
+        """An actor of each of the `judging` operators for each GPU, with equal parts of it; else one for each node.
+
+        A reader of `text` has half of what a reader of images has without it: together they need no more room.
+        """
         judges = gpus or nodes
         share = 1 / judging
+        reader_cpus = 0.5 if cpus < 4 else 1.0
         return cls(
             readers=readers or max(1, int(WORKER_SHARE * cpus)),
-            reader_cpus=0.5 if cpus < 4 else 1.0,
+            reader_cpus=reader_cpus / 2 if text else reader_cpus,
             judges=judges,
             judge_gpus=share if gpus else 0.0,
             threads=max(1, cpus // judges) if not gpus else 1,
+            text_cpus=reader_cpus / 2 if text else 0.0,
         )
 
 
-def cluster_plan(readers: int | None, judging: int) -> Plan:
+def cluster_plan(readers: int | None, judging: int, text: bool) -> Plan:
     """The plan for the Ray cluster that this process is connected to."""
     resources = ray.cluster_resources()
     nodes = sum(node["Alive"] for node in ray.nodes())
-    return Plan.of_cluster(int(resources.get("CPU", 1)), int(resources.get("GPU", 0)), nodes, readers, judging)
+    return Plan.of_cluster(int(resources.get("CPU", 1)), int(resources.get("GPU", 0)), nodes, readers, judging, text)
 
 
 class Cascade:
@@ -88,9 +99,16 @@ class Cascade:
     """
 
     def __init__(
-        self, source: LocalSource | RemoteSource, models: list[Model], limits: Limits, batches: Batches, plan: Plan
+        self,
+        source: LocalSource | RemoteSource,
+        models: list[Model],
+        limits: Limits,
+        batches: Batches,
+        plan: Plan,
+        text: TextSettings = NOT_READ,
     ) -> None:
         self._source, self._models, self._limits, self._batches, self._plan = source, models, limits, batches, plan
+        self._text = text
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         registry = ray.remote(Registry).options(num_cpus=0, scheduling_strategy=here).remote()
         self.claims, self._suspects = SharedClaims(registry), SharedSuspects(registry)
@@ -129,13 +147,25 @@ class Cascade:
         version = " ".join(f"{model.name}={model.version}" for model in self._models)
         rows = rows.map_batches(
             JudgeImages,
-            fn_constructor_args=(sharing, version, self._plan.threads, self._suspects),
+            fn_constructor_args=(sharing, version, self._plan.threads, self._suspects, self._text),
             batch_size=self._batches.rows,
             **self._device_share(),
         )
+        if self._text.mode != "off":
+            rows = self._read_text(rows, sharing, min(self._plan.readers, len(chunks)))
         for model in looking_again(self._models):
             rows = self._look_again(rows, model)
         return rows
+
+    def _read_text(self, rows: Dataset, judged_by: list[Model], readers: int) -> Dataset:
+        return rows.map_batches(
+            ReadText,
+            fn_constructor_args=(judged_by, self._text, self._source, self._limits, self._suspects),
+            batch_size=self._batches.rows,
+            batch_format="pyarrow",
+            num_cpus=self._plan.text_cpus,
+            compute=_pool(readers),
+        )
 
     def _look_again(self, rows: Dataset, model: Model) -> Dataset:
         before = self._models[: self._models.index(model)]

@@ -44,9 +44,9 @@ def hold_descriptor(key: str, descriptor: int) -> dict[str, Any]:
         return _hold(key, file.read(DEFAULT_LIMITS.max_bytes + 1))
 
 
-def decode_held(key: str, size: tuple[int, int]) -> LoadedImage:
-    """Decode a file that was read, fitted to `size` (width, height). Raises DecodeFailure."""
-    return load_bytes(_held.pop(key), (size[0], size[1]))
+def decode_held(key: str, size: tuple[int, int] | None) -> LoadedImage:
+    """Decode a file that was read, fitted to `size` (width, height), or as its page's pixels. Raises DecodeFailure."""
+    return load_bytes(_held.pop(key), size and (size[0], size[1]))
 
 
 def give_held(key: str) -> bytes:

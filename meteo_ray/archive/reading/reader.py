@@ -53,7 +53,8 @@ class Read:
 
 
 class Reader:
-    """Reads listed files at one size, through one guarded child process.
+    """Reads listed files through one guarded child process, at one size (width, height) or, with None, as the pages
+    that they are (imaging.page_pixels).
 
     `claims`, if given, says who brings a content that several files share; the others are read, but not decoded.
     """
@@ -62,7 +63,7 @@ class Reader:
         self,
         source: LocalSource | RemoteSource,
         limits: Limits,
-        size: tuple[int, int],
+        size: tuple[int, int] | None,
         claims: Claims | None = None,
     ) -> None:
         self.source, self.limits, self.size, self._claims = source, limits, size, claims

@@ -27,7 +27,8 @@ TALLIES = {column: key for judging in CASCADE.values() for column, key in judgin
 HISTOGRAMS = {column: title for judging in CASCADE.values() for column, title in judging.histograms.items()}
 
 # What the examples of a report need to know of a row.
-_SHOWN = ("image_id", "path", "sha256", "status", "reason", "detail", "is_meteo", "gate_score", "elements", "product")
+_FILE = ("image_id", "path", "sha256", "status", "reason", "detail")
+_SHOWN = (*_FILE, "is_meteo", "gate_score", "elements", "product", "title")
 _COLUMNS = list(dict.fromkeys((*_SHOWN, "product_score", *TALLIES, *HISTOGRAMS)))
 
 
@@ -66,6 +67,9 @@ class Totals:
     rows: int = 0
     distinct: int = 0
     charts: int = 0
+    read: int = 0
+    """Images of which the text was read."""
+    titled: int = 0
     status: Counter[str] = field(default_factory=Counter)
     reason: Counter[str] = field(default_factory=Counter)
     tallies: dict[str, Counter[str]] = field(default_factory=lambda: {column: Counter() for column in TALLIES})
@@ -87,6 +91,8 @@ class Totals:
         """Count one part's rows."""
         self.rows += table.num_rows
         self.charts += pc.sum(table["is_meteo"]).as_py() or 0
+        self.read += table.num_rows - table["title"].null_count
+        self.titled += pc.sum(pc.not_equal(table["title"], "")).as_py() or 0
         for counter, column in ((self.status, "status"), (self.reason, "reason")):
             counter.update(_value_counts(table[column]))
         for column, counter in self.tallies.items():
@@ -137,6 +143,7 @@ def summary_document(
         "reasons": dict(totals.reason.most_common()),
         "charts": totals.charts,
         "turned_away": totals.status[OK] - totals.charts,
+        "text": {"read": totals.read, "titled": totals.titled},
         **{TALLIES[column]: dict(counts.most_common()) for column, counts in reversed(totals.tallies.items())},
         "seconds": {name.removesuffix("_s"): round(value, 3) for name, value in totals.seconds.items()},
         "seconds_total": round(timing.listing_s + timing.judging_s, 3),

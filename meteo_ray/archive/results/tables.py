@@ -10,11 +10,13 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from meteo_ray.archive.results.writer import read_parts
 from meteo_ray.files import visible
@@ -27,7 +29,18 @@ _FORMULA = re.compile(r"(^|;)(?=[\t\r\n\0]|\s*[=+\-@＝＋－＠﹦﹢﹣﹫−]
 # JSON lets these stand as they are, but readers like str.splitlines() take them for the end of a line.
 _LINE_ENDS = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+def _in_json(value: Any) -> str:
+    """What JSON has no type for: moments, as in `2024-07-15T08:00:00+00:00`."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_in_json)
+
+# Columns whose text has lines, and what stands between them in a cell: a spreadsheet's rows stay rows.
+_LINES, _LINE_BREAK = ("text",), " / "
 
 
 def write_csv(predictions: Path, target: Path) -> None:
@@ -47,7 +60,7 @@ def write_csv(predictions: Path, target: Path) -> None:
             if not columns:
                 columns = table.column_names
                 writer.writerow(columns)
-            writer.writerows(zip(*(_cells(table[name]) for name in columns), strict=True))
+            writer.writerows(zip(*(_cells(name, table[name]) for name in columns), strict=True))
 
 
 def write_jsonl(predictions: Path, target: Path) -> None:
@@ -76,8 +89,10 @@ def _written_whole(target: Path, encoding: str) -> Iterator[TextIO]:
         scratch.unlink(missing_ok=True)
 
 
-def _cells(column: pa.ChunkedArray) -> list[str]:
+def _cells(name: str, column: pa.ChunkedArray) -> list[str]:
     text_of = _formatter(column.type)
+    if name in _LINES:
+        column = pc.replace_substring(column, "\n", _LINE_BREAK)
     texts = ["" if value is None else text_of(value) for value in column.to_pylist()]
     if pa.types.is_primitive(column.type):  # numbers and booleans: an apostrophe would make text of -0.5
         return texts
@@ -98,6 +113,8 @@ def _formatter(kind: pa.DataType) -> Callable[[Any], str]:
         # As a float32 it is 0.93, as a Python float it would be 0.9300000071525574.
         shorten = np.float32 if pa.types.is_float32(kind) else float
         return lambda value: str(shorten(value)) if math.isfinite(value) else ""
+    if pa.types.is_timestamp(kind):
+        return datetime.isoformat
     return str
 
 

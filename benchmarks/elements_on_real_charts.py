@@ -1,0 +1,156 @@
+"""python benchmarks/elements_on_real_charts.py --real DIR --drawn DIR --out DIR [--folds 5] [--drawn-models MODELS]
+
+How well does an element model without ImageNet's weights name what charts show that nobody drew for it? It is trained
+on drawn charts alone. Then the real sources are dealt into folds; for each fold that model goes on with the other
+folds' charts and some drawn ones, and answers for the fold that it has not seen, with what is written and without.
+
+Both folders are in the layout of train_data/; every row of the real one has a `source`. The real images are linked, not
+copied. Prints the mean average precision over the elements of at least ten charts, the folds' answers pooled, of each
+voter alone, of all on the pixels, of all; beside the share of each element among the training charts (blind) and the
+names of elements in the text (keywords). The same command goes on where it stopped.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from leave_sources_out import DRAWN_FRACTIONS, ROOT, Row, folds, is_prepared, job, labels, prepare
+
+from meteo_ray.batch import objects
+from meteo_ray.calibration.votes import unstacked
+from meteo_ray.elements.predictor import ElementsPredictor
+from meteo_ray.elements.rows import count_labels, labelled_charts
+from meteo_ray.imaging.load import load_image
+from meteo_ray.metrics.multilabel import average_precision, multilabel_metrics
+from meteo_ray.schema import TEST, TRAIN
+from meteo_ray.streaming.index import read_index
+from meteo_ray.text.table import with_texts
+from meteo_ray.text.vocabulary_match import element_matches
+from meteo_ray.vocabulary import Vocabulary, load_vocabulary
+from meteo_ray.voters.text_voter import Page, pages_of
+
+CONFIGS = ROOT / "jobs" / "elements_from_scratch"
+
+# Fewer charts measure an element by chance.
+LEAST_CHARTS = 10
+
+# Images in one call: flat in memory.
+BATCH = 32
+
+# A name in the title tells twice as much as one in a legend.
+TITLE_WORTH = 2.0
+
+
+def main() -> int:
+    options = parse_options()
+    if not is_prepared(options.drawn):
+        job("prepare_data", "--data", options.drawn, *DRAWN_FRACTIONS)
+    job("read_text", "--data", options.drawn)
+    drawn_models = options.drawn_models or train_on_drawn(options)
+    real = [row for row in labels(options.real) if row["is_meteo"] and row.get("labels") is not None]
+    answers: list[dict[str, np.ndarray]] = []
+    for number, rows in enumerate(folds(real, first_label, options.folds, options.seed)):
+        folder = options.out / f"fold_{number}"
+        prepare(folder / "data", rows, options.real / "images", options.drawn / "logos")
+        job("read_text", "--data", folder / "data", "--cache", options.out / "texts")
+        start = ("--elements.init", drawn_models / "elements", "--elements.auxiliary.data", options.drawn)
+        train(folder / "data", folder / "models", options.fine_tune, *start)
+        answers.append(judged(folder))
+        print(table(answers), flush=True)
+    return 0
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("real", "drawn", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--drawn-models", type=Path, help="with elements trained on drawn charts; default: train them")
+    parser.add_argument("--pretrain", type=Path, default=CONFIGS / "pretrain.yaml")
+    parser.add_argument("--fine-tune", type=Path, default=CONFIGS / "fine_tune.yaml")
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def train_on_drawn(options: argparse.Namespace) -> Path:
+    """Models whose elements have been learnt from drawn charts alone."""
+    models: Path = options.out / "drawn_alone" / "models"
+    train(options.drawn, models, options.pretrain)
+    return models
+
+
+def train(data: Path, models: Path, config: Path, *flags: Any) -> None:
+    job("train_elements", "--data", data, "--models", models, "--config", config, *flags)
+
+
+def first_label(row: Row) -> Any:
+    return next(iter(row["labels"]), "")
+
+
+def judged(folder: Path) -> dict[str, np.ndarray]:
+    """What the fold's model and the baselines say of its unseen charts, each `(charts, elements)`."""
+    index, vocabulary = read_index(folder / "data"), load_vocabulary()
+    rows = with_texts(labelled_charts(index, TEST), folder / "data")
+    predictor = ElementsPredictor.load(folder / "models" / "elements", "cpu", vocabulary, precision="fp32")
+    starts = range(0, rows.num_rows, BATCH)
+    parts = [answers_of(predictor, rows.slice(start, BATCH), folder / "data") for start in starts]
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    train_rows = labelled_charts(index, TRAIN)
+    shares = count_labels(train_rows, vocabulary) / train_rows.num_rows
+    found["blind"] = np.tile(shares, (rows.num_rows, 1))
+    found["keywords"] = np.array([named(page, vocabulary) for page in pages(rows)])
+    targets = np.array([vocabulary.multi_hot(names) for names in rows["elements"].to_pylist()], dtype=bool)
+    return {**found, "targets": targets}
+
+
+def named(page: Page, vocabulary: Vocabulary) -> np.ndarray:
+    return TITLE_WORTH * element_matches(page.title, vocabulary) + element_matches(page.text, vocabulary)
+
+
+def pages(rows: pa.Table) -> list[Page]:
+    """What is written on each chart; nothing where it could not be read."""
+    return [page or Page("", "") for page in pages_of(texts(rows))]
+
+
+def texts(rows: pa.Table) -> dict[str, np.ndarray]:
+    return {name: objects(rows[name].to_pylist()) for name in ("title", "text")}
+
+
+def answers_of(predictor: ElementsPredictor, rows: pa.Table, data: Path) -> dict[str, np.ndarray]:
+    """Calibrated log-odds of every voter, the scores of all on the pixels and of all, and what the latter show."""
+    images = np.stack([load_image(data / path).pixels for path in rows["path"].to_pylist()])
+    seen, heard = predictor({"image": images}), predictor({"image": images, **texts(rows)})
+    verdict = predictor.verdict
+    votes = unstacked(seen["element_votes"], verdict.voters)
+    found = {name: scale.log_odds(votes[name]) for name, scale in verdict.image.scales.voters.items()}
+    if verdict.text is not None and verdict.with_text is not None:
+        written = verdict.text.votes(pages(rows), verdict.vocabulary)
+        scales = verdict.with_text.scales.voters
+        found |= {name: scales[name].log_odds(values) for name, values in written.items()}
+    found |= {"image": seen["element_scores"], "image_and_text": heard["element_scores"]}
+    return found | {"thresholds": heard["element_thresholds"]}
+
+
+def table(answers: Sequence[dict[str, np.ndarray]]) -> str:
+    """Average precision of who is asked, by element, the folds pooled; and micro-F1 of all."""
+    vocabulary = load_vocabulary()
+    pooled = {name: np.concatenate([part[name] for part in answers]) for name in answers[0]}
+    targets, thresholds = pooled.pop("targets"), pooled.pop("thresholds")
+    charts = targets.sum(axis=0)
+    measured = np.flatnonzero(charts >= LEAST_CHARTS)
+    heads = [f"{vocabulary.element_ids[label]} ({charts[label]})" for label in measured]
+    lines = [f"| {len(targets)} charts | mean | " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) + 1)]
+    for name, scores in pooled.items():
+        precision = [average_precision(targets[:, label], scores[:, label]) or 0.0 for label in measured]
+        values = " | ".join(f"{value:.2f}" for value in precision)
+        lines.append(f"| {name} | {np.mean(precision):.3f} | {values} |")
+    found = multilabel_metrics(targets, pooled["image_and_text"], thresholds, vocabulary.element_ids)
+    return "\n".join([*lines, f"micro-F1 of all voters at the fitted thresholds: {found['micro_f1']:.3f}"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
