@@ -51,7 +51,8 @@ class Page(NamedTuple):
 
     @classmethod
     def of(cls, title: str | None, text: str | None) -> Self:
-        return cls(normalised(title or ""), "\n".join(normalised(line) for line in (text or "").splitlines()))
+        title = title if isinstance(title, str) else ""
+        return cls(normalised(title), "\n".join(normalised(line) for line in (text or "").splitlines()))
 
 
 def pages_of(batch: Batch) -> list[Page | None]:
@@ -59,7 +60,8 @@ def pages_of(batch: Batch) -> list[Page | None]:
     if "text" not in batch:
         return [None] * len(batch["image"])
     columns = zip(batch["title"], batch["text"], strict=True)
-    return [None if text is None else Page.of(title, text) for title, text in columns]
+    # A column without a single string comes out of Ray as numbers that are none (NaN).
+    return [Page.of(title, text) if isinstance(text, str) else None for title, text in columns]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -89,7 +88,7 @@ def write_models_that_read(models: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run over a page that names an element, its twin, one that says nothing and one of which the engine dies."""
     root = tmp_path_factory.mktemp("text")
     write_models_that_read(root / "models")
@@ -102,7 +101,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(read_text, "TextReader", ENGINE)
         settings = {"stages": ("gate", "elements"), "also": ("csv", "jsonl"), "text": READING}
         run.classify(config(root / "archive", root / "out", **settings))
-        yield root / "out"
+    return root / "out"
 
 
 def found(out: Path) -> dict[str, dict[str, Any]]:

@@ -26,7 +26,6 @@ class FakeElements:
 
     version = "fake-elements"
     element_ids = load_vocabulary().element_ids
-    thresholds = np.full(len(element_ids), 0.5)
 
     @classmethod
     def load(cls, bundle: Path, **options) -> "FakeElements":
@@ -34,12 +33,13 @@ class FakeElements:
 
     def __call__(self, batch: Batch) -> Batch:
         rows = len(batch["image"])
-        scores = np.zeros((rows, len(self.thresholds)), dtype=np.float32)
+        scores = np.zeros((rows, len(self.element_ids)), dtype=np.float32)
         scores[:, :2] = (0.9, 0.4)
         elements, sequence = np.empty(rows, dtype=object), np.empty(rows, dtype=object)
         for row in range(rows):
             elements[row], sequence[row] = [{"id": "wind", "score": 0.9}], ["wind"]
-        return {"elements": elements, "element_sequence": sequence, "element_scores": scores}
+        columns = {"element_scores": scores, "element_thresholds": np.full(scores.shape, 0.5)}
+        return {"elements": elements, "element_sequence": sequence, **columns}
 
 
 class FakeProducts:

@@ -64,7 +64,7 @@ def test_slices_of_the_elements():
     scores = np.where(targets, 0.9, 0.1)
     scores[1] = (0.1, 0.9)  # misses the first of two: precision 1, recall 2/3 among the two rows with a logo
     judged = Judged(ROWS, {"augmented": AUGMENTED}, 0.0, 0)
-    found = elements_slices(judged, targets, scores, np.full(2, 0.5), ["wind", "rain"])
+    found = elements_slices(judged, targets, scores, np.full(scores.shape, 0.5), ["wind", "rain"])
     assert found["augmentation"]["logo not applied"] == {"rows": 4, "micro_f1": 1.0, "map": 1.0}
     assert found["augmentation"]["logo applied"]["micro_f1"] == pytest.approx(0.8)
     assert found["source"]["y"]["micro_f1"] == 1.0

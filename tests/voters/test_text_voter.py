@@ -5,7 +5,7 @@ import pytest
 
 from meteo_ray.errors import UsageError
 from meteo_ray.vocabulary import load_vocabulary
-from meteo_ray.voters.text_voter import TEXT_VOTER, Page, TextVoter
+from meteo_ray.voters.text_voter import TEXT_VOTER, Page, TextVoter, pages_of
 
 VOCABULARY = load_vocabulary()
 RAIN, WIND, SNOW = (VOCABULARY.element_position[name] for name in ("precipitation", "wind", "snow"))
@@ -75,6 +75,13 @@ def test_a_single_question_hears_any_name():
     voter = TextVoter.fit(pages(titles), np.arange(6)[:, None] < 3, np.ones(6), VOCABULARY)
     snow, table = voter.votes(pages(["Snow depth", "Table"]), VOCABULARY)["names"][:, 0]
     assert snow > table
+
+
+def test_pages_that_were_not_read_are_told_from_empty_ones():
+    written = {"title": np.array(["Wind", "", None], object), "text": np.array(["Wind\n10", "", None], object)}
+    assert pages_of(written) == [Page("wind", "wind\n10"), Page("", ""), None]
+    unread = {"title": np.full(2, np.nan), "text": np.full(2, np.nan)}  # as Ray hands over a column of nulls
+    assert pages_of(unread) == [None, None]
 
 
 def test_what_was_appended_later_is_not_asked(voter):
