@@ -43,7 +43,7 @@ from meteo_ray.voters.voters import COLUMN, votes_in
 # Columns that PreparePixels and the loss read; the rest of the index stays at home.
 COLUMNS = (*PIXEL_COLUMNS, "is_meteo")
 
-# Trees of the gate: with 500 the AUC on unseen real sources was lower, more gained nothing (docs/results.md).
+# Trees of the gate: those behind the figures of docs/results.md.
 TREE_ROUNDS = 1000
 
 
@@ -144,7 +144,7 @@ class GateTask(Task):
         return GateModel(self.init, self.config.input_size, len(self._kinds))
 
     def origin(self) -> str:
-        parts = [init_digest(ARCHITECTURE, self.init), *self.voting.origin()]
+        parts = [init_digest(ARCHITECTURE, self.init), *self.voting.origin(self.data)]
         if self.auxiliary is not None:
             parts.append(content_digest(self.auxiliary.drop_columns("path")))
         return " ".join(parts)

@@ -31,7 +31,7 @@ Floats = NDArray[np.float32]
 TEXT_VOTER = "text_voter.safetensors"
 
 # Character n-grams within words. Of 2^13, 2^14, 2^15 and 2^17 hashed features all did alike on unseen real sources, as
-# did n-grams from 1 or 3 and to 4 (docs/results.md).
+# did n-grams from 1 or 3 and to 4 (255 charts, docs/results.md).
 NGRAMS = (2, 5)
 HASHED = 2**13
 BLOCKS = ("title", "text")

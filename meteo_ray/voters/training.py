@@ -1,6 +1,7 @@
 """The voters' part of a training: who is asked, from what they learn, and their votes in validation."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 from meteo_ray.batch import Batch, concatenate, objects
 from meteo_ray.errors import UsageError
 from meteo_ray.files import sha256_of
+from meteo_ray.text.table import texts_path
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.boosted_trees import TREES, Trees, bundle_with_trees, check_installed
 from meteo_ray.voters.descriptors import PrepareDescriptors
@@ -79,9 +81,11 @@ class VoterTraining:
         """What validation prepares: votes beside the rest, where somebody votes."""
         return PrepareVotes(prepared, self.voters, vocabulary) if self.voters else prepared
 
-    def origin(self) -> list[str]:
-        """Digests of what the voters start from."""
-        return [sha256_of(self._earlier_bundle / TREES)] if self._earlier_bundle else []
+    def origin(self, data: Path) -> list[str]:
+        """Digests of what the voters depend on: trees that they go on with, and what has been read in `data`."""
+        texts = texts_path(data)
+        files = [self._earlier_bundle / TREES] if self._earlier_bundle else []
+        return [sha256_of(file) for file in (*files, *([texts] if self._text is not False and texts.is_file() else []))]
 
     def _fit_trees(self, collect: Collect, looks: Mapping[str, Callable[[Batch], Batch]], targets: Targets) -> Trees:
         seen = concatenate(

@@ -81,6 +81,14 @@ def test_text_is_heard_where_it_was_read_whatever_the_batch(voting):
     )
 
 
+def test_texts_that_were_read_later_make_it_another_run(written, tmp_path):
+    data = shutil.copytree(written.data, tmp_path / "data")
+    heard = ElementsTask(SMALL, data, colour_vocabulary()).origin()
+    assert ElementsTask(SMALL.model_copy(update={"text": False}), data, colour_vocabulary()).origin() != heard
+    texts_path(data).unlink()
+    assert ElementsTask(SMALL, data, colour_vocabulary()).origin() != heard
+
+
 def test_a_verdict_needs_no_network(voting):
     verdict = read_verdict(voting.bundle)
     assert verdict.text is not None
