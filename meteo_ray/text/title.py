@@ -56,7 +56,16 @@ CREDITS = re.compile(
     r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\s+\d{1,2}\s+\d\d[\d:. -]*\w{0,3}\s\s?\d{0,2}\s?20\d\d$",
     re.IGNORECASE,
 )
-VALUES = re.compile(r"[^\W\d]\s*[:=]\s*[-+]?\d+(?:\.\d+)?(?:\s*[\w/%°]+)?$|^time\s*=", re.IGNORECASE)
+# "RH = 80 %", "time = ...", and what stands for a number elsewhere: "[1]=run.nc".
+VALUES = re.compile(
+    r"[^\W\d]\s*[:=]\s*[-+]?\d+(?:\.\d+)?(?:\s*[\w/%°]+)?$|^time\s*=|^\[\d+\]\s*=", re.IGNORECASE
+)
+# "04:52 UTC Feb 11, 2025"
+MOMENT = re.compile(
+    r"^[\W\d]*(?:(?:utc|gmt|z|jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)"
+    r"[\W\d]*)+$",
+    re.IGNORECASE,
+)
 # A number with a compass letter, a month or a unit: ticks and legends.
 TICK = re.compile(r"^[\W\d_]*(?:(?:°|º)?\s*[NSEWO]|[A-Z][a-z]{2}|[a-zμ°/%]{1,4}|h?Pa)?[\W\d_]*$")
 
@@ -86,7 +95,7 @@ def _may_be_title(line: TextLine) -> bool:
     text = line.text.strip()
     if line.is_rotated or line.score < READABLE or letters(text) < LEAST_LETTERS:
         return False
-    if any(kind.search(text) for kind in (AXIS, TIMES, CREDITS, VALUES, TICK)):
+    if any(kind.search(text) for kind in (AXIS, TIMES, CREDITS, VALUES, MOMENT, TICK)):
         return False
     spoken = sum(character.isalpha() for character in text)
     return spoken >= LEAST_SHARE * len(re.sub(r"\s", "", DATE.sub("", text)))
@@ -119,10 +128,13 @@ def _with_neighbours(title: TextLine, candidates: Sequence[TextLine]) -> list[Te
 
 
 def _goes_on(line: TextLine, other: TextLine) -> bool:
-    """Whether two lines belong together: one right below the other, or in one row at the top, left and right."""
+    """Whether two lines belong together: one right below the other, or beside each other at the top.
+
+    What names a colour bar stands beside many a title and is no part of it.
+    """
     upper, lower = sorted((line, other), key=lambda one: one.middle[1])
     high, low = max(line.height, other.height), max(min(line.height, other.height), 1e-6)
     overlapping = min(line.right, other.right) > max(line.left, other.left)
     below = overlapping and -0.5 * high <= lower.top - upper.bottom <= GAP * high
-    row = not overlapping and lower.middle[1] < upper.bottom and lower.bottom < TOP
-    return (below or row) and high / low <= HEIGHT_RATIO
+    beside = not overlapping and lower.top < upper.bottom and upper.bottom < TOP and not LABEL.search(line.text)
+    return (below or beside) and high / low <= HEIGHT_RATIO

@@ -44,6 +44,8 @@ def test_the_line_at_the_top_is_the_title(text: str) -> None:
         "host - user - Wed Mar 9 19:06:47 2022",
         "Longitude",
         "Lifted Index: -2.4",
+        "04:52 UTC Feb 11, 2025",
+        "[1]=forecast.nc",
     ],
 )
 def test_times_credits_and_values_are_no_title(other: str) -> None:
@@ -60,6 +62,16 @@ def test_two_lines_are_joined() -> None:
 def test_the_left_and_the_right_half_are_joined() -> None:
     lines = [line("Ensemble mean over 30 members", left=0.05), line("10 metre wind speed", left=0.7), *axes()]
     assert title_of(lines) == "Ensemble mean over 30 members 10 metre wind speed"
+
+
+def test_a_right_half_that_begins_a_little_lower_is_joined() -> None:
+    lines = [line("Regional model: 10 km domain"), line("2 metre temperature", left=0.7, top=0.03 + 0.8 * HEIGHT)]
+    assert title_of([*lines, *axes()]) == "Regional model: 10 km domain 2 metre temperature"
+
+
+def test_the_name_of_a_colour_bar_beside_a_title_is_no_part_of_it() -> None:
+    title = "Forecast and observed temperature"
+    assert title_of([line(title, left=0.3), line("Error (K)", left=0.9), *axes()]) == title
 
 
 def test_a_title_below_the_map_is_found() -> None:
