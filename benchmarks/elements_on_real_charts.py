@@ -10,7 +10,6 @@ voter alone, of all on the pixels, of all; beside the share of each element amon
 names of elements in the text (keywords). The same command goes on where it stopped.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from leave_sources_out import DRAWN_FRACTIONS, ROOT, Row, folds, is_prepared, job, labels, prepare
+from leave_sources_out import (
+    DRAWN_FRACTIONS,
+    ROOT,
+    Row,
+    drawn_models,
+    folds,
+    is_prepared,
+    job,
+    labels,
+    parse_options,
+    prepare,
+    train,
+)
 
 from meteo_ray.batch import objects
 from meteo_ray.calibration.votes import unstacked
@@ -46,45 +57,22 @@ TITLE_WORTH = 2.0
 
 
 def main() -> int:
-    options = parse_options()
+    options = parse_options(str(__doc__), CONFIGS)
     if not is_prepared(options.drawn):
         job("prepare_data", "--data", options.drawn, *DRAWN_FRACTIONS)
     job("read_text", "--data", options.drawn)
-    drawn_models = options.drawn_models or train_on_drawn(options)
+    drawn_alone = drawn_models(options, "elements")
     real = [row for row in labels(options.real) if row["is_meteo"] and row.get("labels") is not None]
     answers: list[dict[str, np.ndarray]] = []
     for number, rows in enumerate(folds(real, first_label, options.folds, options.seed)):
         folder = options.out / f"fold_{number}"
         prepare(folder / "data", rows, options.real / "images", options.drawn / "logos")
         job("read_text", "--data", folder / "data", "--cache", options.out / "texts")
-        start = ("--elements.init", drawn_models / "elements", "--elements.auxiliary.data", options.drawn)
-        train(folder / "data", folder / "models", options.fine_tune, *start)
+        start = ("--elements.init", drawn_alone / "elements", "--elements.auxiliary.data", options.drawn)
+        train("elements", folder / "data", folder / "models", options.fine_tune, *start)
         answers.append(judged(folder))
         print(table(answers), flush=True)
     return 0
-
-
-def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("real", "drawn", "out"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--drawn-models", type=Path, help="with elements trained on drawn charts; default: train them")
-    parser.add_argument("--pretrain", type=Path, default=CONFIGS / "pretrain.yaml")
-    parser.add_argument("--fine-tune", type=Path, default=CONFIGS / "fine_tune.yaml")
-    parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
-
-
-def train_on_drawn(options: argparse.Namespace) -> Path:
-    """Models whose elements have been learnt from drawn charts alone."""
-    models: Path = options.out / "drawn_alone" / "models"
-    train(options.drawn, models, options.pretrain)
-    return models
-
-
-def train(data: Path, models: Path, config: Path, *flags: Any) -> None:
-    job("train_elements", "--data", data, "--models", models, "--config", config, *flags)
 
 
 def first_label(row: Row) -> Any:
@@ -124,15 +112,13 @@ def answers_of(predictor: ElementsPredictor, rows: pa.Table, data: Path) -> dict
     """Calibrated log-odds of every voter, the scores of all on the pixels and of all, and what the latter show."""
     images = np.stack([load_image(data / path).pixels for path in rows["path"].to_pylist()])
     seen, heard = predictor({"image": images}), predictor({"image": images, **texts(rows)})
-    verdict = predictor.verdict
-    votes = unstacked(seen["element_votes"], verdict.voters)
-    found = {name: scale.log_odds(votes[name]) for name, scale in verdict.image.scales.voters.items()}
-    if verdict.text is not None and verdict.with_text is not None:
-        written = verdict.text.votes(pages(rows), verdict.vocabulary)
-        scales = verdict.with_text.scales.voters
-        found |= {name: scales[name].log_odds(values) for name, values in written.items()}
-    found |= {"image": seen["element_scores"], "image_and_text": heard["element_scores"]}
-    return found | {"thresholds": heard["element_thresholds"]}
+    votes = unstacked(seen["element_votes"], predictor.verdict.voters)
+    return {
+        **predictor.verdict.voices(votes, pages(rows)),
+        "image": seen["element_scores"],
+        "image_and_text": heard["element_scores"],
+        "thresholds": heard["element_thresholds"],
+    }
 
 
 def table(answers: Sequence[dict[str, np.ndarray]]) -> str:

@@ -9,13 +9,25 @@ copied; the folder of drawn ones is prepared if it was not. Prints a Markdown ta
 command goes on where it stopped.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from leave_sources_out import DRAWN_FRACTIONS, ROOT, Row, folds, is_prepared, job, labels, markdown, prepare
+from leave_sources_out import (
+    DRAWN_FRACTIONS,
+    ROOT,
+    Row,
+    drawn_models,
+    folds,
+    is_prepared,
+    job,
+    labels,
+    markdown,
+    parse_options,
+    prepare,
+    train,
+)
 
 CONFIGS = ROOT / "jobs" / "gate_from_scratch"
 
@@ -23,46 +35,23 @@ COLUMNS = ("images", "charts", "drawn_alone", "boosting", "gate", "low", "high",
 
 
 def main() -> int:
-    options = parse_options()
+    options = parse_options(str(__doc__), CONFIGS)
     if not is_prepared(options.drawn):
         job("prepare_data", "--data", options.drawn, *DRAWN_FRACTIONS)
-    drawn_models = options.drawn_models or train_on_drawn(options)
+    drawn_alone = drawn_models(options, "gate")
     table = []
     for number, rows in enumerate(folds(labels(options.real), is_meteo, options.folds, options.seed)):
         folder = options.out / f"fold_{number}"
         prepare(folder / "data", rows, options.real / "images", options.drawn / "logos")
-        start = ("--gate.init", drawn_models / "gate", "--gate.auxiliary.data", options.drawn)
-        train(folder / "data", folder / "models", options.fine_tune, *start)
-        table.append(score(folder, drawn_models))
+        start = ("--gate.init", drawn_alone / "gate", "--gate.auxiliary.data", options.drawn)
+        train("gate", folder / "data", folder / "models", options.fine_tune, *start)
+        table.append(score(folder, drawn_alone))
         print(markdown(table, COLUMNS, COLUMNS[:2]), flush=True)
     return 0
 
 
 def is_meteo(row: Row) -> Any:
     return row["is_meteo"]
-
-
-def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("real", "drawn", "out"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--drawn-models", type=Path, help="with a gate trained on drawn images; default: train one")
-    parser.add_argument("--pretrain", type=Path, default=CONFIGS / "pretrain.yaml")
-    parser.add_argument("--fine-tune", type=Path, default=CONFIGS / "fine_tune.yaml")
-    parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
-
-
-def train_on_drawn(options: argparse.Namespace) -> Path:
-    """Models whose gate has seen drawn images alone."""
-    models: Path = options.out / "drawn_alone" / "models"
-    train(options.drawn, models, options.pretrain)
-    return models
-
-
-def train(data: Path, models: Path, config: Path, *flags: Any) -> None:
-    job("train_gate", "--data", data, "--models", models, "--config", config, *flags)
 
 
 def score(folder: Path, drawn_alone: Path) -> dict[str, float]:

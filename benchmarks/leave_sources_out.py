@@ -1,5 +1,6 @@
 """What the benchmarks that leave whole sources out share: folds, prepared folders of linked images, jobs, tables."""
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -19,6 +20,32 @@ VALIDATION_FOLDS = 7
 
 # The drawn images' own test says little, so nearly all of them train.
 DRAWN_FRACTIONS = ("--fractions.train", 0.9, "--fractions.validation", 0.05, "--fractions.test", 0.05)
+
+
+def parse_options(document: str, configs: Path) -> argparse.Namespace:
+    """What every such benchmark is asked; `configs` holds pretrain.yaml and fine_tune.yaml."""
+    parser = argparse.ArgumentParser(description=document, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("real", "drawn", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--drawn-models", type=Path, help="models trained on drawn images; default: train them")
+    parser.add_argument("--pretrain", type=Path, default=configs / "pretrain.yaml")
+    parser.add_argument("--fine-tune", type=Path, default=configs / "fine_tune.yaml")
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def drawn_models(options: argparse.Namespace, stage: str) -> Path:
+    """Models whose stage has learnt from drawn images alone: those given, or trained now."""
+    if options.drawn_models:
+        return Path(options.drawn_models)
+    models: Path = options.out / "drawn_alone" / "models"
+    train(stage, options.drawn, models, options.pretrain)
+    return models
+
+
+def train(stage: str, data: Path, models: Path, config: Path, *flags: Any) -> None:
+    job(f"train_{stage}", "--data", data, "--models", models, "--config", config, *flags)
 
 
 def labels(folder: Path) -> list[Row]:

@@ -11,6 +11,10 @@ Floats = NDArray[np.float64]
 # on which any temperature fits, from leaving the range in which float32 probabilities stay distinct.
 TEMPERATURE_BOUNDS = (1 / 20, 20.0)
 
+# What a voter is held to count before anything is known: between 1, which is right for independent ones, and the
+# fraction of it that those deserve who repeat each other.
+WEIGHT = 0.5
+
 
 def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
     """The T that makes `sigmoid(logit / T)`, or `softmax(logits / T)`, most likely (Guo et al. 2017, section 4.2).
@@ -59,6 +63,37 @@ def fit_platt(logits: ArrayLike, targets: ArrayLike) -> tuple[float, float]:
 
     found = minimize(loss_and_gradient, np.array([1.0, 0.0]), jac=True, method="BFGS", options={"gtol": 1e-9})
     return float(found.x[0]), float(found.x[1])
+
+
+def fit_weights(log_odds: ArrayLike, targets: ArrayLike) -> Floats:
+    """How much each of several voters counts in the sum that makes `sigmoid(sum + b)` most likely, none below 0.
+
+    A logistic regression with a normal prior of deviation 1 around WEIGHT for each: voters who say the same share one
+    weight, and a few rows move little.
+
+    Args:
+        log_odds: `(n, voters)`.
+        targets: `(n,)` of 0 and 1.
+
+    Returns:
+        `(voters,)`, of mean 1; all 1 unless both classes occur or where nobody is to be heard.
+    """
+    values, truth = np.asarray(log_odds, dtype=np.float64), np.asarray(targets)
+    voters = values.shape[1]
+    if not len(truth) or truth.min() == truth.max():
+        return np.ones(voters)
+    smooth = _platt_targets(truth)
+
+    def loss_and_gradient(parameters: Floats) -> tuple[float, Floats]:
+        scaled = values @ parameters[:-1] + parameters[-1]
+        error, drawn = expit(scaled) - smooth, parameters[:-1] - WEIGHT
+        loss = np.sum(np.logaddexp(0, scaled) - smooth * scaled) + drawn @ drawn / 2
+        return float(loss) / len(truth), np.append(error @ values + drawn, error.sum()) / len(truth)
+
+    start = np.append(np.full(voters, WEIGHT), 0.0)
+    bounds = [(0.0, None)] * voters + [(None, None)]
+    found = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds).x[:-1]
+    return np.asarray(found / found.mean()) if found.any() else np.ones(voters)
 
 
 def _platt_targets(truth: NDArray[np.generic]) -> Floats:

@@ -1,20 +1,20 @@
 """Several voters on the same yes-or-no questions, brought to one scale and added up.
 
 Each voter's raw score is turned into calibrated log-odds by Platt scaling, question by question; calibrated log-odds of
-independent voters add up to those of all, so that a voter which knows little says little, and nothing else has to be
-fitted to what may be a hundred rows. The sum is calibrated again by whoever uses it, because no voters are
-independent: on sums that are cross-fitted, or it would look surer than it is.
+independent voters add up to those of all, so that a voter which knows little says little. Voters that repeat each other
+count less: one weight a voter, fitted to all questions together, for that is what a hundred rows can tell. The sum is
+calibrated again by whoever uses it: on sums that are cross-fitted, or it would look surer than it is.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
-from meteo_ray.calibration.probabilities import fit_platt
+from meteo_ray.calibration.probabilities import fit_platt, fit_weights
 
 Floats = NDArray[np.float64]
 Votes = Mapping[str, np.ndarray]
@@ -48,27 +48,44 @@ class Scale:
 
 @dataclass(frozen=True)
 class VoteScales:
-    """Every voter's scale."""
+    """Every voter's scale, and how much it counts in the sum: 1 where `weights` is silent."""
 
     voters: Mapping[str, Scale]
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def fit(cls, votes: Votes, targets: np.ndarray, minimum_rows: int) -> Self:
         """Fit on a validation split: `votes` and targets of 0 and 1, `(rows, questions)`."""
-        return cls({name: Scale.fit(scores, targets, minimum_rows) for name, scores in votes.items()})
+        scales = _fit_scales(votes, targets, minimum_rows)
+        if len(votes) == 1:
+            return cls(scales)
+        calibrated = {name: np.zeros(targets.shape) for name in votes}
+        for fitted, scored in _folds(len(targets)):
+            for name, scale in _fit_scales(_rows(votes, fitted), targets[fitted], minimum_rows).items():
+                calibrated[name][scored] = scale.log_odds(votes[name][scored])
+        weights = fit_weights(np.stack([calibrated[name].ravel() for name in votes], axis=1), targets.ravel())
+        return cls(scales, dict(zip(votes, weights.tolist(), strict=True)))
 
     def log_odds(self, votes: Votes) -> Floats:
-        """The sum of all voters' calibrated log-odds, `(rows, questions)`. Raises KeyError when a voter is missing."""
-        return np.sum([scale.log_odds(votes[name]) for name, scale in self.voters.items()], axis=0)
+        """The weighted sum of all voters' calibrated log-odds, `(rows, questions)`.
+
+        Raises:
+            KeyError: when a voter is missing.
+        """
+        parts = [self.weights.get(name, 1.0) * scale.log_odds(votes[name]) for name, scale in self.voters.items()]
+        return np.asarray(np.sum(parts, axis=0))
 
     def to_json(self) -> dict[str, Any]:
-        return {name: {"slope": [*scale.slope], "intercept": [*scale.intercept]} for name, scale in self.voters.items()}
+        return {
+            name: {"weight": self.weights.get(name, 1.0), "slope": [*scale.slope], "intercept": [*scale.intercept]}
+            for name, scale in self.voters.items()
+        }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Raises KeyError or TypeError when a value is missing."""
-        entries = {name: (tuple(scale["slope"]), tuple(scale["intercept"])) for name, scale in document.items()}
-        return cls({name: Scale(*scale) for name, scale in entries.items()})
+        """Raises KeyError or TypeError when a scale is missing."""
+        scales = {name: Scale(tuple(entry["slope"]), tuple(entry["intercept"])) for name, entry in document.items()}
+        return cls(scales, {name: float(entry.get("weight", 1.0)) for name, entry in document.items()})
 
 
 def stacked(votes: Votes, voters: Sequence[str]) -> np.ndarray:
@@ -86,18 +103,31 @@ def unstacked(stack: np.ndarray, voters: Sequence[str]) -> dict[str, np.ndarray]
     return {name: scores[:, number] for number, name in enumerate(voters)}
 
 
-def cross_fitted(votes: Votes, targets: np.ndarray, minimum_rows: int, seed: int = 0) -> Floats:
+def cross_fitted(votes: Votes, targets: np.ndarray, minimum_rows: int) -> Floats:
     """The sums `(rows, questions)`, each row's by scales that were fitted on other rows.
 
     A voter alone keeps its order, which no scale can flatter.
     """
     found = np.zeros(targets.shape)
-    if len(targets) < FOLDS or len(votes) == 1:
+    if len(votes) == 1:
         return VoteScales.fit(votes, targets, minimum_rows).log_odds(votes)
-    for fitted, scored in KFold(FOLDS, shuffle=True, random_state=seed).split(targets):
+    for fitted, scored in _folds(len(targets)):
         scales = VoteScales.fit(_rows(votes, fitted), targets[fitted], minimum_rows)
         found[scored] = scales.log_odds(_rows(votes, scored))
     return found
+
+
+def _fit_scales(votes: Votes, targets: np.ndarray, minimum_rows: int) -> dict[str, Scale]:
+    return {name: Scale.fit(scores, targets, minimum_rows) for name, scores in votes.items()}
+
+
+def _folds(rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """What is fitted on and what is scored, FOLDS times; few rows are scored by themselves."""
+    if rows < FOLDS:
+        every = np.arange(rows)
+        yield every, every
+        return
+    yield from KFold(FOLDS, shuffle=True, random_state=0).split(np.zeros(rows))
 
 
 def _rows(votes: Votes, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,14 +1,11 @@
 """The element stage's files in a model bundle: what training writes and the predictor reads back."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 
 from meteo_ray import bundle
 from meteo_ray.elements.calibration import ElementsCalibration
@@ -16,15 +13,11 @@ from meteo_ray.elements.config import ElementsTraining
 from meteo_ray.elements.label_order import LabelOrder
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
 from meteo_ray.elements.verdict import ElementsVerdict
-from meteo_ray.errors import UsageError
-from meteo_ray.files import read_json, write_json
-from meteo_ray.imaging.fit import INPUT_SIZE
-from meteo_ray.imaging.load import PREPROCESSING_VERSION
-from meteo_ray.versions import versions
 from meteo_ray.vocabulary import Vocabulary
+from meteo_ray.voters import bundle as voted
 from meteo_ray.voters.voters import Voters
 
-STAGE = "elements"
+STAGE, MODEL = "elements", "an element model"
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,6 @@ def write_bundle(
     folder: Path,
     model: ElementsModel,
     config: ElementsTraining,
-    vocabulary: Vocabulary,
     counts: NDArray[np.int64],
     verdict: ElementsVerdict,
     voters: Voters,
@@ -52,28 +44,20 @@ def write_bundle(
 
     `counts` `(labels,)` are the training rows of every label; they fixed the order of the training sequences.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, folder / bundle.WEIGHTS)
-    ids = vocabulary.element_ids
-    document = {
-        "stage": STAGE,
-        "bundle_version": bundle.BUNDLE_VERSION,
+    ids = verdict.vocabulary.element_ids
+    details = {
         "labels": list(ids),
         "label_counts": {ids[label]: int(counts[label]) for label in LabelOrder.by_frequency(counts).frequent_first},
-        "image_size": list(INPUT_SIZE),
         "input_size": list(config.input_size),
-        "preprocessing_version": PREPROCESSING_VERSION,
         "dimensions": model.dimensions.to_json(),
         "beam_width": config.beam_width,
         "max_labels": config.max_labels,
-        **voters.write(folder),
-        "training": config.model_dump(mode="json"),
-        "versions": versions(),
     }
-    write_json(folder / bundle.CONFIG, document)
-    (folder / bundle.LABELS).write_text(vocabulary.to_yaml(), "utf-8")
-    calibrations = {"image": verdict.image, "image_and_text": verdict.with_text}
-    write_json(folder / bundle.CALIBRATION, {name: part and part.to_json(ids) for name, part in calibrations.items()})
+
+    def calibration_json(calibration: ElementsCalibration) -> dict[str, Any]:
+        return calibration.to_json(ids)
+
+    voted.write_bundle(folder, STAGE, model.state_dict(), config, verdict, voters, calibration_json, **details)
 
 
 def read_bundle(folder: Path, vocabulary: Vocabulary | None = None) -> ElementsBundle:
@@ -85,7 +69,7 @@ def read_bundle(folder: Path, vocabulary: Vocabulary | None = None) -> ElementsB
     version = bundle.check(folder, STAGE)
     config, voters, verdict = _read_verdict(folder, vocabulary)
     tensors = bundle.read_weights(folder)
-    with _as_built_here(folder):
+    with voted.as_built_here(folder, MODEL):
         model = ElementsModel(ElementsDimensions.from_json(config["dimensions"]))
         model.load_state_dict(tensors)
         return ElementsBundle(model.eval(), voters, verdict, config["beam_width"], config["max_labels"], version)
@@ -101,34 +85,8 @@ def _read_verdict(folder: Path, vocabulary: Vocabulary | None) -> tuple[dict[str
     config = bundle.read_config(folder, STAGE)
     trained = bundle.read_labels(folder, vocabulary, ("elements",))
     ids = trained.element_ids
-    _check_fits(folder, config, ids)
-    with _as_built_here(folder):
-        document = read_json(folder / bundle.CALIBRATION)
-        image, with_text = (
-            document[name] and ElementsCalibration.from_json(document[name], ids)
-            for name in ("image", "image_and_text")
-        )
+    voted.require_fits(folder, config, {"labels": list(ids)})
+    with voted.as_built_here(folder, MODEL):
+        image, with_text = voted.read_calibrations(folder, lambda entry: ElementsCalibration.from_json(entry, ids))
         voters = Voters.read(folder, config, len(ids))
     return config, voters, ElementsVerdict(trained, image, with_text, voters.text)
-
-
-@contextmanager
-def _as_built_here(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (RuntimeError, TypeError, KeyError) as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        raise UsageError(f"{folder}: not an element model as this meteo_ray builds it ({reason})") from None
-
-
-def _check_fits(folder: Path, config: dict[str, Any], ids: tuple[str, ...]) -> None:
-    wanted = {"image_size": list(INPUT_SIZE), "preprocessing_version": PREPROCESSING_VERSION}
-    problems = [
-        f"{name}: {config.get(name)} in the model, {value} here"
-        for name, value in wanted.items()
-        if config.get(name) != value
-    ]
-    if config.get("labels") != list(ids):
-        problems.append(f"labels: {config.get('labels')} in {bundle.CONFIG}, {list(ids)} in {bundle.LABELS}")
-    if problems:
-        raise UsageError.of_problems(f"{folder}: made for other images or labels; train it again:", problems)

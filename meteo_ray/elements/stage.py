@@ -24,7 +24,15 @@ def _task(job: TrainElementsJob, inputs: "TaskInputs") -> "ElementsTask":
     from meteo_ray.elements.task import ElementsTask
 
     training = job.training
-    return ElementsTask(job.elements, inputs.data, inputs.vocabulary, training.seed, inputs.cache, training.batch_size)
+    return ElementsTask(
+        job.elements,
+        inputs.data,
+        inputs.vocabulary,
+        training.seed,
+        inputs.cache,
+        training.batch_size,
+        inputs.index_folder,
+    )
 
 
 def _load(*arguments: Any, **options: Any) -> "ElementsPredictor":

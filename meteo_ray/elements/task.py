@@ -39,8 +39,8 @@ from meteo_ray.text.table import with_texts
 from meteo_ray.training.auxiliary_images import auxiliary_rows, with_auxiliary
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
 from meteo_ray.vocabulary import Vocabulary
-from meteo_ray.voters.text_voter import TextVoter
 from meteo_ray.voters.training import VoterTraining
+from meteo_ray.voters.verdict import alone
 from meteo_ray.voters.voters import COLUMN, votes_in
 
 # Trees of each element: a third of the gate's, for there are thirty times as many questions; not tuned.
@@ -57,6 +57,7 @@ class ElementsTask(Task):
         seed: of the order, the label order, scheduled sampling and the augmentation.
         cache: where fixed pixels are kept, see `PreparePixels`.
         batch_size: of the loop; rows of similar sequence length are grouped for it.
+        index: the folder of the index and the texts, if not DATA/index.
     """
 
     name: ClassVar[str] = "elements"
@@ -70,9 +71,10 @@ class ElementsTask(Task):
         seed: int = 0,
         cache: Path | None = None,
         batch_size: int = 32,
+        index: Path | None = None,
     ) -> None:
         self.config, self.data, self.vocabulary = config, data, vocabulary
-        self.seed, self.batch_size, self.cache = seed, batch_size, cache
+        self.seed, self.batch_size, self.cache, self.index = seed, batch_size, cache, index
         self.init = resolve_init(config.backbone, config.init)
         self.voting = VoterTraining(
             config.descriptors, config.text, self.init, len(vocabulary.elements), TREE_ROUNDS, seed
@@ -96,7 +98,7 @@ class ElementsTask(Task):
 
     def _labelled(self, index: pa.Table, split: str) -> pa.Table:
         found = labelled_charts(index, split)
-        return with_texts(found.append_column("weight", row_weights(found)), self.data)
+        return with_texts(found.append_column("weight", row_weights(found)), self.data, self.index)
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -162,7 +164,7 @@ class ElementsTask(Task):
         return model
 
     def origin(self) -> str:
-        parts = [init_digest(self.config.backbone, self.init), *self.voting.origin(self.data)]
+        parts = [init_digest(self.config.backbone, self.init), *self.voting.origin(self.data, self.index)]
         if self.auxiliary is not None:
             parts.append(content_digest(self.auxiliary.drop_columns("path")))
         return " ".join(parts)
@@ -219,35 +221,27 @@ class ElementsTask(Task):
     def metrics(self, outputs: Batch) -> dict[str, float]:
         """R26's means of the network alone, calibrated on the same outputs: to compare epochs, not to report."""
         votes = of_network(outputs["parallel"], outputs["emitted"])
-        known = self._judge(votes, outputs["targets"], self._calibrate(votes, outputs["targets"]))
+        known = self._judge(self._calibrate(votes, outputs["targets"]), votes, outputs["targets"])
         return {name: known[name] or 0.0 for name in ("map", "micro_f1", "macro_f1")}
 
     def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
-        targets = outputs["targets"]
+        network, targets = cast(ElementsModel, model), outputs["targets"]
         votes = {**of_network(outputs["parallel"], outputs["emitted"]), **votes_in(outputs)}
-        seen = {name: values for name, values in votes.items() if name not in TextVoter.VOTES}
-        image, with_text = self._calibrate(seen, targets), None
-        metrics = self._judge(seen, targets, image)
-        if len(seen) < len(votes):
-            read = ~np.isnan(votes["words"]).any(axis=1)
-            written = {name: values[read] for name, values in votes.items()}
-            with_text = self._calibrate(written, targets[read])
-            metrics = {**self._judge(written, targets[read], with_text), "image_map": metrics["map"]}
-        verdict = ElementsVerdict(self.vocabulary, image, with_text, self.voting.voters.text)
-        network = cast(ElementsModel, model)
-        write_bundle(folder, network, self.config, self.vocabulary, self.counts, verdict, self.voting.voters)
-        return {**metrics, **{f"{name}_map": self._alone(values, targets) for name, values in votes.items()}}
+        verdict = ElementsVerdict.fit(self.vocabulary, votes, targets, self._calibrate, self.voting.voters.text)
+        write_bundle(folder, network, self.config, self.counts, verdict, self.voting.voters)
+        return {
+            **verdict.measured(votes, targets, self._judge, self.watch),
+            **alone(votes, targets, self._map, self.watch),
+        }
 
-    def _alone(self, values: np.ndarray, targets: np.ndarray) -> float | None:
-        """mAP of one voter where it was asked."""
-        asked = ~np.isnan(values).any(axis=1)
-        names, thresholds = self.vocabulary.element_ids, np.zeros(values.shape[1])
-        found: float | None = multilabel_metrics(targets[asked], values[asked], thresholds, names)["map"]
+    def _map(self, targets: np.ndarray, scores: np.ndarray) -> float | None:
+        names = self.vocabulary.element_ids
+        found: float | None = multilabel_metrics(targets, scores, np.zeros(len(names)), names)["map"]
         return found
 
     def _calibrate(self, votes: Votes, targets: np.ndarray) -> ElementsCalibration:
         return ElementsCalibration.fit(votes, targets, self.config.minimum_positives)
 
-    def _judge(self, votes: Votes, targets: np.ndarray, calibration: ElementsCalibration) -> dict[str, Any]:
+    def _judge(self, calibration: ElementsCalibration, votes: Votes, targets: np.ndarray) -> dict[str, Any]:
         scores = calibration.scores(votes)
         return multilabel_metrics(targets, scores, calibration.thresholds, self.vocabulary.element_ids)

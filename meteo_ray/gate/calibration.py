@@ -55,7 +55,7 @@ class GateCalibration:
             validation_negatives=int(len(targets) - targets.sum()),
         )
 
-    def probabilities(self, votes: Votes) -> NDArray[np.float32]:
+    def scores(self, votes: Votes) -> NDArray[np.float32]:
         """Calibrated probabilities `(rows,)`; rounded to float32 here, so that thresholds see what users see."""
         return _probabilities(self.scales.log_odds(votes)[:, 0], self.temperature)
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def _task(job: TrainGateJob, inputs: "TaskInputs") -> "GateTask":
     from meteo_ray.gate.task import GateTask
 
-    return GateTask(job.gate, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache)
+    return GateTask(
+        job.gate, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache, index=inputs.index_folder
+    )
 
 
 def _load(*arguments: Any, **options: Any) -> "GatePredictor":

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from meteo_ray.backbones import init_digest, resolve_init
 from meteo_ray.batch import Batch
 from meteo_ray.calibration.thresholds import best_f1_threshold
+from meteo_ray.calibration.votes import Votes
 from meteo_ray.errors import UsageError
 from meteo_ray.gate.bundle import write_bundle
 from meteo_ray.gate.calibration import NETWORK, GateCalibration
@@ -36,8 +37,8 @@ from meteo_ray.text.table import with_texts
 from meteo_ray.training.auxiliary_images import auxiliary_rows, with_auxiliary
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
 from meteo_ray.vocabulary import Vocabulary
-from meteo_ray.voters.text_voter import TextVoter
 from meteo_ray.voters.training import VoterTraining
+from meteo_ray.voters.verdict import alone
 from meteo_ray.voters.voters import COLUMN, votes_in
 
 # Columns that PreparePixels and the loss read; the rest of the index stays at home.
@@ -56,15 +57,23 @@ class GateTask(Task):
         vocabulary: travels into the bundle; titles of the augmentation come from its products.
         seed: of the order and the augmentation.
         cache: where fixed pixels are kept, see `PreparePixels`.
+        index: the folder of the index and the texts, if not DATA/index.
     """
 
     name: ClassVar[str] = "gate"
     watch: ClassVar[str] = "auc"
 
     def __init__(
-        self, config: GateTraining, data: Path, vocabulary: Vocabulary, seed: int = 0, cache: Path | None = None
+        self,
+        config: GateTraining,
+        data: Path,
+        vocabulary: Vocabulary,
+        seed: int = 0,
+        cache: Path | None = None,
+        index: Path | None = None,
     ) -> None:
         self.config, self.data, self.vocabulary, self.seed, self.cache = config, data, vocabulary, seed, cache
+        self.index = index
         self.init = resolve_init(ARCHITECTURE, config.init)
         self.auxiliary = auxiliary_rows(
             config.auxiliary, seed, lambda index: gate_rows(index, TRAIN, skip_ambiguous=False)
@@ -91,7 +100,7 @@ class GateTask(Task):
 
     def _labelled(self, index: pa.Table, split: str) -> pa.Table:
         found = gate_rows(index, split, skip_ambiguous=self.config.skip_ambiguous and split != TRAIN)
-        return with_texts(found.append_column("weight", row_weights(found)), self.data)
+        return with_texts(found.append_column("weight", row_weights(found)), self.data, self.index)
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> NDArray[np.int64]:
         weights = sampling_weights(
@@ -144,7 +153,7 @@ class GateTask(Task):
         return GateModel(self.init, self.config.input_size, len(self._kinds))
 
     def origin(self) -> str:
-        parts = [init_digest(ARCHITECTURE, self.init), *self.voting.origin(self.data)]
+        parts = [init_digest(ARCHITECTURE, self.init), *self.voting.origin(self.data, self.index)]
         if self.auxiliary is not None:
             parts.append(content_digest(self.auxiliary.drop_columns("path")))
         return " ".join(parts)
@@ -206,26 +215,18 @@ class GateTask(Task):
 
     def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
         targets, votes = outputs["target"], {NETWORK: outputs["logit"][:, None], **votes_in(outputs)}
-        seen = {name: values for name, values in votes.items() if name not in TextVoter.VOTES}
-        image, with_text = GateCalibration.fit(seen, targets), None
-        metrics = binary_metrics(targets, image.probabilities(seen), image.threshold)
-        if len(seen) < len(votes):
-            read = ~np.isnan(votes["words"][:, 0])
-            written = {name: values[read] for name, values in votes.items()}
-            with_text = GateCalibration.fit(written, targets[read])
-            scores = with_text.probabilities(written)
-            metrics = {**binary_metrics(targets[read], scores, with_text.threshold), "image_auc": metrics["auc"]}
-        verdict = GateVerdict(self.vocabulary, image, with_text, self.voting.voters.text)
-        write_bundle(folder, model, self.config, self.vocabulary, verdict, self.voting.voters)
-        alone = {f"{name}_auc": _auc(targets, values[:, 0]) for name, values in votes.items()} if len(votes) > 1 else {}
-        return {**metrics, **alone}
+        verdict = GateVerdict.fit(self.vocabulary, votes, targets, GateCalibration.fit, self.voting.voters.text)
+        write_bundle(folder, model, self.config, verdict, self.voting.voters)
+        return {**verdict.measured(votes, targets, _judge, self.watch), **alone(votes, targets, _auc, self.watch)}
+
+
+def _judge(calibration: GateCalibration, votes: Votes, targets: np.ndarray) -> dict[str, Any]:
+    return binary_metrics(targets, calibration.scores(votes), calibration.threshold)
 
 
 def _targets(batch: Batch) -> np.ndarray:
     return np.asarray(batch["is_meteo"], dtype=bool)[:, None]
 
 
-def _auc(targets: np.ndarray, logits: np.ndarray) -> float | None:
-    """Of the rows that a voter was asked about."""
-    asked = ~np.isnan(logits)
-    return binary_metrics(targets[asked], expit(logits[asked].astype(np.float64)), 0.5)["auc"]
+def _auc(targets: np.ndarray, votes: np.ndarray) -> float | None:
+    return binary_metrics(targets, expit(votes[:, 0].astype(np.float64)), 0.5)["auc"]

@@ -13,13 +13,17 @@ from meteo_ray.vocabulary import Vocabulary, choose_vocabulary
 
 @dataclass(frozen=True)
 class TaskInputs:
-    """What a task is made from: the folders and the vocabulary, all checked."""
+    """What a task is made from: the folders and the vocabulary, all checked.
+
+    `index_folder` is where the index and what belongs to it lie, if not in DATA/index.
+    """
 
     data: Path
     models: Path
     cache: Path
     index: pa.Table
     vocabulary: Vocabulary
+    index_folder: Path | None = None
 
 
 def check_inputs(job: TrainingJob) -> TaskInputs:
@@ -32,4 +36,4 @@ def check_inputs(job: TrainingJob) -> TaskInputs:
     data, models = job.data.resolve(), job.models.resolve()
     index = read_index(data, job.index)
     cache = (job.cache or data / "cache").resolve()
-    return TaskInputs(data, models, cache, index, choose_vocabulary(job.labels, data))
+    return TaskInputs(data, models, cache, index, choose_vocabulary(job.labels, data), job.index)

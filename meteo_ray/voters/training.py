@@ -81,9 +81,9 @@ class VoterTraining:
         """What validation prepares: votes beside the rest, where somebody votes."""
         return PrepareVotes(prepared, self.voters, vocabulary) if self.voters else prepared
 
-    def origin(self, data: Path) -> list[str]:
-        """Digests of what the voters depend on: trees that they go on with, and what has been read in `data`."""
-        texts = texts_path(data)
+    def origin(self, data: Path, index: Path | None = None) -> list[str]:
+        """Digests of what the voters depend on: trees that they go on with, and what was read, see `texts_path`."""
+        texts = texts_path(data, index)
         files = [self._earlier_bundle / TREES] if self._earlier_bundle else []
         return [sha256_of(file) for file in (*files, *([texts] if self._text is not False and texts.is_file() else []))]
 

@@ -72,7 +72,7 @@ def write_models_that_read(models: Path) -> Path:
     with bundle.writing(models / "gate") as folder:
         training, voter = GateTraining(init="none", input_size=INPUT_SIZE), a_voter(1)
         verdict = GateVerdict(VOCABULARY, gate, names, voter)
-        write_gate(folder, GateModel("none", INPUT_SIZE), training, VOCABULARY, verdict, Voters(text=voter))
+        write_gate(folder, GateModel("none", INPUT_SIZE), training, verdict, Voters(text=voter))
     labels = len(VOCABULARY.elements)
     each = (LabelCalibration(1.0, 0.0, 0.5, 5, False),) * labels
     scales = {name: Scale((slope,) * labels, (0.0,) * labels) for name, slope in (("parallel", 0.0), ("names", 1.0))}
@@ -83,7 +83,7 @@ def write_models_that_read(models: Path) -> Path:
             VOCABULARY, ElementsCalibration(image, each), ElementsCalibration(text, each), text=voter
         )
         model, counts = ElementsModel(ElementsDimensions(labels, "resnet18", INPUT_SIZE)), np.arange(labels)
-        write_elements(folder, model, settings, VOCABULARY, counts, verdicts, Voters(text=voter))
+        write_elements(folder, model, settings, counts, verdicts, Voters(text=voter))
     return models
 
 

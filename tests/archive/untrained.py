@@ -36,7 +36,7 @@ def write_models(models: Path, gate_threshold: float = 0.0) -> Path:
         calibration = GateCalibration(as_it_is(NETWORK, 1), 1.0, gate_threshold, {"0.95": gate_threshold, "0.99": None})
         model = GateModel("none", INPUT_SIZE)
         training = GateTraining(init="none", input_size=INPUT_SIZE)
-        write_gate(folder, model, training, VOCABULARY, GateVerdict(VOCABULARY, calibration), Voters())
+        write_gate(folder, model, training, GateVerdict(VOCABULARY, calibration), Voters())
     with bundle.writing(models / "elements") as folder:
         _write_elements(folder)
     make_small_base(models / "base", VOCABULARY, SmallBase(hidden_size=32, layers=1, image_size=64))
@@ -52,7 +52,7 @@ def _write_elements(folder: Path) -> None:
     # An untrained model says about a half for every label: at a threshold of 0.5 it shows some of them.
     each = LabelCalibration(1.0, 0.0, 0.5, 5, False)
     verdict = ElementsVerdict(VOCABULARY, ElementsCalibration(as_it_is("parallel", labels), (each,) * labels))
-    write_elements(folder, model, config, VOCABULARY, np.arange(labels)[::-1], verdict, Voters())
+    write_elements(folder, model, config, np.arange(labels)[::-1], verdict, Voters())
 
 
 def as_it_is(voter: str, questions: int) -> VoteScales:

@@ -100,7 +100,7 @@ def test_labels_that_are_not_those_of_the_weights_are_refused(copied):
     config["labels"] = config["labels"][:3]
     write_json(copied / bundle.CONFIG, config)
     seal(copied)
-    with pytest.raises(UsageError, match=r"labels: .* in config\.json, .*snow.* in labels\.yaml"):
+    with pytest.raises(UsageError, match=r"labels: .* in the model, .*snow.* here"):
         ElementsPredictor.load(copied, "cpu")
 
 

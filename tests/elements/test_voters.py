@@ -56,6 +56,16 @@ def voting(written, tmp_path_factory) -> SimpleNamespace:
     return train(task, written.index, tmp_path_factory.mktemp("models") / "elements")
 
 
+def test_texts_lie_beside_the_index_wherever_that_is(written, tmp_path):
+    elsewhere = tmp_path / "index"
+    shutil.copytree(texts_path(written.data).parent, elsewhere)
+    empty = tmp_path / "data"
+    read = ElementsTask(SMALL, empty, colour_vocabulary(), index=elsewhere).rows(written.index, TRAIN)
+    assert read["text"].null_count == 0
+    unread = ElementsTask(SMALL, empty, colour_vocabulary()).rows(written.index, TRAIN)
+    assert unread["text"].null_count == unread.num_rows
+
+
 def test_all_voters_are_measured_alone_and_together(voting):
     found = voting.metrics
     assert {"parallel_map", "sequence_map", "trees_map", "words_map", "names_map", "image_map"} <= set(found)

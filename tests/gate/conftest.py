@@ -28,5 +28,5 @@ def gate_bundle(tmp_path_factory) -> Path:
     calibration = GateCalibration.fit({NETWORK: rng.normal(2 * targets - 1, 1.5)[:, None]}, targets)
     verdict = GateVerdict(load_vocabulary(), calibration)
     with bundle.writing(folder) as scratch:
-        write_bundle(scratch, GateModel("none", SMALL.input_size), SMALL, load_vocabulary(), verdict, Voters())
+        write_bundle(scratch, GateModel("none", SMALL.input_size), SMALL, verdict, Voters())
     return folder

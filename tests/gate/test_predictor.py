@@ -84,7 +84,7 @@ def test_operating_points_keep_their_promise():
     targets = np.arange(400) % 2
     votes = {NETWORK: np.random.default_rng(1).normal(1.5 * targets, 1.0)[:, None]}
     calibration = GateCalibration.fit(votes, targets)
-    scores = calibration.probabilities(votes).astype(np.float64)
+    scores = calibration.scores(votes).astype(np.float64)
     recall_point = calibration.operating_point(None, 0.99, None)
     precision_point = calibration.operating_point(None, None, 0.95)
     assert recall_score(targets, scores >= recall_point) >= 0.99
@@ -150,7 +150,7 @@ def test_another_network_is_refused(copy):
     tensors = load_file(copy / bundle.WEIGHTS)
     del tensors["head.weight"]
     save_file(tensors, copy / bundle.WEIGHTS)
-    with pytest.raises(UsageError, match="does not hold a gate"):
+    with pytest.raises(UsageError, match="not a gate as this"):
         load(reseal(copy))
 
 
