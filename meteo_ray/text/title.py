@@ -57,9 +57,7 @@ CREDITS = re.compile(
     re.IGNORECASE,
 )
 # "RH = 80 %", "time = ...", and what stands for a number elsewhere: "[1]=run.nc".
-VALUES = re.compile(
-    r"[^\W\d]\s*[:=]\s*[-+]?\d+(?:\.\d+)?(?:\s*[\w/%°]+)?$|^time\s*=|^\[\d+\]\s*=", re.IGNORECASE
-)
+VALUES = re.compile(r"[^\W\d]\s*[:=]\s*[-+]?\d+(?:\.\d+)?(?:\s*[\w/%°]+)?$|^time\s*=|^\[\d+\]\s*=", re.IGNORECASE)
 # "04:52 UTC Feb 11, 2025"
 MOMENT = re.compile(
     r"^[\W\d]*(?:(?:utc|gmt|z|jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)"
