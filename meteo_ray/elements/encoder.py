@@ -1,9 +1,10 @@
 """The image side of the network: a ResNet that can trade time for memory (R28)."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,19 @@ from torch.utils.checkpoint import checkpoint
 from meteo_ray.backbones import resnet, to_float
 
 
+class Features(NamedTuple):
+    """Images after the encoder, in the dtype of its last convolution (bfloat16 under autocast).
+
+    `feature_map` `(batch, channels, height, width)` is a 32nd of the input's height and width, rounded up; `pooled`
+    `(batch, channels)` its mean over all places.
+    """
+
+    feature_map: Tensor
+    pooled: Tensor
+
+
 class ImageEncoder(nn.Module):
-    """uint8 pixels `(batch, height, width, 3)` -> pooled features `(batch, output_features)`.
+    """uint8 pixels `(batch, height, width, 3)` -> `Features` of `output_features` channels.
 
     With `checkpointing` the activations inside the four residual stages are not kept but computed again in the backward
     pass. It has no effect under torch.compile, which plans its own recomputation.
@@ -22,23 +34,25 @@ class ImageEncoder(nn.Module):
     def __init__(self, backbone: str, init: str, input_size: tuple[int, int], checkpointing: bool = False) -> None:
         super().__init__()
         self.input_size, self.checkpointing = input_size, checkpointing
-        self.backbone: Any = resnet(backbone, init)
-        self.output_features = cast(int, self.backbone.output_features)
+        network: Any = resnet(backbone, init)
+        self.output_features = cast(int, network.output_features)
+        # Pooling and classifier, which hold no weights, are left out: the rest ends with the feature map, under the
+        # names that bundles hold and as one module, which int8_encoder.py can replace.
+        self.backbone: Any = nn.Sequential(OrderedDict(list(network.named_children())[:-2]))
+        self.pool = network.avgpool
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Features:
         pixels = to_float(images, self.input_size)
-        if not (self.checkpointing and torch.is_grad_enabled()) or torch.compiler.is_compiling():
-            features: Tensor = self.backbone(pixels)
-            return features
-        return self._checkpointed(pixels)
+        saves_memory = self.checkpointing and torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        feature_map: Tensor = self._checkpointed(pixels) if saves_memory else self.backbone(pixels)
+        return Features(feature_map, self.pool(feature_map).flatten(1))
 
     def _checkpointed(self, pixels: Tensor) -> Tensor:
-        net = self.backbone
-        x = net.maxpool(net.relu(net.bn1(net.conv1(pixels))))
-        for stage in (net.layer1, net.layer2, net.layer3, net.layer4):
-            x = checkpoint(stage, x, use_reentrant=False, context_fn=partial(_contexts, stage))
-        pooled: Tensor = net.avgpool(x)
-        return pooled.flatten(1)
+        x = pixels
+        for part in self.backbone:
+            is_stage = isinstance(part, nn.Sequential)
+            x = checkpoint(part, x, use_reentrant=False, context_fn=partial(_contexts, part)) if is_stage else part(x)
+        return x
 
 
 def _contexts(stage: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:

@@ -119,11 +119,11 @@ class ElementsModel(nn.Module):
 
     def encode(self, images: Tensor) -> Encoded:
         """uint8 `(batch, height, width, 3)` -> what both heads need of every image."""
-        features = self.encoder(images)
+        pooled = self.encoder(images).pooled
         # bfloat16 keeps 8 bits, too few to rank scores near 0 and 1; the heads cost nothing in float32.
         with torch.autocast(images.device.type, enabled=False):
-            features = features.to(self.projection.weight.dtype)
-            return Encoded(self.projection(features), self.parallel_head(features))
+            pooled = pooled.to(self.projection.weight.dtype)
+            return Encoded(self.projection(pooled), self.parallel_head(pooled))
 
     def forward(self, images: Tensor, sequences: Tensor, forced: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Parallel logits `(batch, labels)` and sequence logits `(batch, steps, labels + 1)`; see `LabelDecoder`."""

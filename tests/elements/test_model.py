@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from meteo_ray.backbones import resnet, to_float
 from meteo_ray.elements.encoder import ImageEncoder
 from meteo_ray.elements.loss import PADDING
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel, LabelDecoder
@@ -79,18 +80,31 @@ def test_no_label_is_read_twice(decoder):
     torch.testing.assert_close(sampled_then_forced, expected)
 
 
+def test_the_encoder_hands_out_what_torchvisions_network_pools_and_bears_its_names():
+    encoder, network = ImageEncoder("resnet18", "none", (96, 72)).eval(), resnet("resnet18").eval()
+    weights = network.state_dict()
+    assert list(encoder.state_dict()) == [f"backbone.{name}" for name in weights]
+    encoder.load_state_dict({f"backbone.{name}": tensor for name, tensor in weights.items()})
+    images = torch.randint(0, 256, (2, 240, 320, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        features, expected = encoder(images), network(to_float(images, (96, 72)))
+    assert features.feature_map.shape == (2, 512, 3, 3)
+    torch.testing.assert_close(features.pooled, expected, rtol=0, atol=0)
+    torch.testing.assert_close(features.feature_map.mean(dim=(2, 3)), expected)
+
+
 def test_checkpointing_changes_neither_gradients_nor_statistics():
     torch.manual_seed(0)
     plain = ImageEncoder("resnet18", "none", (64, 48)).double()
     saving = ImageEncoder("resnet18", "none", (64, 48), checkpointing=True).double()
     saving.load_state_dict(plain.state_dict())
     images = torch.randint(0, 256, (4, 48, 64, 3), dtype=torch.uint8)
-    direction = torch.randn(4, 512, dtype=torch.float64)
+    towards = [torch.randn(size, dtype=torch.float64) for size in ((4, 512, 2, 2), (4, 512))]
     for encoder in (plain, saving):
         # Float64 weights beside float32 pixels: the encoder is made for float32, the comparison wants more digits.
         encoder.backbone.register_forward_pre_hook(lambda _, inputs: (inputs[0].double(),))
         encoder.backbone.conv1.register_forward_pre_hook(lambda _, inputs: (inputs[0].double(),))
-        (encoder(images) * direction).sum().backward()
+        sum((part * direction).sum() for part, direction in zip(encoder(images), towards, strict=True)).backward()
     for (name, one), (_, other) in zip(plain.named_parameters(), saving.named_parameters(), strict=True):
         torch.testing.assert_close(other.grad, one.grad, rtol=1e-6, atol=1e-9, msg=name)
     for (name, one), (_, other) in zip(plain.named_buffers(), saving.named_buffers(), strict=True):
