@@ -21,13 +21,16 @@ class ElementsTraining(Section):
     input_size: InputSize = (320, 240)
     """Width and height that the network reads (R6). Smaller, such as 160x120, trains four times faster on a CPU."""
     joint_size: Size = 256
-    """Dimensions of the space in which image and labels meet (R20)."""
+    """Dimensions of the space in which image and labels meet (R20); the query head's width too."""
     embedding_size: Size = 384
     """Dimensions of a label's embedding (R20)."""
     hidden_size: Size = 384
     """Width of the LSTM; up to 512 where labels are many (R20)."""
     layers: Size = 2
     """Layers of the LSTM (R20)."""
+    parallel_head: Literal["pooled", "query"] = "pooled"
+    """What answers for all labels at once: one linear output each on the pooled features, or (query) one learnt query
+    each that attends to the places of the feature map, as in ML-Decoder."""
     gradient_checkpointing: bool = False
     """Compute the encoder's activations again in the backward pass: half the memory for a fifth more time (R28)."""
 

@@ -10,12 +10,16 @@ from meteo_ray.vocabulary import Vocabulary
 
 STAGE = "elements"
 
+# What each head consists of: the decoder reads images in the space that the projection learnt with it.
+HEADS = (("projection.", "decoder."), ("parallel_head.",))
+
 
 def take_heads(model: ElementsModel, init: str, vocabulary: Vocabulary) -> bool:
-    """Copy everything but the encoder from the bundle that `init` names, into `model`; returns whether it did.
+    """Copy the heads of the bundle that `init` names into `model`; returns whether any was taken.
 
-    It does where `init` is an element bundle's folder, or the weights in it, with the same labels in the same order
-    and a network of the same shape. The encoder has its own way (`backbones.resnet`).
+    A head is taken where `init` is an element bundle's folder, or the weights in it, with the same labels in the same
+    order, and where all of the head has the same shape. So a model with a pooled parallel head that goes on with
+    queries keeps its sequence head and learns the queries anew. The encoder has its own way (`backbones.resnet`).
     """
     folder = Path(init).parent if Path(init).name == bundle.WEIGHTS else Path(init)
     if not (folder / bundle.CONFIG).is_file() or not (folder / bundle.WEIGHTS).is_file():
@@ -23,9 +27,10 @@ def take_heads(model: ElementsModel, init: str, vocabulary: Vocabulary) -> bool:
     config = read_json(folder / bundle.CONFIG)
     if config.get("stage") != STAGE or config.get("labels") != list(vocabulary.element_ids):
         return False
-    known = initial_tensors(model.dimensions.backbone, init)
-    wanted = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("encoder.")}
-    if any(name not in known or known[name].shape != tensor.shape for name, tensor in wanted.items()):
-        return False
-    model.load_state_dict({name: known[name] for name in wanted}, strict=False)
-    return True
+    known, taken = initial_tensors(model.dimensions.backbone, init), {}
+    for head in HEADS:
+        wanted = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(head)}
+        if all(name in known and known[name].shape == tensor.shape for name, tensor in wanted.items()):
+            taken.update({name: known[name] for name in wanted})
+    model.load_state_dict(taken, strict=False)
+    return bool(taken)

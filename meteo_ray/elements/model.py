@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from meteo_ray.elements.encoder import ImageEncoder
+from meteo_ray.elements.encoder import Features, ImageEncoder
 from meteo_ray.elements.lstm import LSTM, LSTMState
+from meteo_ray.elements.query_head import QueryHead
 
 NEVER = float("-inf")
 
@@ -32,6 +33,7 @@ class ElementsDimensions:
     embedding: int = 384
     hidden: int = 384
     layers: int = 2
+    parallel_head: str = "pooled"
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "input_size": list(self.input_size)}
@@ -106,6 +108,22 @@ class LabelDecoder(nn.Module):
         return torch.stack(logits, dim=1)
 
 
+class PooledHead(nn.Linear):
+    """One linear output a label: `Features` -> logits `(batch, labels)`, in the weights' dtype."""
+
+    def forward(self, features: Features) -> Tensor:  # type: ignore[override]
+        return super().forward(features.pooled.to(self.weight.dtype))
+
+
+def parallel_head(dimensions: ElementsDimensions, channels: int) -> PooledHead | QueryHead:
+    """The head that `dimensions` name, over `channels` of the encoder; KeyError for a name that is not known."""
+    if dimensions.parallel_head == "pooled":
+        return PooledHead(channels, dimensions.labels)
+    if dimensions.parallel_head == "query":
+        return QueryHead(channels, dimensions.labels, dimensions.joint)
+    raise KeyError(f"parallel head {dimensions.parallel_head!r}")
+
+
 class ElementsModel(nn.Module):
     """uint8 pixels to parallel logits and, step by step, to label sequences."""
 
@@ -114,16 +132,16 @@ class ElementsModel(nn.Module):
         self.dimensions = dimensions
         self.encoder = ImageEncoder(dimensions.backbone, init, dimensions.input_size, checkpointing)
         self.projection = nn.Linear(self.encoder.output_features, dimensions.joint)
-        self.parallel_head = nn.Linear(self.encoder.output_features, dimensions.labels)
+        self.parallel_head = parallel_head(dimensions, self.encoder.output_features)
         self.decoder = LabelDecoder(dimensions)
 
     def encode(self, images: Tensor) -> Encoded:
         """uint8 `(batch, height, width, 3)` -> what both heads need of every image."""
-        pooled = self.encoder(images).pooled
+        features = self.encoder(images)
         # bfloat16 keeps 8 bits, too few to rank scores near 0 and 1; the heads cost nothing in float32.
         with torch.autocast(images.device.type, enabled=False):
-            pooled = pooled.to(self.projection.weight.dtype)
-            return Encoded(self.projection(pooled), self.parallel_head(pooled))
+            pooled = features.pooled.to(self.projection.weight.dtype)
+            return Encoded(self.projection(pooled), self.parallel_head(features))
 
     def forward(self, images: Tensor, sequences: Tensor, forced: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Parallel logits `(batch, labels)` and sequence logits `(batch, steps, labels + 1)`; see `LabelDecoder`."""

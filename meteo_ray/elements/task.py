@@ -158,6 +158,7 @@ class ElementsTask(Task):
             embedding=config.embedding_size,
             hidden=config.hidden_size,
             layers=config.layers,
+            parallel_head=config.parallel_head,
         )
         model = ElementsModel(dimensions, self.init, config.gradient_checkpointing)
         take_heads(model, self.init, self.vocabulary)

@@ -1,6 +1,7 @@
 """A vocabulary of four colours, pictures that show them as bands, and a small network trained on these."""
 
 import hashlib
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -121,3 +122,14 @@ def trained(colours, tmp_path_factory) -> SimpleNamespace:
     with bundle.writing(folder) as scratch:
         metrics = task.export(model, outputs, scratch)
     return SimpleNamespace(prepared=prepared, outputs=outputs, bundle=folder, metrics=metrics)
+
+
+@pytest.fixture
+def copied(trained, tmp_path) -> Path:
+    """The trained bundle to damage; `seal` makes its sums right again."""
+    return shutil.copytree(trained.bundle, tmp_path / "elements")
+
+
+def seal(folder: Path) -> None:
+    (folder / bundle.SUMS).unlink()
+    bundle._write_sums(folder)

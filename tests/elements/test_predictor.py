@@ -1,7 +1,6 @@
 """Bundle and predictor: what was exported is what answers, and what does not fit is refused."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -14,25 +13,12 @@ from meteo_ray.elements.predictor import ElementsPredictor
 from meteo_ray.errors import UsageError
 from meteo_ray.files import write_json
 from meteo_ray.vocabulary import Vocabulary
-from tests.elements.conftest import colour_vocabulary
+from tests.elements.conftest import colour_vocabulary, seal
 
 
 @pytest.fixture(scope="module")
 def predictor(trained) -> ElementsPredictor:
     return ElementsPredictor.load(trained.bundle, "cpu", colour_vocabulary(), precision="fp32")
-
-
-@pytest.fixture
-def copied(trained, tmp_path):
-    """A bundle to damage; call `.seal()` to make its sums right again."""
-    folder = tmp_path / "elements"
-    shutil.copytree(trained.bundle, folder)
-    return folder
-
-
-def seal(folder) -> None:
-    (folder / bundle.SUMS).unlink()
-    bundle._write_sums(folder)
 
 
 def test_the_loaded_bundle_scores_like_the_trained_model(trained, predictor):
