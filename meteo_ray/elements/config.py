@@ -1,6 +1,6 @@
 """Settings of stage 2, the elements (R20-R27)."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -8,6 +8,9 @@ from meteo_ray.config.fields import Init, InputSize, Rate, Share, Size
 from meteo_ray.config.parsing import Section
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.training.config import AuxiliaryImages, TrainingJob
+
+Exponent = Annotated[float, Field(ge=0)]
+"""How strongly a loss turns away from what is easy; 0: not at all."""
 
 
 class ElementsTraining(Section):
@@ -53,8 +56,15 @@ class ElementsTraining(Section):
     """alpha of the loss alpha * BCE + beta * sequence (R21)."""
     sequence_weight: float = Field(default=0.5, ge=0)
     """beta (R21)."""
+    parallel_loss: Literal["focal", "asymmetric"] = "focal"
+    """The parallel head's loss: focal (R21), or asymmetric, which turns away from easy labels more strongly where they
+    are absent."""
     focal_gamma: float = Field(default=2.0, ge=0)
-    """How strongly the parallel head's loss turns away from easy labels (R21)."""
+    """How strongly the focal loss turns away from easy labels (R21)."""
+    asymmetric_gammas: tuple[Exponent, Exponent] = (0.0, 4.0)
+    """The same of the asymmetric loss: where a label is present, and where it is absent."""
+    asymmetric_margin: float = Field(default=0.05, ge=0, lt=1)
+    """Absent labels that are held less likely than this cost nothing in the asymmetric loss."""
     class_weight_limit: float = Field(default=10.0, ge=1)
     """Inverse-frequency class weights stay between 1/limit and limit; 1 switches them off (R21)."""
 

@@ -21,7 +21,7 @@ from meteo_ray.elements.class_weights import class_weights
 from meteo_ray.elements.config import ElementsTraining
 from meteo_ray.elements.earlier_model import take_heads
 from meteo_ray.elements.label_order import LabelOrder
-from meteo_ray.elements.loss import parallel_loss, sequence_loss
+from meteo_ray.elements.loss import asymmetric_loss, parallel_loss, sequence_loss
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
 from meteo_ray.elements.rows import count_labels, labelled_charts
 from meteo_ray.elements.targets import PrepareElements, collate
@@ -197,12 +197,19 @@ class ElementsTask(Task):
         config, targets, sequences = self.config, batch["targets"], batch["sequences"]
         share = teacher_forcing(progress.fraction, config.teacher_forcing_start, config.teacher_forcing_end)
         parallel_logits, sequence_logits = model(batch["image"], sequences, batch["forcing_draws"] < share)
-        weights = torch.from_numpy(class_weights(self.counts, config.class_weight_limit)).to(targets.device)
-        parallel = parallel_loss(parallel_logits, targets, weights, config.focal_gamma)
+        parallel = self._parallel_loss(parallel_logits, targets)
         sequence = sequence_loss(sequence_logits, sequences)
         rows = config.parallel_weight * parallel + config.sequence_weight * sequence
         parts = {"parallel_loss": parallel.detach().mean(), "sequence_loss": sequence.detach().mean()}
         return Loss(rows.mean(), parts, rows.detach())
+
+    def _parallel_loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Of every row, `(batch,)`."""
+        config = self.config
+        weights = torch.from_numpy(class_weights(self.counts, config.class_weight_limit)).to(targets.device)
+        if config.parallel_loss == "asymmetric":
+            return asymmetric_loss(logits, targets, weights, config.asymmetric_gammas, config.asymmetric_margin)
+        return parallel_loss(logits, targets, weights, config.focal_gamma)
 
     # -- validation and result ---------------------------------------------------------------------------------------
 

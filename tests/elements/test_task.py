@@ -5,7 +5,10 @@ import pyarrow as pa
 import pytest
 import torch
 
-from meteo_ray.elements.loss import PADDING
+from meteo_ray.config import parse_config
+from meteo_ray.elements.class_weights import class_weights
+from meteo_ray.elements.config import TrainElementsJob
+from meteo_ray.elements.loss import PADDING, asymmetric_loss
 from meteo_ray.elements.targets import collate
 from meteo_ray.elements.task import ElementsTask
 from meteo_ray.errors import UsageError
@@ -138,6 +141,20 @@ def test_loss_is_the_weighted_sum_of_its_parts(colours):
         1.5 * parts["parallel_loss"] + 0.25 * parts["sequence_loss"], rel=1e-5
     )
     assert float(loss.rows.mean()) == pytest.approx(float(loss.total.detach()), rel=1e-5)
+
+
+def test_the_asymmetric_loss_can_be_chosen(colours):
+    flags = ["--elements.parallel-loss", "asymmetric", "--elements.asymmetric-gammas", "1,3"]
+    chosen = parse_config(TrainElementsJob, flags).elements
+    assert chosen.asymmetric_gammas == (1.0, 3.0)
+    task = make_task(colours, parallel_loss="asymmetric", asymmetric_gammas=(1.0, 3.0), asymmetric_margin=0.2)
+    batch = task.collate(prepared(task, colours))
+    torch.manual_seed(0)
+    model = task.build().eval()
+    logits = model(batch["image"], batch["sequences"])[0]
+    weights = torch.from_numpy(class_weights(task.counts, SMALL.class_weight_limit))
+    expected = asymmetric_loss(logits, batch["targets"], weights, (1.0, 3.0), 0.2).mean()
+    torch.testing.assert_close(task.loss(model, batch, Progress(0, 0, 0.0)).parts["parallel_loss"], expected.detach())
 
 
 def test_scheduled_sampling_is_drawn_anew_for_every_row_and_epoch(colours):
