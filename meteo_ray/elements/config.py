@@ -67,6 +67,10 @@ class ElementsTraining(Section):
     """Absent labels that are held less likely than this cost nothing in the asymmetric loss."""
     class_weight_limit: float = Field(default=10.0, ge=1)
     """Inverse-frequency class weights stay between 1/limit and limit; 1 switches them off (R21)."""
+    rare_share: Share = 0.0
+    """Rows that show an element rarer than this share of the training rows are drawn more often: one of a quarter of it
+    twice as often (repeat factor sampling); 0 switches it off. Epochs stay as long, so other rows are drawn less often;
+    class weights stay those of the rows as they are."""
 
     frozen_epochs: int = Field(default=5, ge=0)
     """Phase 1: the encoder is frozen (R22). Left out when the encoder starts from random weights."""

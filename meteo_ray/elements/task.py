@@ -23,6 +23,7 @@ from meteo_ray.elements.earlier_model import take_heads
 from meteo_ray.elements.label_order import LabelOrder
 from meteo_ray.elements.loss import asymmetric_loss, parallel_loss, sequence_loss
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
+from meteo_ray.elements.repeat_factors import repeat_factors
 from meteo_ray.elements.rows import count_labels, labelled_charts
 from meteo_ray.elements.targets import PrepareElements, collate
 from meteo_ray.elements.teacher_forcing import teacher_forcing
@@ -110,13 +111,21 @@ class ElementsTask(Task):
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> NDArray[np.int64]:
         """Every row once, in random order, or as often as it weighs; batches hold sequences of similar length if
         wanted (R28)."""
-        rng, weights = np.random.default_rng([self.seed, epoch]), rows["weight"].to_numpy()
+        rng, weights = np.random.default_rng([self.seed, epoch]), self._drawing_weights(rows)
         equal = len(np.unique(weights)) <= 1
         order = rng.permutation(rows.num_rows) if equal else weighted_order(weights, rows.num_rows, rng)
         if not self.config.length_grouping:
             return order
         lengths = np.minimum(pc.list_value_length(rows["elements"]).to_numpy(), self.config.max_labels)
         return group_by_length(order, lengths, self.batch_size, rng)
+
+    def _drawing_weights(self, rows: pa.Table) -> NDArray[np.float64]:
+        """How often each row is drawn, `(rows,)`: by its weight in labels.jsonl and, if wanted, its rarest element."""
+        weights: NDArray[np.float64] = rows["weight"].to_numpy()
+        if not self.config.rare_share:
+            return weights
+        shown = np.array([self.vocabulary.multi_hot(names) for names in rows["elements"].to_pylist()])
+        return weights * repeat_factors(shown, weights, self.config.rare_share)
 
     def prepare(self, split: str, epoch: int) -> Prepare:
         fixed = split != TRAIN

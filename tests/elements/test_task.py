@@ -4,15 +4,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from scipy.stats import chisquare
 
 from meteo_ray.config import parse_config
 from meteo_ray.elements.class_weights import class_weights
 from meteo_ray.elements.config import TrainElementsJob
 from meteo_ray.elements.loss import PADDING, asymmetric_loss
+from meteo_ray.elements.repeat_factors import repeat_factors
 from meteo_ray.elements.targets import collate
 from meteo_ray.elements.task import ElementsTask
 from meteo_ray.errors import UsageError
 from meteo_ray.schema import INDEX, TEST, TRAIN, VALIDATION
+from meteo_ray.streaming.sampling import group_by_length, weighted_order
 from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.loop import TrainingRun
 from meteo_ray.training.task import Progress
@@ -65,6 +68,40 @@ def test_an_epoch_draws_every_row_once_in_batches_of_like_length(colours):
     lengths = np.array([len(names) for names in rows["elements"].to_pylist()])
     spread = [np.ptp(lengths[first[start : start + 6]]) for start in range(0, 18, 6)]
     assert sum(spread) <= 3  # lengths 0 to 3, three batches: at most the steps between them
+
+
+def test_rows_with_rare_elements_are_drawn_more_often(colours):
+    task = make_task(colours, rare_share=2 / 3)
+    rows = task.rows(colours.index, TRAIN)
+    # Of 18 rows wind is on 12, pressure and rain on 6 each, snow on 3.
+    factor = {"wind": 1, "pressure": 2**0.5, "rain": 2**0.5, "snow": 2}
+    factors = np.array([max([factor[name] for name in names], default=1) for names in rows["elements"].to_pylist()])
+    orders = [task.order(rows, epoch, None) for epoch in range(600)]
+    assert all(len(order) == 18 for order in orders)
+    drawn = np.bincount(np.concatenate(orders), minlength=18)
+    assert chisquare(drawn, drawn.sum() * factors / factors.sum()).pvalue > 1e-6
+    np.testing.assert_array_equal(orders[7], task.order(rows, 7, None))
+
+
+def test_where_nothing_is_rare_the_order_is_as_ever(colours):
+    plain, careful = make_task(colours), make_task(colours, rare_share=1 / 6)  # snow's share, the least
+    rows = plain.rows(colours.index, TRAIN)
+    for epoch in range(3):
+        rng = np.random.default_rng([3, epoch])
+        lengths = np.array([len(names) for names in rows["elements"].to_pylist()])
+        expected = group_by_length(rng.permutation(18), lengths, 6, rng)
+        for task in (plain, careful):
+            np.testing.assert_array_equal(task.order(rows, epoch, None), expected)
+
+
+def test_rarity_multiplies_the_rows_own_weights(colours):
+    task = make_task(colours, rare_share=2 / 3, length_grouping=False)
+    rows = task.rows(colours.index, TRAIN)
+    weights = np.where(np.arange(18) < 6, 0.2, 1.0)
+    rows = rows.set_column(rows.schema.get_field_index("weight"), "weight", pa.array(weights))
+    shown = np.array([task.vocabulary.multi_hot(names) for names in rows["elements"].to_pylist()])
+    expected = weighted_order(weights * repeat_factors(shown, weights, 2 / 3), 18, np.random.default_rng([3, 0]))
+    np.testing.assert_array_equal(task.order(rows, 0, None), expected)
 
 
 def test_targets_hold_the_labels_commonest_first(colours):
