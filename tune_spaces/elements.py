@@ -1,4 +1,4 @@
-"""What a sweep of the element stage varies: learning rates and loss weights (R42)."""
+"""What a sweep of the element stage varies: learning rates, losses and their weights, the parallel head (R42)."""
 
 from typing import Any
 
@@ -11,7 +11,10 @@ def space() -> dict[str, Any]:
         "elements.decoder_rate": tune.loguniform(1e-4, 3e-3),
         "elements.encoder_rate": tune.loguniform(2e-5, 1e-3),
         "elements.sequence_weight": tune.uniform(0.1, 1.0),
-        "elements.focal_gamma": tune.uniform(0.0, 3.0),
+        "elements.parallel_head": tune.choice(["pooled", "query"]),
+        "elements.parallel_loss": tune.choice(["focal", "asymmetric"]),
+        "elements.focal_gamma": tune.uniform(0.0, 3.0),  # of focal trials; the asymmetric loss keeps its paper's values
+        "elements.rare_share": tune.uniform(0.0, 0.2),
         "training.weight_decay": tune.loguniform(1e-6, 1e-2),
     }
 
@@ -23,7 +26,10 @@ def points_to_evaluate() -> list[dict[str, Any]]:
             "elements.decoder_rate": 5e-4,
             "elements.encoder_rate": 1e-4,
             "elements.sequence_weight": 0.5,
+            "elements.parallel_head": "pooled",
+            "elements.parallel_loss": "focal",
             "elements.focal_gamma": 2.0,
+            "elements.rare_share": 0.0,
             "training.weight_decay": 1e-4,
         }
     ]
