@@ -29,7 +29,7 @@ from meteo_ray.elements.targets import PrepareElements, collate
 from meteo_ray.elements.teacher_forcing import teacher_forcing
 from meteo_ray.elements.verdict import ElementsVerdict
 from meteo_ray.errors import UsageError
-from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.metrics.multilabel import multilabel_metrics
 from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.index import content_digest
@@ -128,9 +128,10 @@ class ElementsTask(Task):
         return weights * repeat_factors(shown, weights, self.config.rare_share)
 
     def prepare(self, split: str, epoch: int) -> Prepare:
-        fixed = split != TRAIN
-        prepared = self._prepare(None if fixed else epoch, self.config.augmentation, self.cache)
-        return self.voting.preparing(prepared, self.vocabulary) if fixed else prepared
+        """Training rows are altered anew in every epoch; others are judged as they are, as in an archive (R5)."""
+        if split == TRAIN:
+            return self._prepare(epoch, self.config.augmentation, self.cache)
+        return self.voting.preparing(self._prepare(None, UNALTERED, self.cache), self.vocabulary)
 
     def _prepare(self, epoch: int | None, augmentation: AugmentConfig, cache: Path | None) -> PrepareElements:
         pixels = PreparePixels(
@@ -142,8 +143,7 @@ class ElementsTask(Task):
     def before_training(self, collect: Collect) -> None:
         """Fit what votes beside the network, the trees on every image as it is and as the first epoch alters it."""
         augmentation = self.config.augmentation
-        as_it_is = augmentation.model_copy(update={"enabled": False})
-        looks = {"descriptors": self._prepare(None, as_it_is, None)}
+        looks = {"descriptors": self._prepare(None, UNALTERED, None)}
         if augmentation.enabled:
             looks["descriptors, augmented"] = self._prepare(0, augmentation, None)
         self.voting.fit(collect, looks, self._targets, self.vocabulary)

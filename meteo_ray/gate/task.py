@@ -26,7 +26,7 @@ from meteo_ray.gate.loss import gate_loss
 from meteo_ray.gate.model import ARCHITECTURE, GateLogits, GateModel
 from meteo_ray.gate.rows import UNKNOWN_KIND, gate_rows, kind_positions, kinds
 from meteo_ray.gate.verdict import GateVerdict
-from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.metrics.binary import binary_metrics
 from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.index import content_digest
@@ -116,9 +116,10 @@ class GateTask(Task):
         return feedback.row_loss if feedback is not None and epoch >= self.config.hard_from_epoch else None
 
     def prepare(self, split: str, epoch: int) -> Prepare:
-        fixed = split != TRAIN
-        pixels = self._pixels(None if fixed else epoch, self.config.augmentation, self.cache)
-        return self.voting.preparing(pixels, self.vocabulary) if fixed else pixels
+        """Training rows are altered anew in every epoch; others are judged as they are, as in an archive (R5)."""
+        if split == TRAIN:
+            return self._pixels(epoch, self.config.augmentation, self.cache)
+        return self.voting.preparing(self._pixels(None, UNALTERED, self.cache), self.vocabulary)
 
     def _pixels(self, epoch: int | None, augmentation: AugmentConfig, cache: Path | None) -> PreparePixels:
         return PreparePixels(
@@ -132,8 +133,7 @@ class GateTask(Task):
 
     def before_training(self, collect: Collect) -> None:
         """Fit what votes beside the network, the trees on every image as it is and as the first epoch alters it."""
-        as_it_is = self.config.augmentation.model_copy(update={"enabled": False})
-        looks: dict[str, Prepare] = {"descriptors": self._pixels(None, as_it_is, cache=None)}
+        looks: dict[str, Prepare] = {"descriptors": self._pixels(None, UNALTERED, cache=None)}
         if self.config.augmentation.enabled:
             looks["descriptors, augmented"] = self._pixels(0, self.config.augmentation, cache=None)
         self.voting.fit(collect, looks, _targets, self.vocabulary)

@@ -78,3 +78,7 @@ class AugmentConfig(Section):
         if not 1 <= self.artefacts_quality[0] <= self.artefacts_quality[1] <= 100:
             raise ValueError(f"artefacts_quality must lie within 1-100, got {self.artefacts_quality}")
         return self
+
+
+UNALTERED = AugmentConfig(enabled=False)
+"""Leaves every image as it is: what an archive holds."""
