@@ -22,25 +22,22 @@ def multilabel_metrics(
         names: one per label.
 
     Returns:
-        map, micro_f1, macro_f1 (means over the labels that occur; None when none does), ap and f1 {name: value or
-        None}, support {name: positives}, without_positives [names], count.
+        map, micro_f1, macro_f1 (means over the labels that occur; None when none does), ap, f1, precision and recall
+        {name: value or None}, support {name: positives}, without_positives [names], count.
     """
     truth, values = checked(targets, scores, dimensions=2)
     predicted = values >= np.asarray(thresholds, dtype=np.float64)
     support = truth.sum(axis=0)
-    occurs = support > 0
     ap = [average_precision(truth[:, label], values[:, label]) for label in range(len(names))]
-    f1 = [
-        f1_parts(truth[:, label], predicted[:, label])["f1"] if occurs[label] else None for label in range(len(names))
-    ]
+    parts = [f1_parts(truth[:, label], predicted[:, label]) for label in range(len(names))]
     return {
         "map": _mean(ap),
         "micro_f1": f1_parts(truth.ravel(), predicted.ravel())["f1"],
-        "macro_f1": _mean(f1),
+        "macro_f1": _mean([part["f1"] for part in parts]),
         "ap": dict(zip(names, ap, strict=True)),
-        "f1": dict(zip(names, f1, strict=True)),
+        **{key: dict(zip(names, (part[key] for part in parts), strict=True)) for key in ("f1", "precision", "recall")},
         "support": dict(zip(names, support.tolist(), strict=True)),
-        "without_positives": [name for name, there in zip(names, occurs, strict=True) if not there],
+        "without_positives": [name for name, rows in zip(names, support, strict=True) if not rows],
         "count": len(truth),
     }
 

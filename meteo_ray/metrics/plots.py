@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from meteo_ray.metrics.calibration_error import reliability
+from meteo_ray.metrics.error_pairs import errors, together
 
 INK, ACCENT, SOFT = "#1c2733", "#3f7cac", "#9fb4c7"
 
@@ -19,8 +20,8 @@ INK, ACCENT, SOFT = "#1c2733", "#3f7cac", "#9fb4c7"
 SIZE = (4.2, 3.6)
 DOTS_PER_INCH = 110
 
-# A confusion matrix beyond this many products cannot be read; the most confused are shown.
-MOST_PRODUCTS = 20
+# A matrix of more names cannot be read; those that err most are shown.
+MOST_NAMES = 20
 
 
 def roc(targets: ArrayLike, scores: ArrayLike, threshold: float) -> str:
@@ -78,14 +79,33 @@ def confusion(targets: Sequence[str], answers: Sequence[str]) -> str:
     for target, answer in zip(targets, answers, strict=True):
         if target in position and answer in position:
             counts[position[target], position[answer]] += 1
+    return _matrix(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), names, "right", "answered")
+
+
+def error_matrix(targets: NDArray[np.bool_], called: NDArray[np.bool_], names: Sequence[str]) -> str:
+    """Of the rows that miss a label, the share that names another one wrongly, for those that err most; a `data:` URI.
+
+    Args:
+        targets: what is right, bool `(n, labels)`.
+        called: what was answered, likewise.
+        names: one per label.
+    """
+    missed, named = errors(targets, called)
+    wrong = (missed | named).sum(axis=0)
+    shown = sorted(np.argsort(-wrong, kind="stable")[: min(MOST_NAMES, int((wrong > 0).sum()))])
+    shares = together(missed, named) / np.maximum(missed.sum(axis=0), 1)[:, None]
+    return _matrix(shares[np.ix_(shown, shown)], [names[label] for label in shown], "missed", "named wrongly beside it")
+
+
+def _matrix(shares: NDArray[np.float64], names: Sequence[str], lines: str, columns: str) -> str:
     side = 2.5 + 0.28 * len(names)
     figure = Figure(figsize=(side, side), dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.add_subplot()
-    axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
     axes.set_yticks(range(len(names)), names, fontsize=7)
-    axes.set_xlabel("answered")
-    axes.set_ylabel("right")
+    axes.set_xlabel(columns)
+    axes.set_ylabel(lines)
     return _uri(figure)
 
 
@@ -105,13 +125,13 @@ def robustness(table: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _most_confused(targets: Sequence[str], answers: Sequence[str]) -> list[str]:
-    """At most MOST_PRODUCTS of the products that occur, those with the most wrong answers, by name."""
+    """At most MOST_NAMES of the products that occur, those with the most wrong answers, by name."""
     names = sorted(set(targets) | set(answers))
     wrong = dict.fromkeys(names, 0)
     for target, answer in zip(targets, answers, strict=True):
         wrong[target] += target != answer
         wrong[answer] += target != answer
-    return sorted(sorted(names, key=lambda name: -wrong[name])[:MOST_PRODUCTS])
+    return sorted(sorted(names, key=lambda name: -wrong[name])[:MOST_NAMES])
 
 
 def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:

@@ -9,7 +9,7 @@ from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
 from meteo_ray.metrics.binary import binary_metrics, equal_error_rate
-from meteo_ray.metrics.bootstrap import bootstrap_interval
+from meteo_ray.metrics.bootstrap import bootstrap_interval, bootstrap_intervals
 from meteo_ray.metrics.calibration_error import expected_calibration_error, reliability
 from meteo_ray.metrics.multilabel import average_precision, multilabel_metrics
 from meteo_ray.metrics.ranking import ranking_metrics
@@ -120,26 +120,44 @@ def test_calibration_error_refuses_what_is_no_probability(confidence):
         expected_calibration_error([1] * len(confidence), confidence)
 
 
-def test_multilabel_metrics_agree_with_scikit_learn():
-    rng = np.random.default_rng(0)
-    targets = rng.random((80, 6)) < 0.3
-    targets[:, 2] = False
-    scores = np.round(np.clip(rng.normal(targets * 0.3 + 0.3, 0.2), 0, 1), 2)
-    thresholds = rng.random(6)
-    names = list("abcdef")
+@st.composite
+def multilabel_rows(draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Targets and tied scores `(rows, labels)`, and a threshold for every cell; some labels may not occur."""
+    shape = draw(st.integers(1, 12)), draw(st.integers(1, 4))
+    targets = draw(st.lists(st.booleans(), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1]))
+    cells = st.lists(tied_scores, min_size=shape[0] * shape[1], max_size=shape[0] * shape[1])
+    return np.reshape(targets, shape), np.reshape(draw(cells), shape), np.reshape(draw(cells), shape)
+
+
+@given(multilabel_rows())
+@settings(deadline=None, max_examples=60)
+def test_multilabel_metrics_agree_with_scikit_learn(rows):
+    targets, scores, thresholds = rows
+    names = [f"label {number}" for number in range(targets.shape[1])]
     found = multilabel_metrics(targets, scores, thresholds, names)
-    kept = [0, 1, 3, 4, 5]
-    predicted = scores >= thresholds
-    assert found["without_positives"] == ["c"]
-    assert found["ap"]["c"] is None
-    assert found["map"] == pytest.approx(
-        sk.average_precision_score(targets[:, kept], scores[:, kept], average="macro"), abs=TOLERANCE
-    )
-    assert found["micro_f1"] == pytest.approx(sk.f1_score(targets, predicted, average="micro"), abs=TOLERANCE)
-    assert found["macro_f1"] == pytest.approx(
-        sk.f1_score(targets[:, kept], predicted[:, kept], average="macro"), abs=TOLERANCE
-    )
+    kept, predicted = np.flatnonzero(targets.any(axis=0)), scores >= thresholds
+    assert found["without_positives"] == [name for number, name in enumerate(names) if number not in kept]
     assert found["support"] == dict(zip(names, targets.sum(axis=0).tolist(), strict=True))
+    if not len(kept):
+        assert (found["map"], found["micro_f1"], found["macro_f1"]) == (None, None, None)
+        return
+    truth, called = targets[:, kept], predicted[:, kept]
+    assert found["map"] == pytest.approx(sk.average_precision_score(truth, scores[:, kept]), abs=TOLERANCE)
+    assert found["micro_f1"] == pytest.approx(
+        sk.f1_score(targets.ravel(), predicted.ravel(), zero_division=0), abs=TOLERANCE
+    )
+    assert found["macro_f1"] == pytest.approx(
+        np.mean([sk.f1_score(truth[:, k], called[:, k], zero_division=0) for k in range(len(kept))]), abs=TOLERANCE
+    )
+    for label, name in enumerate(names):
+        column = targets[:, label], predicted[:, label]
+        if label in kept:
+            assert found["ap"][name] == pytest.approx(sk.average_precision_score(targets[:, label], scores[:, label]))
+            assert found["f1"][name] == pytest.approx(sk.f1_score(*column, zero_division=0), abs=TOLERANCE)
+            assert found["precision"][name] == pytest.approx(sk.precision_score(*column, zero_division=0))
+            assert found["recall"][name] == pytest.approx(sk.recall_score(*column))
+        else:
+            assert (found["ap"][name], found["f1"][name], found["recall"][name]) == (None, None, None)
 
 
 def test_multilabel_metrics_without_any_positive_or_row():
@@ -198,3 +216,16 @@ def test_bootstrap_interval_holds_the_value_and_narrows_with_rows():
     assert bootstrap_interval(auc, targets, scores, seed=0, rounds=200) == (low, high)
     assert bootstrap_interval(auc, targets[::2], scores[::2], seed=0, rounds=20) is None
     assert bootstrap_interval(auc, [], [], seed=0) is None
+
+
+def test_metrics_of_one_bootstrap_share_its_draws():
+    targets, scores = np.arange(60) % 2, np.random.default_rng(3).random(60)
+
+    def of_draw(rows):
+        return {"accuracy": binary_metrics(targets[rows], scores[rows], 0.5)["accuracy"], "lucky": None}
+
+    found = bootstrap_intervals(of_draw, 60, seed=1, rounds=50)
+    alone = bootstrap_interval(lambda t, s: binary_metrics(t, s, 0.5)["accuracy"], targets, scores, seed=1, rounds=50)
+    assert found == {"accuracy": alone, "lucky": None}
+    assert bootstrap_intervals(of_draw, 60, seed=1, rounds=0) == {}
+    assert bootstrap_intervals(of_draw, 0, seed=1) == {}
