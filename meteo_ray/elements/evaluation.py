@@ -1,28 +1,39 @@
-"""What the element stage is worth on a labelled split: metrics with intervals, slices, sequences (R26)."""
+"""What the element stage is worth on a labelled split: metrics with intervals, classes, slices, sequences (R26)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
+from meteo_ray.batch import Batch
+from meteo_ray.elements.answers import Answers, multi_hot
+from meteo_ray.elements.class_table import class_table
+from meteo_ray.elements.mistakes import worst_charts
 from meteo_ray.elements.predictor import ElementsPredictor
 from meteo_ray.elements.rows import count_labels, labelled_charts
+from meteo_ray.elements.seen_where import seen_where
+from meteo_ray.elements.verdict import ElementsVerdict
 from meteo_ray.judging.judge import Judged
-from meteo_ray.judging.stage_evaluation import Scored, SplitContext, StageEvaluation, cost
+from meteo_ray.judging.stage_evaluation import Mistakes, Scored, Sheet, SplitContext, StageEvaluation, cost
 from meteo_ray.metrics import plots
-from meteo_ray.metrics.bootstrap import bootstrap_interval
+from meteo_ray.metrics.bootstrap import bootstrap_intervals
+from meteo_ray.metrics.calibration_error import label_calibration_errors
+from meteo_ray.metrics.error_pairs import error_pairs
 from meteo_ray.metrics.label_errors import label_errors
 from meteo_ray.metrics.multilabel import multilabel_metrics
 from meteo_ray.metrics.slices import Slices, sliced
 from meteo_ray.text.table import with_texts
-from meteo_ray.vocabulary import Vocabulary, element_ids
+from meteo_ray.vocabulary import Vocabulary
+
+# Over all elements; each has an interval.
+MEANS = ("map", "micro_f1", "macro_f1")
 
 
 class ElementsEvaluation(StageEvaluation):
     """On every chart whose elements are known; elements that came up after training are left out of the measures."""
 
-    headline: ClassVar = ("map", "micro_f1", "macro_f1", "sequence_micro_f1", "sequence_macro_f1")
+    headline: ClassVar = (*MEANS, "ece", "sequence_micro_f1", "sequence_macro_f1")
     cascade_headline: ClassVar = ("element_micro_f1",)
 
     def rows(self, context: SplitContext) -> pa.Table:
@@ -33,37 +44,54 @@ class ElementsEvaluation(StageEvaluation):
     def score(self, context: SplitContext, predictor: ElementsPredictor, rows: pa.Table) -> Scored:
         job = context.job
         judged = context.judge("elements", predictor, rows, extra=("title", "text"))
-        names = predictor.element_ids
-        found = elements_metrics(judged, names, context.vocabulary, job.bootstrap_rounds, job.seed)
-        return Scored(found, judged)
+        found = elements_metrics(Answers.of(judged, predictor.element_ids), judged, job.bootstrap_rounds, job.seed)
+        return Scored(found | thresholds_in_force(predictor.verdict), judged)
 
     def end_to_end(self, judged: Mapping[str, Judged], vocabulary: Vocabulary) -> dict[str, Any]:
         """element_micro_f1: of charts with known elements that passed."""
         return {"element_micro_f1": _element_micro_f1(judged["elements"], vocabulary)}
 
     def plots(self, scored: Scored) -> list[str]:
-        return [plots.average_precision_bars(scored.metrics["ap"], scored.metrics["support"])]
+        found = scored.metrics
+        answers = answers_of(scored)
+        drawn = [plots.average_precision_bars(found["ap"], found["support"])]
+        if answers.targets.size:
+            drawn.append(plots.reliability_diagram(answers.targets.ravel(), answers.scores.ravel()))
+        wrong = (answers.targets != answers.called).any()
+        return [*drawn, plots.error_matrix(answers.targets, answers.called, answers.names)] if wrong else drawn
+
+    def classes(self, scored: Scored) -> list[dict[str, Any]]:
+        return class_table(scored.metrics)
+
+    def mistakes(self, scored: Scored) -> list[Mistakes]:
+        return worst_charts(answers_of(scored))
+
+    def sheets(self, scored: Scored, predictor: ElementsPredictor, pixels: Callable[[Batch], Batch]) -> list[Sheet]:
+        sheet = seen_where(answers_of(scored), scored.judged, predictor, pixels)
+        return [sheet] if sheet.images else []
 
 
-def elements_metrics(
-    judged: Judged, names: Sequence[str], vocabulary: Vocabulary, rounds: int, seed: int
-) -> dict[str, Any]:
-    """`multilabel_metrics` with an interval of map, slices, likely label errors; and F1 of beam search's sequences.
+def answers_of(scored: Scored) -> Answers:
+    return Answers.of(scored.judged, list(scored.metrics["support"]))
 
-    `names` are the elements that the model knows, `(labels,)`: the beginning of the vocabulary.
+
+def elements_metrics(answers: Answers, judged: Judged, rounds: int, seed: int) -> dict[str, Any]:
+    """`multilabel_metrics` with intervals, calibration, error pairs, slices, likely label errors; F1 of the sequences.
+
+    Returns:
+        those, ece over all cells and element_ece {name: value}, interval of MEANS, ap_interval {name: interval or
+        None}, error_pairs, sequence_micro_f1 and sequence_macro_f1, `cost`, slices and label errors.
     """
-    targets = multi_hot(judged.rows["elements"].to_pylist(), vocabulary)[:, : len(names)]
-    scores, thresholds = judged.columns["element_scores"], judged.columns["element_thresholds"]
-    sequences = multi_hot(judged.columns["element_sequence"], vocabulary)[:, : len(names)]
+    names, targets, scores, thresholds = answers.names, answers.targets, answers.scores, answers.thresholds
+    sequences = multi_hot(judged.columns["element_sequence"], names)
     of_sequence = multilabel_metrics(targets, sequences, np.full(len(names), 0.5), names)
-
-    def mean_ap(truth: np.ndarray, values: np.ndarray) -> float | None:
-        found: float | None = multilabel_metrics(truth, values, np.zeros(len(names)), names)["map"]
-        return found
-
+    ece, element_ece = label_calibration_errors(targets, scores)
     return {
         **multilabel_metrics(targets, scores, thresholds, names),
-        "interval": {"map": bootstrap_interval(mean_ap, targets, scores, seed, rounds) if rounds else None},
+        "ece": ece,
+        "element_ece": dict(zip(names, element_ece, strict=True)),
+        **_intervals(answers, rounds, seed),
+        "error_pairs": error_pairs(targets, answers.called, names),
         "sequence_micro_f1": of_sequence["micro_f1"],
         "sequence_macro_f1": of_sequence["macro_f1"],
         **cost(judged),
@@ -72,10 +100,28 @@ def elements_metrics(
     }
 
 
-def multi_hot(rows: Iterable[Any], vocabulary: Vocabulary) -> np.ndarray:
-    """Element lists (ids, or {"id", "score"}) -> bool `(rows, elements)`."""
-    vectors = [vocabulary.multi_hot(element_ids(row)) for row in rows]
-    return np.array(vectors, dtype=bool).reshape(len(vectors), len(vocabulary.elements))
+def _intervals(answers: Answers, rounds: int, seed: int) -> dict[str, Any]:
+    """interval of MEANS and ap_interval of every element, all of the same draws; None where undefined."""
+    names, targets, scores, thresholds = answers.names, answers.targets, answers.scores, answers.thresholds
+
+    def of_draw(rows: np.ndarray) -> dict[str, float | None]:
+        found = multilabel_metrics(targets[rows], scores[rows], thresholds[rows], names)
+        return {**{name: found[name] for name in MEANS}, **{f"ap {name}": value for name, value in found["ap"].items()}}
+
+    intervals = bootstrap_intervals(of_draw, len(targets), seed, rounds)
+    return {
+        "interval": {name: intervals.get(name) for name in MEANS},
+        "ap_interval": {name: intervals.get(f"ap {name}") for name in names},
+    }
+
+
+def thresholds_in_force(verdict: ElementsVerdict) -> dict[str, Any]:
+    """threshold {name: value} of charts judged on their pixels; threshold_with_text, None unless text is heard."""
+    found = {}
+    for key, read in (("threshold", False), ("threshold_with_text", True)):
+        values = dict(zip(verdict.vocabulary.element_ids, verdict.thresholds_in_force(read).tolist(), strict=True))
+        found[key] = None if read and not verdict.reads_text else values
+    return found
 
 
 def elements_slices(
@@ -97,8 +143,8 @@ def _element_micro_f1(tagged: Judged, vocabulary: Vocabulary) -> float | None:
     if not known.any():
         return None
     learnt = tagged.columns["element_scores"].shape[1]  # what was appended after the training does not count
-    targets = multi_hot([row for row in tagged.rows["elements"].to_pylist() if row is not None], vocabulary)[:, :learnt]
-    found = multi_hot(tagged.columns["elements"][known], vocabulary)[:, :learnt]
     names = vocabulary.element_ids[:learnt]
+    targets = multi_hot([row for row in tagged.rows["elements"].to_pylist() if row is not None], names)
+    found = multi_hot(tagged.columns["elements"][known], names)
     value: float | None = multilabel_metrics(targets, found, np.full(len(names), 0.5), names)["micro_f1"]
     return value

@@ -1,5 +1,6 @@
 """The trained element stage at work: pixels in, elements and their sequence out."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,6 +13,7 @@ from meteo_ray.calibration.votes import stacked
 from meteo_ray.elements.beam_search import beam_search
 from meteo_ray.elements.bundle import ElementsBundle, read_bundle
 from meteo_ray.elements.calibration import of_network
+from meteo_ray.elements.heat_map import heat_map
 from meteo_ray.elements.int8_encoder import quantize_encoder
 from meteo_ray.elements.model import Encoded
 from meteo_ray.errors import UsageError
@@ -92,6 +94,11 @@ class ElementsPredictor:
             "element_votes": stacked(votes, self.verdict.voters),
         }
 
+    def heat_maps(self, images: Sequence[np.ndarray], labels: Sequence[int]) -> list[np.ndarray]:
+        """Where in each image, uint8 `(240, 320, 3)`, the network sees one label: see `heat_map.heat_map`."""
+        pairs = zip(images, labels, strict=True)
+        return [heat_map(self.model, self._on_device(image), label) for image, label in pairs]
+
     @torch.inference_mode()
     def _raw(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[list[int]]]:
         """Parallel logits and emission probabilities float32 `(rows, labels)`, and the best paths, in micro-batches."""
@@ -109,8 +116,9 @@ class ElementsPredictor:
         return np.concatenate(parallel), np.concatenate(emitted), paths
 
     def _encode(self, images: np.ndarray) -> Encoded:
-        pixels = torch.from_numpy(np.array(images))  # a copy: Ray's arrays are read-only
-        if self.device.type == "cuda":
-            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
         with autocast(self.device, self.precision):
-            return self.model.encode(pixels)
+            return self.model.encode(self._on_device(images))
+
+    def _on_device(self, images: np.ndarray) -> torch.Tensor:
+        pixels = torch.from_numpy(np.array(images))  # a copy: Ray's arrays are read-only
+        return pixels.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else pixels

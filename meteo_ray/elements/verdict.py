@@ -44,3 +44,8 @@ class ElementsVerdict(VotedVerdict[ElementsCalibration]):
         labels = np.flatnonzero(shown)
         best_first = labels[np.argsort(-scores[labels], kind="stable")]
         return [{"id": self.vocabulary.element_ids[label], "score": float(scores[label])} for label in best_first]
+
+    def thresholds_in_force(self, read: bool) -> NDArray[np.float64]:
+        """Every label's threshold `(labels,)` for charts whose text was `read`, or was not."""
+        calibration = self.with_text if read and self.reads_text and self.with_text is not None else self.image
+        return np.minimum(calibration.thresholds * self.threshold_scale, 1.0)

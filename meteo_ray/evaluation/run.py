@@ -26,10 +26,11 @@ logger = logging.getLogger("meteo_ray")
 
 @dataclass(frozen=True)
 class Outcome:
-    """The document that goes into the metrics file, and by stage what a report draws from."""
+    """The document that goes into the metrics file; by stage what a report draws from: judgements and predictors."""
 
     document: dict[str, Any]
     scored: dict[str, Scored] = field(default_factory=dict)
+    predictors: dict[str, Any] = field(default_factory=dict)
 
 
 class Evaluation:
@@ -69,7 +70,7 @@ class Evaluation:
             else:
                 scored[name] = self.stages[name].score(self.context, self.predictors[name], self.rows[name])
                 document[name] = scored[name].metrics
-        return Outcome(document, scored)
+        return Outcome(document, scored, self.predictors)
 
     @cached_property
     def wanted(self) -> tuple[str, ...]:

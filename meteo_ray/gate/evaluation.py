@@ -73,8 +73,9 @@ class GateEvaluation(StageEvaluation):
             drawn = [plots.roc(targets, scores, found["threshold"]), plots.precision_recall(targets, scores), *drawn]
         return drawn + ([plots.robustness(found["robustness"])] if "robustness" in found else [])
 
-    def mistakes(self, judged: Judged) -> list[Mistakes]:
+    def mistakes(self, scored: Scored) -> list[Mistakes]:
         """False alarms of the highest score and misses of the lowest."""
+        judged = scored.judged
         truth, called = _truth(judged), np.asarray(judged.columns["is_meteo"], dtype=bool)
         scores = judged.columns["gate_score"]
         found = []

@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 import pyarrow as pa
 
-from meteo_ray.batch import Batch, concatenate
+from meteo_ray.batch import Batch, concatenate, objects
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.judging.settings import EvaluationSettings
@@ -32,6 +32,13 @@ class Judged:
     @property
     def seconds_per_image(self) -> float | None:
         return self.seconds / self.rows.num_rows if self.rows.num_rows else None
+
+    def pictures(self, members: np.ndarray, pixels: Callable[[Batch], Batch]) -> list[np.ndarray]:
+        """Some rows as `pixels` prepares them, by position: uint8 `(height, width, 3)` each."""
+        if not len(members):
+            return []
+        rows = self.rows.take(pa.array(members, pa.int64()))
+        return list(pixels({name: objects(rows[name].to_pylist()) for name in PIXEL_COLUMNS})["image"])
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
 """How a stage measures what its predictor said; one subclass of `StageEvaluation` in every stage's folder."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
+from PIL import Image
 
+from meteo_ray.batch import Batch
 from meteo_ray.judging.judge import Judge, Judged
 from meteo_ray.judging.settings import EvaluationSettings
 from meteo_ray.vocabulary import Vocabulary
@@ -26,13 +28,25 @@ class Scored:
 class Mistakes:
     """Rows that were judged wrong, the worst first, int64 `(mistakes,)`, and the score of each, `(mistakes,)`.
 
-    `score` says in words what the scores are.
+    `score` says in words what the scores are; `details`, where there are any, what is wrong with each row, in lines.
     """
 
     title: str
     score: str
     rows: np.ndarray
     scores: np.ndarray
+    details: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Pictures made of some rows, int64 `(pictures,)`, with a text for each; `note` says what they show."""
+
+    title: str
+    note: str
+    rows: np.ndarray
+    images: list[Image.Image]
+    texts: list[str]
 
 
 @dataclass(frozen=True)
@@ -76,8 +90,19 @@ class StageEvaluation(ABC):
         """Plots for the report as `data:` URIs."""
         return []
 
-    def mistakes(self, judged: Judged) -> list[Mistakes]:
+    def classes(self, scored: Scored) -> list[dict[str, Any]]:
+        """A line for each class that the stage tells apart, for the report's table and the CSV file beside it.
+
+        Its name comes first, then `support`, the rows of that class; lines without any are shown apart.
+        """
+        return []
+
+    def mistakes(self, scored: Scored) -> list[Mistakes]:
         """Kinds of mistakes that the report shows with pictures."""
+        return []
+
+    def sheets(self, scored: Scored, predictor: Any, pixels: Callable[[Batch], Batch]) -> list[Sheet]:
+        """Pictures for the report on which the stage shows more than it answers; `pixels` prepares rows."""
         return []
 
 

@@ -22,6 +22,19 @@ def expected_calibration_error(correct: ArrayLike, confidence: ArrayLike, bins: 
     return float(np.sum(weights * np.abs(accuracy - mean)) / len(values))
 
 
+def label_calibration_errors(targets: ArrayLike, scores: ArrayLike) -> tuple[float | None, list[float | None]]:
+    """ECE over all cells of targets and scores `(n, labels)`, each cell a yes or no, and over every label's own cells.
+
+    None without rows.
+    """
+    truth, values = checked(targets, scores, dimensions=2)
+    if not truth.size:
+        return None, [None] * truth.shape[1]
+    columns = zip(truth.T, values.T, strict=True)
+    every = expected_calibration_error(truth.ravel(), values.ravel())
+    return every, [expected_calibration_error(*column) for column in columns]
+
+
 def reliability(correct: ArrayLike, confidence: ArrayLike, bins: int = ECE_BINS) -> tuple[Floats, Floats, Floats]:
     """Rows, share correct and mean confidence of every bin, three arrays `(bins,)`; 0 where a bin is empty."""
     right, values = checked(correct, confidence)

@@ -23,7 +23,8 @@ def multilabel_metrics(
 
     Returns:
         map, micro_f1, macro_f1 (means over the labels that occur; None when none does), ap, f1, precision and recall
-        {name: value or None}, support {name: positives}, without_positives [names], count.
+        {name: value or None}, support and called {name: rows that show it, that it is named for}, without_positives
+        [names], count.
     """
     truth, values = checked(targets, scores, dimensions=2)
     predicted = values >= np.asarray(thresholds, dtype=np.float64)
@@ -37,6 +38,7 @@ def multilabel_metrics(
         "ap": dict(zip(names, ap, strict=True)),
         **{key: dict(zip(names, (part[key] for part in parts), strict=True)) for key in ("f1", "precision", "recall")},
         "support": dict(zip(names, support.tolist(), strict=True)),
+        "called": dict(zip(names, predicted.sum(axis=0).tolist(), strict=True)),
         "without_positives": [name for name, rows in zip(names, support, strict=True) if not rows],
         "count": len(truth),
     }

@@ -10,6 +10,9 @@ from PIL import Image
 
 from meteo_ray import bundle
 from meteo_ray.batch import Batch
+from meteo_ray.calibration.votes import Scale, VoteScales
+from meteo_ray.elements.calibration import ElementsCalibration, LabelCalibration
+from meteo_ray.elements.verdict import ElementsVerdict
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.task import GateTask
 from meteo_ray.imaging.augment_config import AugmentConfig
@@ -21,11 +24,18 @@ from tests.pictures import picture_index, row_batch, write_index
 PRODUCT = "24h_cn_2m_max_wind"
 
 
+def parallel_alone(labels: int) -> ElementsCalibration:
+    """One voter, whose scores already are log-odds, and thresholds of 0.5."""
+    scales = VoteScales({"parallel": Scale((1.0,) * labels, (0.0,) * labels)})
+    return ElementsCalibration(scales, (LabelCalibration(1.0, 0.0, 0.5, 5, False),) * labels)
+
+
 class FakeElements:
     """Sees wind everywhere, and pressure with a score below its threshold."""
 
     version = "fake-elements"
-    element_ids = load_vocabulary().element_ids
+    verdict = ElementsVerdict(load_vocabulary(), parallel_alone(len(load_vocabulary().elements)))
+    element_ids = verdict.vocabulary.element_ids
 
     @classmethod
     def load(cls, bundle: Path, **options) -> "FakeElements":
@@ -40,6 +50,9 @@ class FakeElements:
             elements[row], sequence[row] = [{"id": "wind", "score": 0.9}], ["wind"]
         columns = {"element_scores": scores, "element_thresholds": np.full(scores.shape, 0.5)}
         return {"elements": elements, "element_sequence": sequence, **columns}
+
+    def heat_maps(self, images: list[np.ndarray], labels: list[int]) -> list[np.ndarray]:
+        return [np.eye(3, 4, dtype=np.float32) for _ in images]
 
 
 class FakeProducts:

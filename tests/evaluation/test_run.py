@@ -78,7 +78,7 @@ def test_every_stage_and_the_cascade(prepared, all_stages, tmp_path, ray_session
     text = page.read_text("utf-8")
     assert "http://" not in text
     assert "https://" not in text
-    assert text.count("data:image/png") == 6  # three of the gate, one of the elements, two of the products
+    assert text.count("data:image/png") == 7  # three of the gate, two of the elements, two of the products
 
 
 def test_the_job_scores_the_gate_with_baseline_and_robustness(prepared, tmp_path, ray_session, capsys):
