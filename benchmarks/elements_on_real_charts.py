@@ -40,8 +40,8 @@ from meteo_ray.metrics.multilabel import average_precision, multilabel_metrics
 from meteo_ray.schema import TEST, TRAIN
 from meteo_ray.streaming.index import read_index
 from meteo_ray.text.table import with_texts
-from meteo_ray.text.vocabulary_match import element_matches
-from meteo_ray.vocabulary import Vocabulary, load_vocabulary
+from meteo_ray.vocabulary import load_vocabulary
+from meteo_ray.voters.keywords import keywords
 from meteo_ray.voters.text_voter import Page, pages_of
 
 CONFIGS = ROOT / "jobs" / "elements_from_scratch"
@@ -51,9 +51,6 @@ LEAST_CHARTS = 10
 
 # Images in one call: flat in memory.
 BATCH = 32
-
-# A name in the title tells twice as much as one in a legend.
-TITLE_WORTH = 2.0
 
 
 def main() -> int:
@@ -90,13 +87,9 @@ def judged(folder: Path) -> dict[str, np.ndarray]:
     train_rows = labelled_charts(index, TRAIN)
     shares = count_labels(train_rows, vocabulary) / train_rows.num_rows
     found["blind"] = np.tile(shares, (rows.num_rows, 1))
-    found["keywords"] = np.array([named(page, vocabulary) for page in pages(rows)])
+    found["keywords"] = keywords(pages(rows), vocabulary).scores
     targets = np.array([vocabulary.multi_hot(names) for names in rows["elements"].to_pylist()], dtype=bool)
     return {**found, "targets": targets}
-
-
-def named(page: Page, vocabulary: Vocabulary) -> np.ndarray:
-    return TITLE_WORTH * element_matches(page.title, vocabulary) + element_matches(page.text, vocabulary)
 
 
 def pages(rows: pa.Table) -> list[Page]:

@@ -7,7 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from meteo_ray.batch import Batch
+from meteo_ray.calibration.votes import unstacked
 from meteo_ray.elements.answers import Answers, multi_hot
+from meteo_ray.elements.baselines import MEANS, blind, by_keywords
 from meteo_ray.elements.class_table import class_table
 from meteo_ray.elements.mistakes import worst_charts
 from meteo_ray.elements.predictor import ElementsPredictor
@@ -21,13 +23,14 @@ from meteo_ray.metrics.bootstrap import bootstrap_intervals
 from meteo_ray.metrics.calibration_error import label_calibration_errors
 from meteo_ray.metrics.error_pairs import error_pairs
 from meteo_ray.metrics.label_errors import label_errors
-from meteo_ray.metrics.multilabel import multilabel_metrics
+from meteo_ray.metrics.multilabel import mean_average_precision, multilabel_metrics
 from meteo_ray.metrics.slices import Slices, sliced
+from meteo_ray.schema import TRAIN
+from meteo_ray.text.reading_quality import reading_quality
 from meteo_ray.text.table import with_texts
 from meteo_ray.vocabulary import Vocabulary
-
-# Over all elements; each has an interval.
-MEANS = ("map", "micro_f1", "macro_f1")
+from meteo_ray.voters.boosted_trees import Trees
+from meteo_ray.voters.comparison import compared, pages_written
 
 
 class ElementsEvaluation(StageEvaluation):
@@ -44,8 +47,10 @@ class ElementsEvaluation(StageEvaluation):
     def score(self, context: SplitContext, predictor: ElementsPredictor, rows: pa.Table) -> Scored:
         job = context.job
         judged = context.judge("elements", predictor, rows, extra=("title", "text"))
-        found = elements_metrics(Answers.of(judged, predictor.element_ids), judged, job.bootstrap_rounds, job.seed)
-        return Scored(found | thresholds_in_force(predictor.verdict), judged)
+        answers = Answers.of(judged, predictor.element_ids)
+        found = elements_metrics(answers, judged, job.bootstrap_rounds, job.seed)
+        found |= thresholds_in_force(predictor.verdict)
+        return Scored(found | _beside(context, answers, judged, predictor), judged)
 
     def end_to_end(self, judged: Mapping[str, Judged], vocabulary: Vocabulary) -> dict[str, Any]:
         """element_micro_f1: of charts with known elements that passed."""
@@ -97,6 +102,29 @@ def elements_metrics(answers: Answers, judged: Judged, rounds: int, seed: int) -
         **cost(judged),
         "slices": elements_slices(judged, targets, scores, thresholds, names),
         **label_errors(judged.rows, targets, scores, names),
+    }
+
+
+def _beside(context: SplitContext, answers: Answers, judged: Judged, predictor: ElementsPredictor) -> dict[str, Any]:
+    """voters, baselines and text: what the stage's numbers are to be held against."""
+    pages, verdict = pages_written(judged.rows), predictor.verdict
+
+    def measure(asked: np.ndarray, scores: np.ndarray) -> float | None:
+        return mean_average_precision(answers.targets[asked], scores)
+
+    votes = unstacked(judged.columns["element_votes"], verdict.voters)
+    voters = compared(verdict, votes, pages, "element_scores", measure, "map")
+    charts = labelled_charts(context.index, TRAIN)
+    shares = count_labels(charts, context.vocabulary)[: len(answers.names)] / max(charts.num_rows, 1)
+    baselines = {
+        "blind": blind(answers, shares),
+        "keywords": by_keywords(answers, pages, context.vocabulary),
+        "trees": voters.get(Trees.VOTE),
+    }
+    return {
+        "voters": voters,
+        "baselines": {name: found for name, found in baselines.items() if found is not None},
+        "text": reading_quality(judged.rows),
     }
 
 

@@ -33,6 +33,9 @@ def summary(document: Mapping[str, Any]) -> str:
             lines.append(f"  {stage}: not evaluated: {found['absent']}")
             continue
         lines.append(f"  {stage}: {_headline(found, names)}")
+        if "baselines" in found:
+            beside = [f"{name}: {_headline(of, names)}" for name, of in found["baselines"].items()]
+            lines.append(f"    for comparison: {'; '.join(beside)}")
         if "baseline" in found:
             lines.append(f"    boosting on descriptors, for comparison: {_headline(found['baseline'], names)}")
     return "\n".join(lines)
@@ -53,7 +56,7 @@ def write_report(path: Path, outcome: Outcome, pixels: Pixels) -> None:
     environment = Environment(
         loader=PackageLoader("meteo_ray.evaluation", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters.update(visible=visible, number=number)
+    environment.filters.update(visible=visible, number=number, percent=percent)
     scored = outcome.scored
     stages = {name: CASCADE[name].evaluation() for name in scored}
     classes = {name: stage.classes(scored[name]) for name, stage in stages.items()}
@@ -80,6 +83,10 @@ def as_csv(lines: Sequence[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(lines)
     return text.getvalue()
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"
 
 
 def number(value: Any) -> str:

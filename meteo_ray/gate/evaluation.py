@@ -6,21 +6,25 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import pyarrow as pa
 
+from meteo_ray.calibration.votes import unstacked
 from meteo_ray.gate.baseline import gate_baseline
 from meteo_ray.gate.config import GateEvaluationSettings
 from meteo_ray.gate.predictor import GatePredictor
 from meteo_ray.gate.robustness import gate_robustness
 from meteo_ray.gate.rows import gate_rows
+from meteo_ray.gate.verdict import GateVerdict
 from meteo_ray.judging.judge import Judged
 from meteo_ray.judging.stage_evaluation import Mistakes, Scored, SplitContext, StageEvaluation, cost
 from meteo_ray.metrics import plots
-from meteo_ray.metrics.binary import binary_metrics
+from meteo_ray.metrics.binary import area_under_roc, binary_metrics
 from meteo_ray.metrics.bootstrap import bootstrap_interval
 from meteo_ray.metrics.label_errors import label_errors
 from meteo_ray.metrics.slices import Slices, sliced
 from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.text.reading_quality import reading_quality
 from meteo_ray.text.table import with_texts
 from meteo_ray.vocabulary import Vocabulary
+from meteo_ray.voters.comparison import compared, pages_written
 
 
 class GateEvaluation(StageEvaluation):
@@ -42,6 +46,7 @@ class GateEvaluation(StageEvaluation):
         judged = context.judge("gate", predictor, rows, extra=("title", "text") if read else ())
         threshold = predictor.verdict.threshold_in_force(read)
         found = gate_metrics(judged, threshold, job.bootstrap_rounds, job.seed)
+        found |= {"voters": _voters(judged, predictor.verdict), "text": reading_quality(judged.rows)}
         if job.robustness:
             found["robustness"] = gate_robustness(
                 predictor, rows, context.data, job.degradations, threshold, job.seed, job.data_workers
@@ -103,6 +108,17 @@ def gate_metrics(judged: Judged, threshold: float, rounds: int, seed: int) -> di
         "slices": gate_slices(judged, threshold),
         **label_errors(judged.rows, targets[:, None], scores[:, None], ["is_meteo"]),
     }
+
+
+def _voters(judged: Judged, verdict: GateVerdict) -> dict[str, Any]:
+    """AUC of each voter, see `compared`."""
+    targets = _truth(judged)
+
+    def measure(asked: np.ndarray, scores: np.ndarray) -> float | None:
+        return area_under_roc(targets[asked], scores[:, 0])
+
+    votes = unstacked(judged.columns["gate_votes"], verdict.voters)
+    return compared(verdict, votes, pages_written(judged.rows), "gate_score", measure, "auc")
 
 
 def gate_slices(judged: Judged, threshold: float) -> Slices:

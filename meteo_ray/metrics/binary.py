@@ -23,9 +23,8 @@ def binary_metrics(targets: ArrayLike, scores: ArrayLike, threshold: float) -> d
     predicted = values >= threshold
     positives = int(truth.sum())
     counts = f1_parts(truth, predicted)
-    two_classes = 0 < positives < len(truth)
     return {
-        "auc": float(roc_auc_score(truth, values)) if two_classes else None,
+        "auc": area_under_roc(truth, values),
         **counts,
         "accuracy": float((truth == predicted).mean()) if len(truth) else None,
         "eer": equal_error_rate(truth, values),
@@ -34,6 +33,12 @@ def binary_metrics(targets: ArrayLike, scores: ArrayLike, threshold: float) -> d
         "positives": positives,
         "negatives": len(truth) - positives,
     }
+
+
+def area_under_roc(targets: ArrayLike, scores: ArrayLike) -> float | None:
+    """Chance that a positive row scores above a negative one, on any rising scale; None unless both classes occur."""
+    truth, values = checked(targets, scores)
+    return float(roc_auc_score(truth, values)) if 0 < truth.sum() < len(truth) else None
 
 
 def equal_error_rate(targets: ArrayLike, scores: ArrayLike) -> float | None:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import average_precision_score
 
-from meteo_ray.metrics.checks import checked, f1_parts
+from meteo_ray.metrics.checks import Floats, checked, f1_parts
 
 
 def multilabel_metrics(
@@ -29,7 +29,7 @@ def multilabel_metrics(
     truth, values = checked(targets, scores, dimensions=2)
     predicted = values >= np.asarray(thresholds, dtype=np.float64)
     support = truth.sum(axis=0)
-    ap = [average_precision(truth[:, label], values[:, label]) for label in range(len(names))]
+    ap = _average_precisions(truth, values)
     parts = [f1_parts(truth[:, label], predicted[:, label]) for label in range(len(names))]
     return {
         "map": _mean(ap),
@@ -42,6 +42,15 @@ def multilabel_metrics(
         "without_positives": [name for name, rows in zip(names, support, strict=True) if not rows],
         "count": len(truth),
     }
+
+
+def mean_average_precision(targets: ArrayLike, scores: ArrayLike) -> float | None:
+    """map alone, of scores `(n, labels)` on any rising scale."""
+    return _mean(_average_precisions(*checked(targets, scores, dimensions=2)))
+
+
+def _average_precisions(truth: NDArray[np.bool_], values: Floats) -> list[float | None]:
+    return [average_precision(*column) for column in zip(truth.T, values.T, strict=True)]
 
 
 def average_precision(targets: ArrayLike, scores: ArrayLike) -> float | None:

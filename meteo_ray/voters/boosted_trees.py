@@ -7,7 +7,7 @@ network knows shapes. LightGBM's models are text, which reading cannot turn into
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,6 +53,8 @@ def check_installed() -> None:
 @dataclass(frozen=True)
 class Trees:
     """A LightGBM model for every question; None where too few rows could teach one."""
+
+    VOTE: ClassVar = "trees"
 
     boosters: "tuple[Booster | None, ...]"
 

@@ -29,7 +29,7 @@ class Voters:
 
     def on_images(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Votes `(rows, questions)` on uint8 `(rows, height, width, 3)`."""
-        return {} if self.trees is None else {"trees": self.trees.votes(describe_all(images))}
+        return {} if self.trees is None else {Trees.VOTE: self.trees.votes(describe_all(images))}
 
     def on_pages(self, pages: Sequence[Page | None], vocabulary: Vocabulary) -> dict[str, np.ndarray]:
         """Votes `(rows, questions)` on what is written; NaN where it was not read."""

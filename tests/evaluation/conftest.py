@@ -49,6 +49,7 @@ class FakeElements:
         for row in range(rows):
             elements[row], sequence[row] = [{"id": "wind", "score": 0.9}], ["wind"]
         columns = {"element_scores": scores, "element_thresholds": np.full(scores.shape, 0.5)}
+        columns["element_votes"] = scores[:, None, :] - np.float32(0.5)
         return {"elements": elements, "element_sequence": sequence, **columns}
 
     def heat_maps(self, images: list[np.ndarray], labels: list[int]) -> list[np.ndarray]:
