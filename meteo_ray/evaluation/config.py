@@ -24,4 +24,4 @@ class EvaluateJob(GateEvaluationSettings, ProductsEvaluationSettings):
     stage: Scope = ALL
     """What to score: one stage on its own, all of them together end to end, or everything that MODELS holds."""
     report: Path | None = None
-    """An HTML page with plots and the worst mistakes."""
+    """An HTML page with plots, tables and the worst mistakes; beside it PAGE_elements.csv, the table of elements."""

@@ -34,7 +34,7 @@ def summary(document: Mapping[str, Any]) -> str:
             continue
         lines.append(f"  {stage}: {_headline(found, names)}")
         if "baselines" in found:
-            beside = [f"{name}: {_headline(of, names)}" for name, of in found["baselines"].items()]
+            beside = [f"{name} {_headline(of, names)}" for name, of in found["baselines"].items()]
             lines.append(f"    for comparison: {'; '.join(beside)}")
         if "baseline" in found:
             lines.append(f"    boosting on descriptors, for comparison: {_headline(found['baseline'], names)}")

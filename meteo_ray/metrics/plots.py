@@ -85,6 +85,8 @@ def confusion(targets: Sequence[str], answers: Sequence[str]) -> str:
 def error_matrix(targets: NDArray[np.bool_], called: NDArray[np.bool_], names: Sequence[str]) -> str:
     """Of the rows that miss a label, the share that names another one wrongly, for those that err most; a `data:` URI.
 
+    How many rows these are stands in the cells.
+
     Args:
         targets: what is right, bool `(n, labels)`.
         called: what was answered, likewise.
@@ -93,11 +95,18 @@ def error_matrix(targets: NDArray[np.bool_], called: NDArray[np.bool_], names: S
     missed, named = errors(targets, called)
     wrong = (missed | named).sum(axis=0)
     shown = sorted(np.argsort(-wrong, kind="stable")[: min(MOST_NAMES, int((wrong > 0).sum()))])
-    shares = together(missed, named) / np.maximum(missed.sum(axis=0), 1)[:, None]
-    return _matrix(shares[np.ix_(shown, shown)], [names[label] for label in shown], "missed", "named wrongly beside it")
+    counts = together(missed, named)[np.ix_(shown, shown)]
+    shares = counts / np.maximum(missed.sum(axis=0)[shown], 1)[:, None]
+    return _matrix(shares, [names[label] for label in shown], "missed", "named wrongly beside it", counts)
 
 
-def _matrix(shares: NDArray[np.float64], names: Sequence[str], lines: str, columns: str) -> str:
+def _matrix(
+    shares: NDArray[np.float64],
+    names: Sequence[str],
+    lines: str,
+    columns: str,
+    counts: NDArray[np.int64] | None = None,
+) -> str:
     side = 2.5 + 0.28 * len(names)
     figure = Figure(figsize=(side, side), dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.add_subplot()
@@ -106,6 +115,9 @@ def _matrix(shares: NDArray[np.float64], names: Sequence[str], lines: str, colum
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set_xlabel(columns)
     axes.set_ylabel(lines)
+    for line, column in zip(*np.nonzero(counts), strict=True) if counts is not None else ():
+        ink = "white" if shares[line, column] > 0.5 else INK
+        axes.text(column, line, str(counts[line, column]), ha="center", va="center", fontsize=7, color=ink)
     return _uri(figure)
 
 

@@ -5,12 +5,15 @@ import pyarrow as pa
 import pytest
 
 from meteo_ray.elements.answers import Answers, multi_hot
+from meteo_ray.elements.baselines import blind, by_keywords
 from meteo_ray.elements.class_table import class_table
 from meteo_ray.elements.evaluation import elements_metrics, thresholds_in_force
 from meteo_ray.elements.mistakes import worst_charts
 from meteo_ray.elements.predictor import ElementsPredictor
 from meteo_ray.judging.judge import Judged
 from meteo_ray.metrics.calibration_error import expected_calibration_error
+from meteo_ray.vocabulary import Element, Vocabulary
+from meteo_ray.voters.text_voter import Page
 
 NAMES = ("wind", "rain", "snow", "hail")
 SHOWN = [["wind"], ["wind", "rain"], ["snow"], []]
@@ -115,3 +118,20 @@ def test_the_thresholds_in_force_are_scaled(trained):
     assert found["threshold_with_text"] is None
     answered = predictor({"image": trained.prepared["image"][:1]})["element_thresholds"][0]
     assert list(found["threshold"].values()) == answered.tolist()
+
+
+def test_the_blind_answer_ranks_by_chance_and_names_the_commonest(answers):
+    found = blind(answers, np.array([0.5, 0.3, 0.2, 0.0]))
+    assert found["rows"] == 4
+    assert found["map"] == pytest.approx(np.mean([2 / 4, 1 / 4, 1 / 4]))  # the mean share of what occurs
+    assert found["micro_f1"] == pytest.approx(2 * 2 / (4 + 4))  # wind everywhere
+    assert blind(answers, np.full(4, 0.4))["micro_f1"] == 0.0
+
+
+def test_keywords_are_asked_where_text_was_read(answers):
+    elements = tuple(Element(id=name, zh=zh, en=name) for name, zh in zip(NAMES, "风雨雪雹", strict=True))
+    vocabulary = Vocabulary((*elements, Element(id="fog", zh="雾", en="fog")), ())
+    pages = [Page("wind", "wind"), None, Page("", "snow and fog"), Page("", "")]
+    found = by_keywords(answers, pages, vocabulary)
+    assert found == {"rows": 3, "map": 1.0, "micro_f1": 1.0, "macro_f1": 1.0}
+    assert by_keywords(answers, [None] * 4, vocabulary) is None

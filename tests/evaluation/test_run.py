@@ -1,5 +1,6 @@
 """jobs/evaluate.py on a small folder: what it writes, what it refuses, and what it says about absent stages."""
 
+import csv
 import importlib.util
 import json
 import shutil
@@ -64,7 +65,14 @@ def test_every_stage_and_the_cascade(prepared, all_stages, tmp_path, ray_session
     assert gate["slices"]["kind"]["easy"]["positives"] == 0
     assert gate["slices"]["language"]["zh"]["false_alarm_rate"] is None
 
-    assert (found["elements"]["map"], found["elements"]["micro_f1"]) == (1.0, 1.0)
+    elements = found["elements"]
+    assert (elements["map"], elements["micro_f1"]) == (1.0, 1.0)
+    assert elements["interval"]["micro_f1"] == [1.0, 1.0]
+    assert elements["ece"] < elements["element_ece"]["pressure"] == pytest.approx(0.4)
+    assert elements["voters"] == {name: {"rows": 10, "map": 1.0} for name in ("network", "pixels")}
+    assert elements["baselines"] == {"blind": {"rows": 10, "map": 1.0, "micro_f1": 1.0, "macro_f1": 1.0}}
+    assert (elements["text"]["read"], gate["text"]["read"]) == (0.0, 0.0)
+    assert gate["voters"]["network"] == {"rows": 19, "auc": pytest.approx(gate["auc"])}
     assert found["products"]["top1"] == 1.0
     assert 0 < found["products"]["chance"] < 1
     cascade = found["cascade"]
@@ -79,6 +87,11 @@ def test_every_stage_and_the_cascade(prepared, all_stages, tmp_path, ray_session
     assert "http://" not in text
     assert "https://" not in text
     assert text.count("data:image/png") == 7  # three of the gate, two of the elements, two of the products
+    assert "Where the network sees an element" in text
+    assert "Shown by no row, and left out of the means" in text
+    table = list(csv.DictReader((tmp_path / "evaluation_elements.csv").read_text("utf-8").splitlines()))
+    assert (table[0]["element"], table[0]["support"], table[0]["ap"]) == ("wind", "10", "1.0")
+    assert (len(table), table[1]["ap"]) == (len(FakeElements.element_ids), "")
 
 
 def test_the_job_scores_the_gate_with_baseline_and_robustness(prepared, tmp_path, ray_session, capsys):
@@ -212,4 +225,13 @@ def test_the_summary_names_what_is_missing():
         "  gate: auc 0.9123",
         "    boosting on descriptors, for comparison: auc 0.7500",
         "  elements: not evaluated: no model",
+    ]
+
+
+def test_the_summary_has_a_line_for_the_baselines():
+    baselines = {"blind": {"rows": 4, "map": 0.25, "micro_f1": 0.0}, "trees": {"rows": 4, "map": 0.5}}
+    text = summary({"split": "test", "elements": {"map": 0.75, "baselines": baselines}})
+    assert text.splitlines()[1:] == [
+        "  elements: map 0.7500",
+        "    for comparison: blind map 0.2500  micro_f1 0.0000; trees map 0.5000",
     ]
