@@ -108,12 +108,8 @@ def elements_metrics(answers: Answers, judged: Judged, rounds: int, seed: int) -
 def _beside(context: SplitContext, answers: Answers, judged: Judged, predictor: ElementsPredictor) -> dict[str, Any]:
     """voters, baselines and text: what the stage's numbers are to be held against."""
     pages, verdict = pages_written(judged.rows), predictor.verdict
-
-    def measure(asked: np.ndarray, scores: np.ndarray) -> float | None:
-        return mean_average_precision(answers.targets[asked], scores)
-
     votes = unstacked(judged.columns["element_votes"], verdict.voters)
-    voters = compared(verdict, votes, pages, "element_scores", measure, "map")
+    voters = compared(verdict, votes, pages, answers.targets, mean_average_precision, "map")
     charts = labelled_charts(context.index, TRAIN)
     shares = count_labels(charts, context.vocabulary)[: len(answers.names)] / max(charts.num_rows, 1)
     baselines = {

@@ -1,6 +1,6 @@
 """Where in a chart the network sees an element: gradient-weighted class activation (Selvaraju et al. 2017, section 3).
 
-Of the parallel head's logit y of an element and the feature map A of the encoder's last stage, Grad-CAM is
+Of the parallel head's logit y of an element and the feature map A of the encoder, Grad-CAM is
 
     w_k = mean over places of dy/dA_k           map = ReLU(sum_k w_k A_k)
 
@@ -41,7 +41,7 @@ def heat_map(model: ElementsModel, image: Tensor, label: int) -> NDArray[np.floa
         seen.append(output.detach().requires_grad_())
         return seen[-1]
 
-    with torch.enable_grad(), model.encoder.backbone.layer4.register_forward_hook(cut):
+    with torch.enable_grad(), model.encoder.backbone.register_forward_hook(cut):
         logit = model.encode(image[None]).parallel[0, label]
         (gradient,) = torch.autograd.grad(logit, seen[0])
     weights = gradient.mean(dim=(2, 3), keepdim=True)

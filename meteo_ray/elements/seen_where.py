@@ -19,7 +19,7 @@ RIGHT, WRONG = 8, 4
 
 NOTE = (
     "Gradient-weighted class activation of the parallel head for one element of each chart, scaled to its hottest "
-    "place. In a chart that stays grey nothing speaks for the element: others named it, the sequence head, trees or text."
+    "place. In a chart that stays grey nothing speaks for it: the sequence head, trees or text named it."
 )
 
 

@@ -30,7 +30,7 @@ from meteo_ray.elements.teacher_forcing import teacher_forcing
 from meteo_ray.elements.verdict import ElementsVerdict
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
-from meteo_ray.metrics.multilabel import multilabel_metrics
+from meteo_ray.metrics.multilabel import mean_average_precision, multilabel_metrics
 from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.index import content_digest
 from meteo_ray.streaming.pixels import PreparePixels
@@ -248,13 +248,8 @@ class ElementsTask(Task):
         write_bundle(folder, network, self.config, self.counts, verdict, self.voting.voters)
         return {
             **verdict.measured(votes, targets, self._judge, self.watch),
-            **alone(votes, targets, self._map, self.watch),
+            **alone(votes, targets, mean_average_precision, self.watch),
         }
-
-    def _map(self, targets: np.ndarray, scores: np.ndarray) -> float | None:
-        names = self.vocabulary.element_ids
-        found: float | None = multilabel_metrics(targets, scores, np.zeros(len(names)), names)["map"]
-        return found
 
     def _calibrate(self, votes: Votes, targets: np.ndarray) -> ElementsCalibration:
         return ElementsCalibration.fit(votes, targets, self.config.minimum_positives)

@@ -20,6 +20,11 @@ class ElementsVerdict(VotedVerdict[ElementsCalibration]):
 
     threshold_scale: float = 1.0
 
+    def thresholds_in_force(self, read: bool) -> NDArray[np.float64]:
+        """Every label's threshold `(labels,)` for charts whose text was `read`, or was not."""
+        calibration = self.with_text if read and self.with_text is not None else self.image
+        return np.minimum(calibration.thresholds * self.threshold_scale, 1.0)
+
     def __call__(self, votes: Votes, pages: Sequence[Page | None]) -> Batch:
         """Decide on votes `(rows, labels)` by voter, and on one page an image, None where its text was not read.
 
@@ -29,10 +34,7 @@ class ElementsVerdict(VotedVerdict[ElementsCalibration]):
             element_thresholds: float64 `(rows, labels)`, those in force for each row.
         """
         scores, read = self.heard(votes, pages)
-        thresholds = np.tile(self.image.thresholds, (len(pages), 1))
-        if self.with_text is not None:
-            thresholds[read] = self.with_text.thresholds
-        thresholds = np.minimum(thresholds * self.threshold_scale, 1.0)
+        thresholds = np.where(read[:, None], self.thresholds_in_force(True), self.thresholds_in_force(False))
         shown = scores.astype(np.float64) >= thresholds
         return {
             "elements": objects([self._named(*row) for row in zip(scores, shown, strict=True)]),
@@ -44,8 +46,3 @@ class ElementsVerdict(VotedVerdict[ElementsCalibration]):
         labels = np.flatnonzero(shown)
         best_first = labels[np.argsort(-scores[labels], kind="stable")]
         return [{"id": self.vocabulary.element_ids[label], "score": float(scores[label])} for label in best_first]
-
-    def thresholds_in_force(self, read: bool) -> NDArray[np.float64]:
-        """Every label's threshold `(labels,)` for charts whose text was `read`, or was not."""
-        calibration = self.with_text if read and self.reads_text and self.with_text is not None else self.image
-        return np.minimum(calibration.thresholds * self.threshold_scale, 1.0)

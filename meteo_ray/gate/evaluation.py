@@ -112,13 +112,8 @@ def gate_metrics(judged: Judged, threshold: float, rounds: int, seed: int) -> di
 
 def _voters(judged: Judged, verdict: GateVerdict) -> dict[str, Any]:
     """AUC of each voter, see `compared`."""
-    targets = _truth(judged)
-
-    def measure(asked: np.ndarray, scores: np.ndarray) -> float | None:
-        return area_under_roc(targets[asked], scores[:, 0])
-
     votes = unstacked(judged.columns["gate_votes"], verdict.voters)
-    return compared(verdict, votes, pages_written(judged.rows), "gate_score", measure, "auc")
+    return compared(verdict, votes, pages_written(judged.rows), _truth(judged), area_under_roc, "auc")
 
 
 def gate_slices(judged: Judged, threshold: float) -> Slices:

@@ -27,7 +27,7 @@ from meteo_ray.gate.model import ARCHITECTURE, GateLogits, GateModel
 from meteo_ray.gate.rows import UNKNOWN_KIND, gate_rows, kind_positions, kinds
 from meteo_ray.gate.verdict import GateVerdict
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
-from meteo_ray.metrics.binary import binary_metrics
+from meteo_ray.metrics.binary import area_under_roc, binary_metrics
 from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.index import content_digest
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
@@ -217,7 +217,10 @@ class GateTask(Task):
         targets, votes = outputs["target"], {NETWORK: outputs["logit"][:, None], **votes_in(outputs)}
         verdict = GateVerdict.fit(self.vocabulary, votes, targets, GateCalibration.fit, self.voting.voters.text)
         write_bundle(folder, model, self.config, verdict, self.voting.voters)
-        return {**verdict.measured(votes, targets, _judge, self.watch), **alone(votes, targets, _auc, self.watch)}
+        return {
+            **verdict.measured(votes, targets, _judge, self.watch),
+            **alone(votes, targets, area_under_roc, self.watch),
+        }
 
 
 def _judge(calibration: GateCalibration, votes: Votes, targets: np.ndarray) -> dict[str, Any]:
@@ -226,7 +229,3 @@ def _judge(calibration: GateCalibration, votes: Votes, targets: np.ndarray) -> d
 
 def _targets(batch: Batch) -> np.ndarray:
     return np.asarray(batch["is_meteo"], dtype=bool)[:, None]
-
-
-def _auc(targets: np.ndarray, votes: np.ndarray) -> float | None:
-    return binary_metrics(targets, expit(votes[:, 0].astype(np.float64)), 0.5)["auc"]

@@ -36,8 +36,11 @@ def binary_metrics(targets: ArrayLike, scores: ArrayLike, threshold: float) -> d
 
 
 def area_under_roc(targets: ArrayLike, scores: ArrayLike) -> float | None:
-    """Chance that a positive row scores above a negative one, on any rising scale; None unless both classes occur."""
-    truth, values = checked(targets, scores)
+    """Chance that a positive row scores above a negative one, on any rising scale; None unless both classes occur.
+
+    Scores are `(n,)`, or `(n, 1)` as votes on one question come.
+    """
+    truth, values = checked(targets, np.ravel(scores))
     return float(roc_auc_score(truth, values)) if 0 < truth.sum() < len(truth) else None
 
 

@@ -115,9 +115,10 @@ def _matrix(
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set_xlabel(columns)
     axes.set_ylabel(lines)
-    for line, column in zip(*np.nonzero(counts), strict=True) if counts is not None else ():
-        ink = "white" if shares[line, column] > 0.5 else INK
-        axes.text(column, line, str(counts[line, column]), ha="center", va="center", fontsize=7, color=ink)
+    for (line, column), count in np.ndenumerate(np.zeros((0, 0)) if counts is None else counts):
+        if count:
+            ink = "white" if shares[line, column] > 0.5 else INK
+            axes.text(column, line, str(count), ha="center", va="center", fontsize=7, color=ink)
     return _uri(figure)
 
 

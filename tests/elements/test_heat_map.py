@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from meteo_ray.elements.encoder import Features
 from meteo_ray.elements.heat_map import heat_map, overlaid
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
 from meteo_ray.elements.predictor import ElementsPredictor
@@ -29,8 +30,8 @@ class SquaredHead(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(weight)
 
-    def forward(self, pooled: Tensor) -> Tensor:
-        return pooled.square() @ self.weight.T
+    def forward(self, features: Features) -> Tensor:
+        return features.pooled.square() @ self.weight.T
 
 
 @pytest.fixture
@@ -65,12 +66,12 @@ def test_of_a_pooled_linear_head_it_is_class_activation_mapping():
     model = ElementsModel(ElementsDimensions(3, "resnet18", (128, 96))).eval()
     image = torch.randint(0, 256, (240, 320, 3), dtype=torch.uint8)
     seen: list[Tensor] = []
-    with torch.no_grad(), model.encoder.backbone.layer4.register_forward_hook(lambda *call: seen.append(call[2])):
+    with torch.no_grad(), model.encoder.backbone.register_forward_hook(lambda *call: seen.append(call[2])):
         model.encode(image[None])
     expected = torch.relu(torch.einsum("c,chw->hw", model.parallel_head.weight[1].detach(), seen[0][0]))
     np.testing.assert_allclose(heat_map(model, image, 1), (expected / expected.max()).numpy(), atol=1e-5)
     assert all(parameter.grad is None for parameter in model.parameters())
-    assert not model.encoder.backbone.layer4._forward_hooks
+    assert not model.encoder.backbone._forward_hooks
 
 
 def test_the_predictor_maps_every_image(trained):

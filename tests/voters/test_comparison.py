@@ -28,10 +28,7 @@ def calibration(*voters: str) -> ElementsCalibration:
 
 
 def measured(verdict: ElementsVerdict, votes, pages) -> dict:
-    def measure(asked, scores):
-        return mean_average_precision(TARGETS[asked], scores)
-
-    return compared(verdict, votes, pages, "element_scores", measure, "map")
+    return compared(verdict, votes, pages, TARGETS, mean_average_precision, "map")
 
 
 @pytest.fixture(scope="module")
