@@ -14,9 +14,8 @@ from meteo_ray.elements.beam_search import beam_search
 from meteo_ray.elements.bundle import ElementsBundle, read_bundle
 from meteo_ray.elements.calibration import of_network
 from meteo_ray.elements.heat_map import heat_map
-from meteo_ray.elements.int8_encoder import quantize_encoder
+from meteo_ray.elements.int8_encoder import activation_ranges, quantize_encoder, read_ranges, require_int8
 from meteo_ray.elements.model import Encoded
-from meteo_ray.errors import UsageError
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.training.device import autocast, pick_device
 from meteo_ray.vocabulary import Vocabulary
@@ -60,8 +59,8 @@ class ElementsPredictor:
     ) -> Self:
         """Read a bundle; `options` are beam_width, threshold_scale, precision ("auto", "bf16", "fp32"), micro_batch.
 
-        With quantize "int8" (CPU only) the encoder computes in 8 bits, its ranges learnt from `sample_images`, uint8
-        `(rows, 240, 320, 3)`: some of the images to be judged (R27); the rest computes in float32.
+        With quantize "int8" (CPU only) the encoder computes in 8 bits (R27) and the rest in float32. The ranges of its
+        activations are those that training observed, or observed now on `sample_images`, uint8 `(rows, 240, 320, 3)`.
 
         Raises:
             UsageError: bundle missing, damaged, or trained for other labels or images; int8 where it cannot be.
@@ -69,9 +68,12 @@ class ElementsPredictor:
         place = torch.device(device) if device else pick_device()
         loaded = read_bundle(Path(bundle), vocabulary)
         if quantize == "int8":
-            if place.type != "cpu":
-                raise UsageError(f"quantize int8 runs on a CPU, not on {place.type}; leave it out, or use device cpu")
-            quantize_encoder(loaded.model, np.zeros((0,)) if sample_images is None else sample_images)
+            require_int8(place)
+            if sample_images is None:
+                ranges = read_ranges(Path(bundle))
+            else:
+                ranges = activation_ranges(loaded.model, sample_images)
+            quantize_encoder(loaded.model, ranges)
             options["precision"] = "fp32"
         return cls(loaded, place, **options)
 

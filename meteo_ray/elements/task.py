@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from meteo_ray.backbones import init_digest, resolve_init
-from meteo_ray.batch import Batch
+from meteo_ray.batch import Batch, objects
 from meteo_ray.calibration.votes import Votes
 from meteo_ray.elements.beam_search import beam_search
 from meteo_ray.elements.bundle import write_bundle
@@ -20,6 +20,7 @@ from meteo_ray.elements.calibration import ElementsCalibration, of_network
 from meteo_ray.elements.class_weights import class_weights
 from meteo_ray.elements.config import ElementsTraining
 from meteo_ray.elements.earlier_model import take_heads
+from meteo_ray.elements.int8_encoder import activation_ranges, sample_rows, write_ranges
 from meteo_ray.elements.label_order import LabelOrder
 from meteo_ray.elements.loss import asymmetric_loss, parallel_loss, sequence_loss
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
@@ -31,9 +32,9 @@ from meteo_ray.elements.verdict import ElementsVerdict
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.metrics.multilabel import mean_average_precision, multilabel_metrics
-from meteo_ray.schema import TRAIN
+from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.streaming.index import content_digest
-from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.streaming.row_weights import row_weights
 from meteo_ray.streaming.sampling import group_by_length, weighted_order
 from meteo_ray.text.table import with_texts
@@ -82,12 +83,15 @@ class ElementsTask(Task):
         )
         self.auxiliary = auxiliary_rows(config.auxiliary, seed, lambda index: labelled_charts(index, TRAIN))
         self._counts: NDArray[np.int64] | None = None
+        self._samples = pa.table({})
 
     # -- data --------------------------------------------------------------------------------------------------------
 
     def rows(self, index: pa.Table, split: str) -> pa.Table:
         training = with_auxiliary(self._labelled(index, TRAIN), self.auxiliary, index)
         self._counts = count_labels(training, self.vocabulary)
+        validation = labelled_charts(index, VALIDATION)
+        self._samples = validation.take(sample_rows(validation.num_rows)).select(PIXEL_COLUMNS)
         self.voting.see(training, ["elements", "weight"])
         found = training if split == TRAIN else self._labelled(index, split)
         if not found.num_rows or not count_labels(found, self.vocabulary).any():
@@ -139,6 +143,13 @@ class ElementsTask(Task):
         )
         order, config = LabelOrder.by_frequency(self.counts), self.config
         return PrepareElements(pixels, order, config.max_labels, config.shuffled_share, self.seed, epoch)
+
+    def _sample_images(self) -> np.ndarray:
+        """Some validation images as they are judged, uint8 `(rows, 240, 320, 3)`."""
+        pixels = PreparePixels(self.data, self.seed, None, UNALTERED, self.cache, vocabulary=self.vocabulary)
+        found = pixels({name: objects(self._samples[name].to_pylist()) for name in PIXEL_COLUMNS})
+        images: np.ndarray = found["image"][found["ok"]]
+        return images
 
     def before_training(self, collect: Collect) -> None:
         """Fit what votes beside the network, the trees on every image as it is and as the first epoch alters it."""
@@ -246,6 +257,9 @@ class ElementsTask(Task):
         votes = {**of_network(outputs["parallel"], outputs["emitted"]), **votes_in(outputs)}
         verdict = ElementsVerdict.fit(self.vocabulary, votes, targets, self._calibrate, self.voting.voters.text)
         write_bundle(folder, network, self.config, self.counts, verdict, self.voting.voters)
+        images = self._sample_images()
+        if len(images):
+            write_ranges(folder, activation_ranges(network, images))
         return {
             **verdict.measured(votes, targets, self._judge, self.watch),
             **alone(votes, targets, mean_average_precision, self.watch),

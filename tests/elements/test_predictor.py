@@ -134,20 +134,3 @@ def test_config_tells_what_the_model_is(trained):
     assert config["input_size"] == [64, 48]
     assert config["labels"] == ["wind", "pressure", "rain", "snow"]
     assert list(config["label_counts"].items()) == [("wind", 12), ("pressure", 6), ("rain", 6), ("snow", 3)]
-
-
-def test_an_8_bit_encoder_judges_alike(trained, predictor):
-    images = trained.prepared["image"]
-    options = {"quantize": "int8", "sample_images": images}
-    small = ElementsPredictor.load(trained.bundle, "cpu", **options)(trained.prepared)
-    full = predictor(trained.prepared)
-    assert 0 < np.abs(small["element_scores"] - full["element_scores"]).max() < 0.1
-    for one, other in zip(small["elements"], full["elements"], strict=True):
-        assert {entry["id"] for entry in one} == {entry["id"] for entry in other}
-
-
-def test_an_8_bit_encoder_needs_sample_images_and_a_cpu(trained):
-    with pytest.raises(UsageError, match="needs sample images"):
-        ElementsPredictor.load(trained.bundle, "cpu", quantize="int8")
-    with pytest.raises(UsageError, match="runs on a CPU, not on cuda"):
-        ElementsPredictor.load(trained.bundle, "cuda", quantize="int8", sample_images=trained.prepared["image"])
