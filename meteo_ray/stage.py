@@ -30,6 +30,8 @@ class Judging:
         columns: what its predictor adds to a row of the predictions.
         load: `load(bundle, vocabulary=..., **options)` -> its predictor.
         options: those that a job's settings ask for, None where a setting leaves the calibrated value in force.
+        check: `check(bundle, **options)` raises UsageError for options that this machine or this bundle cannot follow,
+            without loading weights; None where there are no such options.
         evaluation: makes the object that measures it on labelled rows.
         needs: the stages whose answers it needs; they run before it.
         reads: columns of theirs that its predictor reads beside `image`.
@@ -56,6 +58,7 @@ class Judging:
     passes_by: str | None = None
     votes: str | None = None
     load_verdict: "Callable[..., Verdict] | None" = None
+    check: "Callable[..., None] | None" = None
     own_pixels: bool = False
     sections: tuple[str, ...] = ()
     tallies: Mapping[str, str] = field(default_factory=dict)

@@ -17,7 +17,7 @@ STAGES: tuple[Stage, ...] = (
 
 
 # Names that the metrics file and its job use beside those of stages.
-RESERVED = ("cascade", "all", "split", "counts", "models", "seed", "versions")
+RESERVED = ("cascade", "all", "split", "counts", "models", "settings", "seed", "versions")
 
 
 def cascade_of(stages: Iterable[Stage]) -> dict[str, Judging]:

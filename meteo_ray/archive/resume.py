@@ -14,6 +14,7 @@ from meteo_ray.archive.results.writer import part_files
 from meteo_ray.errors import UsageError
 from meteo_ray.files import storable, without_secrets, write_json
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
+from meteo_ray.judging.settings import CascadeSettings
 from meteo_ray.schema import SCHEMA_VERSION
 from meteo_ray.text.config import TextSettings
 from meteo_ray.text.modes import ENGINE_EDITION
@@ -114,8 +115,14 @@ def _require_same(out: Path, this_run: dict[str, Any]) -> None:
         before = json.loads((out / RUN).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{out / RUN}: cannot read what was run here: {error}; give --overwrite") from None
+    before["cascade"] = _with_defaults(before.get("cascade"))
     names = [name for name in sorted(before | this_run) if before.get(name) != this_run.get(name)]
     changed = [f"{name}: {before.get(name)!r} then, {this_run.get(name)!r} now" for name in names]
     if changed:
         title = f"--out {out}: the run there was made otherwise; repeat its settings, or give --overwrite:"
         raise UsageError.of_problems(title, changed)
+
+
+def _with_defaults(cascade: Any) -> Any:
+    """A record of settings with those that have come up since: nobody could give them another value then."""
+    return CascadeSettings().model_dump(mode="json") | cascade if isinstance(cascade, dict) else cascade

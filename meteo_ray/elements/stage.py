@@ -41,17 +41,35 @@ def _load(*arguments: Any, **options: Any) -> "ElementsPredictor":
     return ElementsPredictor.load(*arguments, **options)
 
 
+def _check(bundle: Path, *, quantize: str = "none", **others: Any) -> None:
+    if quantize == "int8":
+        from meteo_ray.elements.int8_encoder import require_int8, require_ranges
+        from meteo_ray.training.device import pick_device
+
+        require_int8(pick_device())
+        require_ranges(bundle)
+
+
 def _load_verdict(
-    bundle: Path, vocabulary: Vocabulary | None = None, *, threshold_scale: float = 1.0, beam_width: int | None = None
+    bundle: Path,
+    vocabulary: Vocabulary | None = None,
+    *,
+    threshold_scale: float = 1.0,
+    beam_width: int | None = None,
+    quantize: str = "none",
 ) -> "ElementsVerdict":
-    """`beam_width` is the network's: no text changes what its beam search finds."""
+    """`beam_width` and `quantize` are the network's: no text changes what it has found."""
     from meteo_ray.elements.bundle import read_verdict
 
     return replace(read_verdict(bundle, vocabulary), threshold_scale=threshold_scale)
 
 
 def _options(job: JudgingJob) -> dict[str, Any]:
-    return {"threshold_scale": job.cascade.element_threshold_scale, "beam_width": job.cascade.beam_width}
+    return {
+        "threshold_scale": job.cascade.element_threshold_scale,
+        "beam_width": job.cascade.beam_width,
+        "quantize": "int8" if job.cascade.elements_8bit else None,
+    }
 
 
 def _evaluation() -> "ElementsEvaluation":
@@ -70,6 +88,7 @@ ELEMENTS = Stage(
         columns=pa.schema([("elements", pa.list_(SCORED_ID)), ("element_sequence", pa.list_(pa.string()))]),
         load=_load,
         options=_options,
+        check=_check,
         evaluation=_evaluation,
         needs=("gate",),
         votes="element_votes",

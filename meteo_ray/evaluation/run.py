@@ -58,6 +58,7 @@ class Evaluation:
             "split": self.job.split,
             "counts": {name: self._rows_of(name).num_rows for name in (*CASCADE, END_TO_END)},
             "models": {name: predictor.version for name, predictor in self.predictors.items()},
+            "settings": {"min_recall": self.job.min_recall, **self.job.cascade.model_dump(mode="json")},
             "seed": self.job.seed,
             "versions": versions(),
         }

@@ -10,7 +10,7 @@ from meteo_ray.imaging.augment_config import AugmentConfig
 
 
 class CascadeSettings(Section):
-    """Thresholds of trained models. What is left out stays as training calibrated it."""
+    """How trained models decide and compute. What is left out stays as training calibrated it."""
 
     gate_threshold: float | None = Field(None, ge=0, le=1)
     """Calibrated probability from which an image counts as a chart, instead of the one of best F1."""
@@ -18,6 +18,9 @@ class CascadeSettings(Section):
     """Multiplies every element's threshold: below 1 more elements are named, above 1 fewer."""
     beam_width: PositiveInt | None = None
     """Paths that the elements' beam search keeps (R24)."""
+    elements_8bit: bool = False
+    """Let the elements' image encoder compute in 8-bit integers (R27), on a CPU only: faster, and scores shift a
+    little. The ranges that this takes come with the model."""
     minimum_match: float | None = Field(None, gt=0, le=1)
     """Share of a product's elements that must be detected for it to become a candidate (R32)."""
 
@@ -28,7 +31,7 @@ class JudgingJob(JobConfig):
     models: Path
     """The folder of model bundles, one for each stage (or METEO_RAY_MODELS)."""
     cascade: CascadeSettings = CascadeSettings()
-    """Thresholds other than the calibrated ones, such as a sweep's."""
+    """Thresholds other than the calibrated ones, such as a sweep's; 8 bits."""
     min_recall: float | None = Field(None, gt=0, le=1)
     """Let the gate use the highest threshold that keeps this recall on validation, instead of the one of best F1."""
 

@@ -7,9 +7,11 @@ import torch
 
 from meteo_ray import bundle
 from meteo_ray.calibration.votes import Scale, VoteScales
+from meteo_ray.elements.bundle import read_bundle
 from meteo_ray.elements.bundle import write_bundle as write_elements
 from meteo_ray.elements.calibration import ElementsCalibration, LabelCalibration
 from meteo_ray.elements.config import ElementsTraining
+from meteo_ray.elements.int8_encoder import activation_ranges, write_ranges
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
 from meteo_ray.elements.verdict import ElementsVerdict
 from meteo_ray.gate.bundle import write_bundle as write_gate
@@ -53,6 +55,15 @@ def _write_elements(folder: Path) -> None:
     each = LabelCalibration(1.0, 0.0, 0.5, 5, False)
     verdict = ElementsVerdict(VOCABULARY, ElementsCalibration(as_it_is("parallel", labels), (each,) * labels))
     write_elements(folder, model, config, np.arange(labels)[::-1], verdict, Voters())
+
+
+def observe_ranges(models: Path) -> None:
+    """Prepare the elements for 8 bits, as training does, on images of noise."""
+    folder = models / "elements"
+    images = np.random.default_rng(0).integers(0, 256, (8, 240, 320, 3), dtype=np.uint8)
+    write_ranges(folder, activation_ranges(read_bundle(folder).model, images))
+    (folder / bundle.SUMS).unlink()
+    bundle._write_sums(folder)
 
 
 def as_it_is(voter: str, questions: int) -> VoteScales:

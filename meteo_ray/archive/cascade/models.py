@@ -45,7 +45,8 @@ def bundled_models(config: ArchiveConfig) -> Models:
     Models that were trained before labels were appended go on with what they know; that is logged.
 
     Raises:
-        UsageError: naming the bundle and what is missing, damaged or does not fit the others.
+        UsageError: naming the bundle and what is missing, damaged or does not fit the others, or the setting that
+            cannot be followed here.
     """
     folders = {name: config.models / name for name in config.stages}
     if not config.models.is_dir():
@@ -57,9 +58,12 @@ def bundled_models(config: ArchiveConfig) -> Models:
     models = []
     for name, folder in folders.items():
         judging = CASCADE[name]
+        options = judging.given_options(config)
         bundle.read_labels(folder, vocabulary, judging.sections)
         bundle.tell_unknown(folder, vocabulary, judging.sections)
-        place, given = folder.resolve(), {"vocabulary": vocabulary, **judging.given_options(config)}
+        if judging.check is not None:
+            judging.check(folder, **options)
+        place, given = folder.resolve(), {"vocabulary": vocabulary, **options}
         verdict = judging.load_verdict and partial(judging.load_verdict, place, **given)
         models.append(Model(name, versions[name], judging, partial(judging.load, place, **given), verdict))
     return Models(models, vocabulary)
