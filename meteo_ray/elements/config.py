@@ -5,15 +5,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from meteo_ray.config.fields import Init, InputSize, Rate, Share, Size
-from meteo_ray.config.parsing import Section
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.training.config import AuxiliaryImages, TrainingJob
+from meteo_ray.voters.config import VoterSettings
 
 Exponent = Annotated[float, Field(ge=0)]
 """How strongly a loss turns away from what is easy; 0: not at all."""
 
 
-class ElementsTraining(Section):
+class ElementsTraining(VoterSettings):
     """What the element stage is made of and how it learns; the loop's own settings stand under `training`."""
 
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
@@ -36,14 +36,6 @@ class ElementsTraining(Section):
     each that attends to the places of the feature map, as in ML-Decoder."""
     gradient_checkpointing: bool = False
     """Compute the encoder's activations again in the backward pass: half the memory for a fifth more time (R28)."""
-
-    descriptors: bool | None = None
-    """Let boosted trees on hand-made descriptors (colour, edges, texture, gradients) vote beside the network; 9 ms an
-    image on a CPU core. Default: where the encoder starts from random weights, or from a model that has trees, which
-    then learn on."""
-    text: bool | None = None
-    """Let what is written on the charts vote: their title and their other words. Default: where it has been read, see
-    jobs/read_text.py."""
 
     auxiliary: AuxiliaryImages = AuxiliaryImages()
     """Charts that are learnt from beside those of --data."""

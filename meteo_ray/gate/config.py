@@ -7,9 +7,10 @@ from meteo_ray.config.parsing import Section
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.judging.settings import EvaluationSettings
 from meteo_ray.training.config import AuxiliaryImages, LoopSettings, TrainingJob
+from meteo_ray.voters.config import VoterSettings
 
 
-class GateTraining(Section):
+class GateTraining(VoterSettings):
     """What the gate learns from and how; the loop's own settings stand under `training`."""
 
     init: Init = "auto"
@@ -17,15 +18,6 @@ class GateTraining(Section):
     path of a weight file or folder."""
     input_size: InputSize = (320, 240)
     """Width and height that the network reads (R6). Smaller, such as 160x120, trains four times faster on a CPU."""
-
-    descriptors: bool | None = None
-    """Let boosted trees on hand-made descriptors (colour, edges, texture, gradients) vote beside the network; 9 ms an
-    image on a CPU core. Default: where the network starts from random weights, or from a gate that has trees, which
-    then learn on."""
-
-    text: bool | None = None
-    """Let what is written on the images vote: their title and their other words. Default: where it has been read, see
-    jobs/read_text.py."""
 
     auxiliary: AuxiliaryImages = AuxiliaryImages()
     """Images that are learnt from beside those of --data."""

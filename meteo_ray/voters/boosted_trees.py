@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 TREES = "trees.txt"
 
-# Of trees that an earlier model has learnt and these rows are to correct: for the gate 200 and 400 gave the same AUC on
-# unseen real sources (docs/results.md).
-FURTHER_ROUNDS = 200
-
 # A question with fewer rows of either answer gets no trees: a leaf holds min_data_in_leaf of them.
 LEAST_ROWS = 5
 
@@ -67,19 +63,23 @@ class Trees:
         seed: int,
         rounds: int,
         earlier: "Trees | None" = None,
+        further: int = 0,
     ) -> Self:
         """Fit on descriptors `(rows, FEATURES)` and targets `(rows, questions)`; yes and no weigh the same in all.
 
         Args:
             weights: how much each row counts within its answer, `(rows,)`.
             rounds: trees of each question.
-            earlier: trees of an earlier model, kept; FURTHER_ROUNDS new ones learn what those get wrong.
+            earlier: trees of an earlier model, kept; new ones learn what those get wrong.
+            further: how many of those, for each question that the earlier model has trees for.
         """
         found = []
         for number, truth in enumerate(np.asarray(targets, dtype=bool).T):
             before = earlier.boosters[number] if earlier else None
             enough = min(truth.sum(), (~truth).sum()) >= LEAST_ROWS
-            found.append(_boosted(descriptors, truth, weights, seed, rounds, before) if enough else before)
+            count = further if before else rounds
+            kept = not enough or count == 0
+            found.append(before if kept else _boosted(descriptors, truth, weights, seed, count, before))
         return cls(tuple(found))
 
     def votes(self, descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -133,10 +133,8 @@ def _boosted(
     for members in (truth, ~truth):
         share[members] *= 0.5 * len(truth) / max(share[members].sum(), 1e-12)
     lightgbm = _lightgbm()
-    rows = lightgbm.Dataset(descriptors, label=truth.astype(int), weight=share, params={"verbosity": -1})
-    found: Booster = lightgbm.train(
-        {**SETTINGS, "seed": seed}, rows, num_boost_round=FURTHER_ROUNDS if earlier else rounds, init_model=earlier
-    )
+    dataset = lightgbm.Dataset(descriptors, label=truth.astype(int), weight=share, params={"verbosity": -1})
+    found: Booster = lightgbm.train({**SETTINGS, "seed": seed}, dataset, num_boost_round=rounds, init_model=earlier)
     return found
 
 

@@ -13,6 +13,7 @@ from meteo_ray.files import sha256_of
 from meteo_ray.text.table import texts_path
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.boosted_trees import TREES, Trees, bundle_with_trees, check_installed
+from meteo_ray.voters.config import VoterSettings
 from meteo_ray.voters.descriptors import PrepareDescriptors
 from meteo_ray.voters.text_voter import TextVoter, pages_of
 from meteo_ray.voters.voters import PrepareVotes, Voters
@@ -28,20 +29,17 @@ class VoterTraining:
     """Fits the voters of one task.
 
     Args:
-        descriptors: whether trees vote; None: where the network starts from random weights or from a bundle with trees.
-        text: whether what is written votes; None: where it has been read.
+        settings: who is to vote.
         init: the network's first weights; trees of their bundle are gone on with.
         questions: how many the stage answers.
-        rounds: trees of each question.
+        rounds: trees of each question, where there are no earlier ones.
     """
 
-    def __init__(
-        self, descriptors: bool | None, text: bool | None, init: str, questions: int, rounds: int, seed: int
-    ) -> None:
-        self._text, self._rounds, self._seed = text, rounds, seed
-        self._earlier_bundle = None if descriptors is False else bundle_with_trees(init)
+    def __init__(self, settings: VoterSettings, init: str, questions: int, rounds: int, seed: int) -> None:
+        self._settings, self._rounds, self._seed = settings, rounds, seed
+        self._earlier_bundle = None if settings.descriptors is False else bundle_with_trees(init)
         by_default = init == "none" or self._earlier_bundle is not None
-        self.with_trees = by_default if descriptors is None else descriptors
+        self.with_trees = by_default if settings.descriptors is None else settings.descriptors
         if self.with_trees:
             check_installed()
         self._earlier = Trees.read(self._earlier_bundle, questions) if self._earlier_bundle else None
@@ -55,11 +53,11 @@ class VoterTraining:
             UsageError: when text is to vote and none was read.
         """
         read = training.filter(training["text"].is_valid())
-        if self._text and not read.num_rows:
+        if self._settings.text and not read.num_rows:
             raise UsageError(
                 "text is to vote, but no training image's text was read; run jobs/read_text.py --data DATA"
             )
-        if self._text is not False and read.num_rows:
+        if self._settings.text is not False and read.num_rows:
             self._written = {name: objects(read[name].to_pylist()) for name in ("title", "text", *columns)}
 
     def fit(
@@ -85,13 +83,19 @@ class VoterTraining:
         """Digests of what the voters depend on: trees that they go on with, and what was read, see `texts_path`."""
         texts = texts_path(data, index)
         files = [self._earlier_bundle / TREES] if self._earlier_bundle else []
-        return [sha256_of(file) for file in (*files, *([texts] if self._text is not False and texts.is_file() else []))]
+        return [
+            sha256_of(file)
+            for file in (*files, *([texts] if self._settings.text is not False and texts.is_file() else []))
+        ]
 
     def _fit_trees(self, collect: Collect, looks: Mapping[str, Callable[[Batch], Batch]], targets: Targets) -> Trees:
+        if self._earlier and not self._settings.further_trees:
+            return self._earlier
         seen = concatenate(
             [collect(label, PrepareDescriptors(look, keep_image=False)) for label, look in looks.items()]
         )
-        return Trees.fit(seen["descriptors"], targets(seen), _weights(seen), self._seed, self._rounds, self._earlier)
+        more = (self._earlier, self._settings.further_trees)
+        return Trees.fit(seen["descriptors"], targets(seen), _weights(seen), self._seed, self._rounds, *more)
 
 
 def _weights(batch: Batch) -> np.ndarray:

@@ -71,13 +71,22 @@ def test_both_answers_weigh_the_same():
 def test_earlier_trees_are_kept_and_corrected(trees):
     descriptors, targets = rows(300, seed=8)
     corrected = targets | (descriptors[:, 2:3] > 0.5)  # what the earlier rows did not tell
-    further = fit(descriptors, corrected, earlier=trees)
+    further = fit(descriptors, corrected, earlier=trees, further=200)
     unseen, simple = rows(2000, seed=9)
     truth = simple | (unseen[:, 2:3] > 0.5)
     first, second = trees.boosters[0], further.boosters[0]
     kept = second.predict(unseen, raw_score=True, num_iteration=first.num_trees())
     assert kept == pytest.approx(trees.votes(unseen)[:, 0], abs=1e-5)
     assert auc(truth, further, unseen) > auc(truth, trees, unseen) + 0.03
+
+
+def test_earlier_trees_stay_as_they_are_and_new_questions_get_their_own(trees):
+    descriptors, targets = rows(300, seed=8)
+    earlier = Trees((*trees.boosters, None))
+    same = fit(descriptors, np.hstack([~targets, targets]), earlier=earlier, further=0)
+    unseen, truth = rows(500, seed=9)
+    np.testing.assert_array_equal(same.votes(unseen)[:, 0], trees.votes(unseen)[:, 0])
+    assert roc_auc_score(truth[:, 0], same.votes(unseen)[:, 1]) > 0.97
 
 
 def test_they_come_back_from_their_file_if_made_for_these_descriptors(trees, tmp_path, monkeypatch):

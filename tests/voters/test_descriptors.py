@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from meteo_ray.voters.descriptors import (
     CELLS,
@@ -14,6 +15,7 @@ from meteo_ray.voters.descriptors import (
     binary_patterns,
     colour_histogram,
     describe,
+    shrunk,
 )
 
 
@@ -55,6 +57,15 @@ def test_binary_patterns_against_a_loop_over_pixels():
     found = binary_patterns(grey)
     assert found[-2] == pytest.approx(flat_or_rest[0] / 120)  # code 255 is the last uniform one
     assert found[-1] == pytest.approx(flat_or_rest[1] / 120)
+
+
+def test_patterns_of_coarse_stripes_show_at_quarter_size():
+    """Stripes of eight pixels are flat to a pixel's neighbours, but two pixels wide at a quarter of the size."""
+    last = describe(stripes(1))[-3 * PATTERNS :].reshape(3, PATTERNS) ** 2
+    alone = [binary_patterns(shrunk(Image.fromarray(stripes(1)).convert("L"), scale)) for scale in (1, 2, 4)]
+    np.testing.assert_allclose(last, alone, atol=1e-6)
+    flat = last[:, -2]
+    assert flat[0] > flat[1] > flat[2]
 
 
 def test_gradients_tell_upright_from_level_stripes():
