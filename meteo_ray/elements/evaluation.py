@@ -27,7 +27,6 @@ from meteo_ray.metrics.multilabel import mean_average_precision, multilabel_metr
 from meteo_ray.metrics.slices import Slices, sliced
 from meteo_ray.schema import TRAIN
 from meteo_ray.text.reading_quality import reading_quality
-from meteo_ray.text.table import with_texts
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.boosted_trees import Trees
 from meteo_ray.voters.comparison import compared, pages_written
@@ -42,7 +41,7 @@ class ElementsEvaluation(StageEvaluation):
     def rows(self, context: SplitContext) -> pa.Table:
         rows = labelled_charts(context.index, context.job.split)
         count_labels(rows, context.vocabulary)  # refuses an index made with another vocabulary
-        return with_texts(rows, context.data, context.job.index)
+        return context.with_texts(rows)
 
     def score(self, context: SplitContext, predictor: ElementsPredictor, rows: pa.Table) -> Scored:
         job = context.job

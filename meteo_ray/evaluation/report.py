@@ -33,6 +33,8 @@ def summary(document: Mapping[str, Any]) -> str:
             lines.append(f"  {stage}: not evaluated: {found['absent']}")
             continue
         lines.append(f"  {stage}: {_headline(found, names)}")
+        if "as_they_are" in found:
+            lines.append(f"    images as they are: {_headline(found['as_they_are'], names)}")
         if "baselines" in found:
             beside = [f"{name} {_headline(of, names)}" for name, of in found["baselines"].items()]
             lines.append(f"    for comparison: {'; '.join(beside)}")

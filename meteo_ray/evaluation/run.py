@@ -70,13 +70,21 @@ class Evaluation:
                 document[name] = self._end_to_end()
             else:
                 scored[name] = self.stages[name].score(self.context, self.predictors[name], self.rows[name])
-                document[name] = scored[name].metrics
+                document[name] = scored[name].metrics | self._as_they_are(name)
         return Outcome(document, scored, self.predictors)
 
     @cached_property
     def wanted(self) -> tuple[str, ...]:
         """Names of stages, and END_TO_END."""
         return (*CASCADE, END_TO_END) if self.job.stage == ALL else (self.job.stage,)
+
+    def _as_they_are(self, name: str) -> dict[str, Any]:
+        """The stage's main metrics on images that nothing was done to (R5), where the others were altered."""
+        if not self.job.augmentation.enabled:
+            return {}
+        stage = self.stages[name]
+        found = stage.score(self.context.unaltered(), self.predictors[name], self.rows[name]).metrics
+        return {"as_they_are": {metric: found[metric] for metric in stage.headline if metric in found}}
 
     def _end_to_end(self) -> dict[str, Any]:
         rows = self._rows_of(END_TO_END)

@@ -1,5 +1,7 @@
 """Settings of stage 1, the gate (R10-R14)."""
 
+from typing import Self
+
 from pydantic import Field
 
 from meteo_ray.config.fields import Init, InputSize, Rate, Share
@@ -92,3 +94,6 @@ class GateEvaluationSettings(EvaluationSettings):
     """Which degradations `robustness` tries."""
     include_ambiguous: bool = False
     """Score rows too whose labels.jsonl line says "ambiguous": true."""
+
+    def unaltered(self) -> Self:
+        return super().unaltered().model_copy(update={"baseline": False, "robustness": False})

@@ -22,7 +22,6 @@ from meteo_ray.metrics.label_errors import label_errors
 from meteo_ray.metrics.slices import Slices, sliced
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.text.reading_quality import reading_quality
-from meteo_ray.text.table import with_texts
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.comparison import compared, pages_written
 
@@ -38,7 +37,7 @@ class GateEvaluation(StageEvaluation):
     def rows(self, context: SplitContext) -> pa.Table:
         job = cast(GateEvaluationSettings, context.job)
         rows = gate_rows(context.index, job.split, skip_ambiguous=not job.include_ambiguous)
-        return with_texts(rows, context.data, job.index)
+        return context.with_texts(rows)
 
     def score(self, context: SplitContext, predictor: GatePredictor, rows: pa.Table) -> Scored:
         job = cast(GateEvaluationSettings, context.job)

@@ -43,10 +43,11 @@ class Judged:
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges rows of one evaluation with any predictor, on the same fixed pixels as validation saw in training."""
+    """Judges rows of one evaluation with any predictor, on pixels that the job's settings fix; `note` tells of them."""
 
     job: EvaluationSettings
     vocabulary: Vocabulary
+    note: str = ""
 
     def __call__(
         self,
@@ -68,7 +69,7 @@ class Judge:
             batch_size: rows of one call, default the job's.
         """
         return judge(
-            label,
+            f"{label}, {self.note}" if self.note else label,
             predictor,
             rows,
             self.pixels(size),

@@ -1,12 +1,12 @@
 """What trained models can be told when they judge; evaluation, archive and sweeps share it."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, PositiveInt
 
 from meteo_ray.config.parsing import JobConfig, Section
-from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 
 
 class CascadeSettings(Section):
@@ -49,8 +49,11 @@ class EvaluationSettings(JudgingJob):
     """The vocabulary (or METEO_RAY_LABELS); default: DATA/labels.yaml, else the one that comes with the package."""
     cache: Path | None = None
     """Folder of decoded images, shared with training; default: DATA/cache."""
+    text: bool = True
+    """Let what was read on the images (jobs/read_text.py) be heard; without, the pixels alone answer."""
     augmentation: AugmentConfig = AugmentConfig()
-    """What is done to the images, fixed for each, to imitate what circulates (R5); as in training."""
+    """What is done to the images, fixed for each, to imitate what circulates (R5), as in training; the images as they
+    are, which an archive holds, are measured beside them. --no-augmentation.enabled measures those alone."""
     bootstrap_rounds: int = Field(200, ge=0)
     """Draws behind each 95 % interval; 0 leaves intervals out."""
     batch_size: int = Field(64, gt=0)
@@ -59,3 +62,7 @@ class EvaluationSettings(JudgingJob):
     """CPU workers that decode; default: 70 % of the cores."""
     seed: int = 0
     """Seeds the augmentation (use the training's), the bootstrap and the baseline."""
+
+    def unaltered(self) -> Self:
+        """The same for images as they are, without intervals or comparisons; subclasses switch theirs off."""
+        return self.model_copy(update={"augmentation": UNALTERED, "bootstrap_rounds": 0})

@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ from PIL import Image
 from meteo_ray.batch import Batch
 from meteo_ray.judging.judge import Judge, Judged
 from meteo_ray.judging.settings import EvaluationSettings
+from meteo_ray.text.table import with_texts, without_texts
 from meteo_ray.vocabulary import Vocabulary
 
 
@@ -61,6 +62,15 @@ class SplitContext:
     @property
     def data(self) -> Path:
         return self.job.data.resolve()
+
+    def with_texts(self, rows: pa.Table) -> pa.Table:
+        """Rows of the index with `title` and `text`, null where no text was read or none is to be heard."""
+        return with_texts(rows, self.data, self.job.index) if self.job.text else without_texts(rows)
+
+    def unaltered(self) -> Self:
+        """For the measures on images as they are (R5)."""
+        job = self.job.unaltered()
+        return replace(self, job=job, judge=replace(self.judge, job=job, note="as they are"))
 
 
 class StageEvaluation(ABC):

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from meteo_ray.batch import Batch, objects
 from meteo_ray.cluster import connect
-from meteo_ray.errors import UsageError
+from meteo_ray.errors import MachineFault, UsageError
 from meteo_ray.imaging.decode import DecodeFailure, decode, read_bytes
 from meteo_ray.imaging.page_pixels import page_pixels
 from meteo_ray.preparation.config import ReadText
@@ -59,6 +59,7 @@ def read_texts(config: ReadText) -> TextsRead:
 
     Raises:
         UsageError: when the data folder is not prepared, or text is not to be read.
+        MachineFault: when texts cannot be read on this machine; those that were are kept.
     """
     if config.data is None:
         raise UsageError("--data is required (or set METEO_RAY_DATA)")
@@ -84,15 +85,30 @@ def read_texts(config: ReadText) -> TextsRead:
 
 @dataclass(frozen=True)
 class PrepareTexts:
-    """Picklable: `lines` (JSON) and `ok` of rows of the index, read by an OCR child of each worker process."""
+    """Picklable: `lines` (JSON) and `ok` of rows of the index, read by an OCR child of each worker process.
+
+    `fault` says what the machine failed at, empty where it did not: rows after that are not read. An exception would
+    come out of Ray as another one, without its message for the user.
+    """
 
     data: Path
     text: TextSettings
 
     def __call__(self, batch: Batch) -> Batch:
-        found = [self._lines(str(path)) for path in batch["path"]]
-        ok = np.array([lines is not None for lines in found])
-        return {"sha256": batch["sha256"], "lines": objects([lines or "[]" for lines in found]), "ok": ok}
+        found: list[str | None] = []
+        fault = ""
+        try:
+            for path in batch["path"]:
+                found.append(self._lines(str(path)))
+        except MachineFault as error:
+            fault = str(error)
+        found += [None] * (len(batch["path"]) - len(found))
+        return {
+            "sha256": batch["sha256"],
+            "lines": objects([lines or "[]" for lines in found]),
+            "ok": np.array([lines is not None for lines in found]),
+            "fault": objects([fault] * len(found)),
+        }
 
     def _lines(self, path: str) -> str | None:
         """None where the image cannot be decoded or read."""
@@ -147,4 +163,6 @@ def _read(data: Path, rows: pa.Table, config: ReadText) -> Iterator[tuple[str, t
         for sha256, lines, ok in zip(batch["sha256"], batch["lines"], batch["ok"], strict=True):
             if ok:
                 yield str(sha256), LINES.validate_json(lines)
+        if fault := next(filter(None, batch["fault"]), ""):
+            raise MachineFault(f"{fault}; run the job again, it goes on where it stopped")
     progress.close()

@@ -69,6 +69,9 @@ class ProductsEvaluationSettings(EvaluationSettings):
     zero_shot: bool = False
     """Also score the products stage's base model without what it learned (R36)."""
 
+    def unaltered(self) -> Self:
+        return super().unaltered().model_copy(update={"zero_shot": False})
+
 
 class SmallBase(Section):
     """Sizes of the small random Gemma 3: trained in full within minutes on two CPU cores."""

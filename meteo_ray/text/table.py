@@ -53,6 +53,13 @@ def with_texts(rows: pa.Table, data: Path, index: Path | None = None) -> pa.Tabl
     return rows
 
 
+def without_texts(rows: pa.Table) -> pa.Table:
+    """Index rows with the columns of `with_texts`, as if no text had been read."""
+    for name in ("title", "text"):
+        rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+    return rows
+
+
 def _by_content(path: Path) -> dict[str, tuple[str, str]]:
     if not path.is_file():
         return {}

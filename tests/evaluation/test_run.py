@@ -17,6 +17,8 @@ from meteo_ray.evaluation.config import EvaluateJob
 from meteo_ray.evaluation.report import summary, write_report
 from meteo_ray.evaluation.run import Evaluation, write_document
 from meteo_ray.stages import CASCADE
+from meteo_ray.streaming.index import read_index
+from meteo_ray.text.table import texts_path, write_texts
 from tests.evaluation.conftest import FakeElements, FakeProducts
 from tests.pictures import write_index
 
@@ -134,6 +136,33 @@ def test_the_same_evaluation_gives_the_same_numbers(prepared, tmp_path, ray_sess
     assert {name: first[name] for name in first if name not in timed} == {
         name: second[name] for name in second if name not in timed
     }
+
+
+def test_images_as_they_are_are_measured_beside_the_altered_ones(prepared, tmp_path, ray_session):
+    altered = make_job(prepared, tmp_path / "m.json", stage="gate", augmentation={"enabled": True}, robustness=True)
+    outcome = Evaluation(altered).run()
+    plain = Evaluation(make_job(prepared, tmp_path / "m.json", stage="gate")).run().document["gate"]
+    found = outcome.document["gate"]
+    assert found["as_they_are"]["auc"] == plain["auc"]
+    assert found["as_they_are"] == {name: plain[name] for name in found["as_they_are"]}
+    assert found["ece"] != plain["ece"]
+    assert "robustness" in found
+    assert "as_they_are" not in plain
+    write_report(tmp_path / "page.html", outcome, Evaluation(altered).context.judge.pixels())
+    assert "Images altered, and as they are" in (tmp_path / "page.html").read_text("utf-8")
+    assert f"images as they are: auc {plain['auc']:.4f}" in summary(outcome.document)
+
+
+def test_what_was_read_is_not_heard_when_told_so(prepared, tmp_path):
+    data = shutil.copytree(prepared.data, tmp_path / "data")
+    lines = {"title": "Wind", "text": "Wind", "valid_time": None, "level": None, "centre": None}
+    first = read_index(data)["sha256"].to_pylist()[0]
+    write_texts(texts_path(data), [{"sha256": first, **lines}])
+    for heard in (True, False):
+        job = make_job(prepared, tmp_path / "m.json", data=data, stage="gate", split="train", text=heard)
+        rows = Evaluation(job).rows["gate"]
+        texts = [row["text"] for row in rows.to_pylist() if row["sha256"] == first]
+        assert texts == (["Wind"] if heard else [None])
 
 
 ARTEFACTS = {"crop_share": 0.0, "title_share": 0.0, "noise_share": 0.0, "artefacts_share": 0.5}

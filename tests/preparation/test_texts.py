@@ -3,15 +3,20 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageDraw
 
 from jobs.read_text import main
+from meteo_ray.errors import MachineFault
 from meteo_ray.imaging.fonts import hei_font
+from meteo_ray.preparation import texts
 from meteo_ray.preparation.config import PrepareData
 from meteo_ray.preparation.prepare import build_index
 from meteo_ray.streaming.index import read_index
+from meteo_ray.text.reader import Reading, TextReader
 from meteo_ray.text.table import with_texts
 from tests.preparation.folder import data_folder, write_labels
 
@@ -47,6 +52,28 @@ def test_text_is_read_once_and_given_lines_are_taken(data: Path, capsys: pytest.
 
     assert main(["--data", str(data), "--workers", "1"]) == 0
     assert "1 from labels.jsonl, 2 read before, 0 read now, 1 failed" in capsys.readouterr().out
+
+
+def test_a_fault_of_the_machine_is_one_line_and_loses_nothing(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Reader(TextReader):
+        def read(self, pixels: np.ndarray) -> Reading:
+            if pixels.shape == (480, 640, 3):
+                return Reading()
+            raise MachineFault("no process to be had")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(texts, "_reader", Reader)
+        patched.setattr(texts, "stream", lambda rows, prepare, *_, **__: [prepare(columns_of(rows))])
+        assert main(["--data", str(data), "--workers", "1"]) == 1
+    assert "error: no process to be had; run the job again" in capsys.readouterr().err
+    assert main(["--data", str(data), "--workers", "1"]) == 0
+    assert "1 read before, 1 read now, 1 failed" in capsys.readouterr().out
+
+
+def columns_of(rows: pa.Table) -> dict[str, np.ndarray]:
+    return {name: np.array(rows[name].to_pylist(), dtype=object) for name in rows.column_names}
 
 
 def test_a_mistake_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
