@@ -5,9 +5,11 @@ on drawn charts alone. Then the real sources are dealt into folds; for each fold
 folds' charts and some drawn ones, and answers for the fold that it has not seen, with what is written and without.
 
 Both folders are in the layout of train_data/; every row of the real one has a `source`. The real images are linked, not
-copied. Prints the mean average precision over the elements of at least ten charts, the folds' answers pooled, of each
-voter alone, of all on the pixels, of all; beside the share of each element among the training charts (blind) and the
-names of elements in the text (keywords). The same command goes on where it stopped.
+copied. Prints the mean average precision over the elements of at least ten charts, of each voter alone, of all on the
+pixels, of all; beside an answer that is the same for all charts (blind) and the names of elements in the text
+(keywords). Once with the folds' answers pooled, for which the scales of five models must agree as well as their
+rankings; and once within the folds, as one model in use ranks: each fold's precision counts by its charts that show the
+element. The same command goes on where it stopped.
 """
 
 import sys
@@ -34,15 +36,16 @@ from leave_sources_out import (
 from meteo_ray.batch import objects
 from meteo_ray.calibration.votes import unstacked
 from meteo_ray.elements.predictor import ElementsPredictor
-from meteo_ray.elements.rows import count_labels, labelled_charts
+from meteo_ray.elements.rows import labelled_charts
 from meteo_ray.imaging.load import load_image
 from meteo_ray.metrics.multilabel import average_precision, multilabel_metrics
-from meteo_ray.schema import TEST, TRAIN
+from meteo_ray.schema import TEST
 from meteo_ray.streaming.index import read_index
 from meteo_ray.text.table import with_texts
 from meteo_ray.vocabulary import load_vocabulary
+from meteo_ray.voters.comparison import pages_written
 from meteo_ray.voters.keywords import keywords
-from meteo_ray.voters.text_voter import Page, pages_of
+from meteo_ray.voters.text_voter import Page
 
 CONFIGS = ROOT / "jobs" / "elements_from_scratch"
 
@@ -84,17 +87,10 @@ def judged(folder: Path) -> dict[str, np.ndarray]:
     starts = range(0, rows.num_rows, BATCH)
     parts = [answers_of(predictor, rows.slice(start, BATCH), folder / "data") for start in starts]
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    train_rows = labelled_charts(index, TRAIN)
-    shares = count_labels(train_rows, vocabulary) / train_rows.num_rows
-    found["blind"] = np.tile(shares, (rows.num_rows, 1))
-    found["keywords"] = keywords(pages(rows), vocabulary).scores
+    found["blind"] = np.zeros((rows.num_rows, len(vocabulary.elements)))
+    found["keywords"] = keywords([page or Page("", "") for page in pages_written(rows)], vocabulary).scores
     targets = np.array([vocabulary.multi_hot(names) for names in rows["elements"].to_pylist()], dtype=bool)
     return {**found, "targets": targets}
-
-
-def pages(rows: pa.Table) -> list[Page]:
-    """What is written on each chart; nothing where it could not be read."""
-    return [page or Page("", "") for page in pages_of(texts(rows))]
 
 
 def texts(rows: pa.Table) -> dict[str, np.ndarray]:
@@ -107,7 +103,7 @@ def answers_of(predictor: ElementsPredictor, rows: pa.Table, data: Path) -> dict
     seen, heard = predictor({"image": images}), predictor({"image": images, **texts(rows)})
     votes = unstacked(seen["element_votes"], predictor.verdict.voters)
     return {
-        **predictor.verdict.voices(votes, pages(rows)),
+        **predictor.verdict.voices(votes, pages_written(rows)),
         "image": seen["element_scores"],
         "image_and_text": heard["element_scores"],
         "thresholds": heard["element_thresholds"],
@@ -122,13 +118,22 @@ def table(answers: Sequence[dict[str, np.ndarray]]) -> str:
     charts = targets.sum(axis=0)
     measured = np.flatnonzero(charts >= LEAST_CHARTS)
     heads = [f"{vocabulary.element_ids[label]} ({charts[label]})" for label in measured]
-    lines = [f"| {len(targets)} charts | mean | " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) + 1)]
+    lines = [f"| {len(targets)} charts | pooled | within folds | " + " | ".join(heads) + " |"]
+    lines.append("|---|" + "---:|" * (len(heads) + 2))
     for name, scores in pooled.items():
         precision = [average_precision(targets[:, label], scores[:, label]) or 0.0 for label in measured]
+        within = np.mean([within_folds(answers, name, label) for label in measured])
         values = " | ".join(f"{value:.2f}" for value in precision)
-        lines.append(f"| {name} | {np.mean(precision):.3f} | {values} |")
+        lines.append(f"| {name} | {np.mean(precision):.3f} | {within:.3f} | {values} |")
     found = multilabel_metrics(targets, pooled["image_and_text"], thresholds, vocabulary.element_ids)
     return "\n".join([*lines, f"micro-F1 of all voters at the fitted thresholds: {found['micro_f1']:.3f}"])
+
+
+def within_folds(answers: Sequence[dict[str, np.ndarray]], name: str, label: int) -> float:
+    """Mean average precision of one element over the folds whose charts show it, by how many do."""
+    charts = [int(part["targets"][:, label].sum()) for part in answers]
+    found = [average_precision(part["targets"][:, label], part[name][:, label]) or 0.0 for part in answers]
+    return float(np.average(found, weights=charts))
 
 
 if __name__ == "__main__":

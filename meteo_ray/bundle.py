@@ -26,7 +26,7 @@ WEIGHTS, CONFIG, LABELS = "weights.safetensors", "config.json", "labels.yaml"
 CALIBRATION, METRICS, SUMS = "calibration.json", "metrics.json", "SHA256SUMS"
 
 # Raised by one whenever a file of the bundle changes its meaning.
-BUNDLE_VERSION = 1
+BUNDLE_VERSION = 2
 
 
 def require_free(folder: Path) -> None:
@@ -61,25 +61,44 @@ def check(folder: Path, stage: str) -> str:
         why = f" ({SUMS} is missing)" if folder.is_dir() else ""
         raise UsageError(f"{folder}: no {stage} model here{why}; train it with jobs/train_{stage}.py")
     for line in sums_path.read_text("utf-8").splitlines():
-        expected, _, name = line.partition("  ")
-        path = folder / name
-        if not path.is_file():
-            raise UsageError(f"{path}: missing from the {stage} model; copy the whole folder again")
-        actual = sha256_of(path)
-        if actual != expected:
-            raise UsageError(f"{path}: damaged: sha256 is {actual[:16]}..., {SUMS} says {expected[:16]}...")
+        _require_sum(folder, line)
     return sha256_of(sums_path)[:12]
 
 
+def check_file(folder: Path, name: str) -> None:
+    """Verify one file of a bundle that a model goes on from. Raises UsageError where it is not as it was written."""
+    sums_path = folder / SUMS
+    lines = sums_path.read_text("utf-8").splitlines() if sums_path.is_file() else []
+    known = [line for line in lines if line.partition("  ")[2] == name]
+    if not known:
+        raise UsageError(f"{folder / name}: {SUMS} beside it does not name it; copy the whole folder again")
+    _require_sum(folder, known[0])
+
+
+def _require_sum(folder: Path, line: str) -> None:
+    expected, _, name = line.partition("  ")
+    path = folder / name
+    if not path.is_file():
+        raise UsageError(f"{path}: missing from the model; copy the whole folder again")
+    actual = sha256_of(path)
+    if actual != expected:
+        raise UsageError(f"{path}: damaged: sha256 is {actual[:16]}..., {SUMS} says {expected[:16]}...")
+
+
 def read_config(folder: Path, stage: str) -> dict[str, Any]:
-    """The bundle's config.json. Raises UsageError when it was written for another stage or a newer version."""
+    """The bundle's config.json. Raises UsageError when it was written for another stage or by another version."""
     config = read_json(folder / CONFIG)
     if config.get("stage") != stage:
         raise UsageError(f"{folder}: this is a {config.get('stage')!r} model, wanted {stage!r}")
     if config.get("bundle_version", 0) > BUNDLE_VERSION:
         raise UsageError(
             f"{folder}: written by a newer meteo_ray (bundle version {config['bundle_version']}, "
-            f"this one reads up to {BUNDLE_VERSION}); update meteo_ray"
+            f"this one reads {BUNDLE_VERSION}); update meteo_ray"
+        )
+    if config.get("bundle_version", 0) < BUNDLE_VERSION:
+        raise UsageError(
+            f"{folder}: written by an earlier meteo_ray (bundle version {config.get('bundle_version', 0)}, "
+            f"this one reads {BUNDLE_VERSION}); train it again with jobs/train_{stage}.py"
         )
     return config
 

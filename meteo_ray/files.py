@@ -46,11 +46,15 @@ def write_json(path: Path, document: Any) -> None:
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a table beside its place, see it safe on the disk, and rename."""
     scratch = path.with_name(f".{path.name}")
-    with scratch.open("wb") as file:
-        pq.write_table(table, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(scratch, path)
+    try:
+        with scratch.open("wb") as file:
+            pq.write_table(table, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except OSError:
+        scratch.unlink(missing_ok=True)
+        raise
 
 
 def numbered_files(folder: Path, name: str) -> list[Path]:

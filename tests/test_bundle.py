@@ -64,9 +64,22 @@ def test_other_stage_newer_version_and_broken_json(tmp_path):
     path.write_text(json.dumps({"stage": "gate", "bundle_version": 99}))
     with pytest.raises(UsageError, match="newer meteo_ray"):
         bundle.read_config(tmp_path / "gate", "gate")
+    path.write_text(json.dumps({"stage": "gate", "bundle_version": bundle.BUNDLE_VERSION - 1}))
+    with pytest.raises(UsageError, match=r"earlier meteo_ray .* train it again with jobs/train_gate\.py"):
+        bundle.read_config(tmp_path / "gate", "gate")
     path.write_text("{")
     with pytest.raises(UsageError, match="cannot read"):
         bundle.read_config(tmp_path / "gate", "gate")
+
+
+def test_a_single_file_is_held_to_its_sum(tmp_path):
+    write(tmp_path / "gate")
+    bundle.check_file(tmp_path / "gate", bundle.CONFIG)
+    with pytest.raises(UsageError, match="does not name it"):
+        bundle.check_file(tmp_path / "gate", "trees.txt")
+    (tmp_path / "gate" / bundle.CONFIG).write_text("{}")
+    with pytest.raises(UsageError, match=r"config\.json: damaged"):
+        bundle.check_file(tmp_path / "gate", bundle.CONFIG)
 
 
 def test_weights_that_are_no_numbers_or_no_safetensors(tmp_path):

@@ -11,6 +11,8 @@ from pydantic import Field
 from meteo_ray.config import JobConfig, Section, parse_config
 from meteo_ray.errors import UsageError
 from meteo_ray.gate.config import TrainGateJob
+from meteo_ray.preparation.config import ReadText
+from meteo_ray.products.config import TrainProductsJob
 
 
 class Inner(Section):
@@ -157,3 +159,14 @@ def test_paths_in_sections_become_absolute_and_names_stay(tmp_path, monkeypatch)
         assert (gate.init, gate.auxiliary.data) == (str(tmp_path / "drawn/models/gate"), tmp_path / "drawn")
     assert parse_config(TrainGateJob, ["--gate.init", "imagenet"]).gate.init == "imagenet"
     assert parse_config(TrainGateJob, ["--gate.init", "not/there"]).gate.init == "not/there"  # named when it is read
+
+
+def test_one_value_of_a_section_leaves_the_jobs_own_defaults_of_the_others(tmp_path):
+    file = write(tmp_path, "training: {patience: 0}\n")
+    gate = parse_config(TrainGateJob, ["--training.seed", "1"])
+    assert (gate.training.batch_size, gate.training.seed) == (TrainGateJob().training.batch_size, 1)
+    products = parse_config(TrainProductsJob, ["--training.seed", "1"])
+    assert products.training.micro_batch == TrainProductsJob().training.micro_batch is not None
+    from_file = parse_config(TrainGateJob, ["--config", str(file)])
+    assert (from_file.training.batch_size, from_file.training.patience) == (TrainGateJob().training.batch_size, 0)
+    assert parse_config(ReadText, ["--text.seconds", "5"]).text.mode == "page"

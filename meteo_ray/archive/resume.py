@@ -43,7 +43,7 @@ def _of_text(text: TextSettings) -> dict[str, Any]:
     """What answers depend on; not how long a page may take, or when processes are replaced."""
     if text.mode == "off":
         return {"mode": "off"}
-    names = {"mode", "undecided_from", "undecided_to", "minimum_score"}
+    names = {"mode", "undecided_from", "minimum_score"}
     return {**text.model_dump(mode="json", include=names), "engine_edition": ENGINE_EDITION}
 
 

@@ -63,6 +63,7 @@ class JobConfig(BaseSettings):
         env_prefix="METEO_RAY_",
         use_attribute_docstrings=True,
         validate_default=True,
+        nested_model_default_partial_update=True,  # one key of a section leaves that job's own defaults of the others
         cli_kebab_case=True,
         cli_implicit_flags=True,
         cli_hide_none_type=True,

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from meteo_ray.elements.config import ElementsTraining
 from meteo_ray.elements.encoder import Features, ImageEncoder
 from meteo_ray.elements.lstm import LSTM, LSTMState
 from meteo_ray.elements.query_head import QueryHead
@@ -34,6 +35,19 @@ class ElementsDimensions:
     hidden: int = 384
     layers: int = 2
     parallel_head: str = "pooled"
+
+    @classmethod
+    def of(cls, config: ElementsTraining, labels: int) -> "ElementsDimensions":
+        return cls(
+            labels=labels,
+            backbone=config.backbone,
+            input_size=config.input_size,
+            joint=config.joint_size,
+            embedding=config.embedding_size,
+            hidden=config.hidden_size,
+            layers=config.layers,
+            parallel_head=config.parallel_head,
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "input_size": list(self.input_size)}

@@ -8,7 +8,10 @@ rarest label, so common labels that keep rare ones company are drawn more often 
 """
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
+
+from meteo_ray.vocabulary import Vocabulary
 
 
 def repeat_factors(shown: np.ndarray, weights: np.ndarray, rare_share: float) -> NDArray[np.float64]:
@@ -22,3 +25,13 @@ def repeat_factors(shown: np.ndarray, weights: np.ndarray, rare_share: float) ->
     shares = weights @ shown / weights.sum()
     of_labels = np.sqrt(np.maximum(rare_share / np.maximum(shares, np.finfo(np.float64).tiny), 1.0))
     return np.where(shown > 0, of_labels, 1.0).max(axis=1, initial=1.0)
+
+
+def drawing_weights(rows: pa.Table, vocabulary: Vocabulary, rare_share: float) -> NDArray[np.float64]:
+    """How often each training row is drawn, `(rows,)`: by its `weight` and, unless `rare_share` is 0, its rarest
+    element."""
+    weights: NDArray[np.float64] = rows["weight"].to_numpy()
+    if not rare_share:
+        return weights
+    shown = np.array([vocabulary.multi_hot(names) for names in rows["elements"].to_pylist()])
+    return weights * repeat_factors(shown, weights, rare_share)

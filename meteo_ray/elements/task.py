@@ -24,7 +24,7 @@ from meteo_ray.elements.int8_encoder import activation_ranges, sample_rows, writ
 from meteo_ray.elements.label_order import LabelOrder
 from meteo_ray.elements.loss import asymmetric_loss, parallel_loss, sequence_loss
 from meteo_ray.elements.model import ElementsDimensions, ElementsModel
-from meteo_ray.elements.repeat_factors import repeat_factors
+from meteo_ray.elements.repeat_factors import drawing_weights
 from meteo_ray.elements.rows import count_labels, labelled_charts
 from meteo_ray.elements.targets import PrepareElements, collate
 from meteo_ray.elements.teacher_forcing import teacher_forcing
@@ -33,17 +33,16 @@ from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.metrics.multilabel import mean_average_precision, multilabel_metrics
 from meteo_ray.schema import TRAIN, VALIDATION
-from meteo_ray.streaming.index import content_digest
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.streaming.row_weights import row_weights
 from meteo_ray.streaming.sampling import group_by_length, weighted_order
-from meteo_ray.text.table import with_texts
-from meteo_ray.training.auxiliary_images import auxiliary_rows, with_auxiliary
+from meteo_ray.text.table import texts_path, with_texts
+from meteo_ray.training.auxiliary_images import auxiliary_digest, auxiliary_rows, with_auxiliary
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
 from meteo_ray.vocabulary import Vocabulary
-from meteo_ray.voters.training import VoterTraining
+from meteo_ray.voters.training import VoterTraining, vote_arrays, vote_tensors
 from meteo_ray.voters.verdict import alone
-from meteo_ray.voters.voters import COLUMN, votes_in
+from meteo_ray.voters.voters import votes_in
 
 # Trees of each element: a third of the gate's, for there are thirty times as many questions; not tuned.
 TREE_ROUNDS = 300
@@ -90,7 +89,7 @@ class ElementsTask(Task):
         self._counts = count_labels(training, self.vocabulary)
         validation = labelled_charts(index, VALIDATION)
         self._samples = validation.take(sample_rows(validation.num_rows)).select(PIXEL_COLUMNS)
-        self.voting.see(training, ["elements", "weight"])
+        self.voting.see(training, ["elements", "weight"], texts_path(self.data, self.index))
         found = training if split == TRAIN else self._labelled(index, split)
         if not found.num_rows or not count_labels(found, self.vocabulary).any():
             raise UsageError(
@@ -113,21 +112,14 @@ class ElementsTask(Task):
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> NDArray[np.int64]:
         """Every row once, in random order, or as often as it weighs; batches hold sequences of similar length if
         wanted (R28)."""
-        rng, weights = np.random.default_rng([self.seed, epoch]), self._drawing_weights(rows)
+        rng = np.random.default_rng([self.seed, epoch])
+        weights = drawing_weights(rows, self.vocabulary, self.config.rare_share)
         equal = len(np.unique(weights)) <= 1
         order = rng.permutation(rows.num_rows) if equal else weighted_order(weights, rows.num_rows, rng)
         if not self.config.length_grouping:
             return order
         lengths = np.minimum(pc.list_value_length(rows["elements"]).to_numpy(), self.config.max_labels)
         return group_by_length(order, lengths, self.batch_size, rng)
-
-    def _drawing_weights(self, rows: pa.Table) -> NDArray[np.float64]:
-        """How often each row is drawn, `(rows,)`: by its weight in labels.jsonl and, if wanted, its rarest element."""
-        weights: NDArray[np.float64] = rows["weight"].to_numpy()
-        if not self.config.rare_share:
-            return weights
-        shown = np.array([self.vocabulary.multi_hot(names) for names in rows["elements"].to_pylist()])
-        return weights * repeat_factors(shown, weights, self.config.rare_share)
 
     def prepare(self, split: str, epoch: int) -> Prepare:
         """Training rows are altered anew in every epoch; others are judged as they are, as in an archive (R5)."""
@@ -150,43 +142,29 @@ class ElementsTask(Task):
         return images
 
     def before_training(self, collect: Collect) -> None:
-        """Fit what votes beside the network, the trees on every image as it is and as the first epoch alters it."""
-        augmentation = self.config.augmentation
-        looks = {"descriptors": self._prepare(None, UNALTERED, None)}
-        if augmentation.enabled:
-            looks["descriptors, augmented"] = self._prepare(0, augmentation, None)
-        self.voting.fit(collect, looks, self._targets, self.vocabulary)
+        """Fit what votes beside the network."""
+        self.voting.fit(collect, self._look, self.config.augmentation, self._targets, self.vocabulary)
+
+    def _look(self, epoch: int | None, augmentation: AugmentConfig) -> Prepare:
+        return self._prepare(epoch, augmentation, cache=None)
 
     def _targets(self, batch: Batch) -> np.ndarray:
         return np.array([self.vocabulary.multi_hot(names) for names in batch["elements"]])
 
     def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
-        votes = {name: torch.from_numpy(np.array(batch[name])) for name in batch if name.startswith(COLUMN)}
-        return {**collate(batch), **votes}
+        return {**collate(batch), **vote_tensors(batch)}
 
     # -- model -------------------------------------------------------------------------------------------------------
 
     def build(self) -> nn.Module:
-        config = self.config
-        dimensions = ElementsDimensions(
-            labels=len(self.vocabulary.elements),
-            backbone=config.backbone,
-            input_size=config.input_size,
-            joint=config.joint_size,
-            embedding=config.embedding_size,
-            hidden=config.hidden_size,
-            layers=config.layers,
-            parallel_head=config.parallel_head,
-        )
-        model = ElementsModel(dimensions, self.init, config.gradient_checkpointing)
+        dimensions = ElementsDimensions.of(self.config, len(self.vocabulary.elements))
+        model = ElementsModel(dimensions, self.init, self.config.gradient_checkpointing)
         take_heads(model, self.init, self.vocabulary)
         return model
 
     def origin(self) -> str:
-        parts = [init_digest(self.config.backbone, self.init), *self.voting.origin(self.data, self.index)]
-        if self.auxiliary is not None:
-            parts.append(content_digest(self.auxiliary.drop_columns("path")))
-        return " ".join(parts)
+        known = init_digest(self.config.backbone, self.init)
+        return " ".join([known, *self.voting.origin(self.data, self.index), *auxiliary_digest(self.auxiliary)])
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         model = cast(ElementsModel, model)
@@ -241,7 +219,7 @@ class ElementsTask(Task):
             "parallel": encoded.parallel.float().cpu().numpy(),
             "emitted": found.emitted.float().cpu().numpy(),
             "targets": batch["targets"].cpu().numpy(),
-            **{name: votes.cpu().numpy() for name, votes in batch.items() if name.startswith(COLUMN)},
+            **vote_arrays(batch),
         }
 
     def metrics(self, outputs: Batch) -> dict[str, float]:

@@ -58,7 +58,7 @@ class Evaluation:
             "split": self.job.split,
             "counts": {name: self._rows_of(name).num_rows for name in (*CASCADE, END_TO_END)},
             "models": {name: predictor.version for name, predictor in self.predictors.items()},
-            "settings": {"min_recall": self.job.min_recall, **self.job.cascade.model_dump(mode="json")},
+            "settings": _settings(self.job),
             "seed": self.job.seed,
             "versions": versions(),
         }
@@ -119,6 +119,12 @@ class Evaluation:
         predictor = judging.load(folder, vocabulary=vocabulary, **judging.given_options(self.job))
         bundle.tell_unknown(folder, vocabulary, judging.sections)
         return predictor
+
+
+def _settings(job: EvaluateJob) -> dict[str, Any]:
+    """What the measures depend on beside data and models."""
+    shown = {"min_recall": job.min_recall, "text": job.text, "altered": job.augmentation.enabled}
+    return {**shown, **job.cascade.model_dump(mode="json")}
 
 
 def write_document(path: Path, document: dict[str, Any]) -> None:

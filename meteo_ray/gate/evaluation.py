@@ -17,7 +17,7 @@ from meteo_ray.judging.judge import Judged
 from meteo_ray.judging.stage_evaluation import Mistakes, Scored, SplitContext, StageEvaluation, cost
 from meteo_ray.metrics import plots
 from meteo_ray.metrics.binary import area_under_roc, binary_metrics
-from meteo_ray.metrics.bootstrap import bootstrap_interval
+from meteo_ray.metrics.bootstrap import bootstrap_intervals
 from meteo_ray.metrics.label_errors import label_errors
 from meteo_ray.metrics.slices import Slices, sliced
 from meteo_ray.schema import TRAIN, VALIDATION
@@ -41,12 +41,12 @@ class GateEvaluation(StageEvaluation):
 
     def score(self, context: SplitContext, predictor: GatePredictor, rows: pa.Table) -> Scored:
         job = cast(GateEvaluationSettings, context.job)
-        read = rows.num_rows > 0 and rows["text"].null_count == 0  # one threshold for all: with text, or none with it
-        judged = context.judge("gate", predictor, rows, extra=("title", "text") if read else ())
-        threshold = predictor.verdict.threshold_in_force(read)
-        found = gate_metrics(judged, threshold, job.bootstrap_rounds, job.seed)
+        judged = context.judge("gate", predictor, rows, extra=("title", "text"))
+        heard = predictor.verdict.hears(pages_written(judged.rows))
+        found = gate_metrics(judged, predictor.verdict.thresholds(heard), job.bootstrap_rounds, job.seed)
         found |= {"voters": _voters(judged, predictor.verdict), "text": reading_quality(judged.rows)}
         if job.robustness:
+            threshold = predictor.verdict.threshold_in_force(False)
             found["robustness"] = gate_robustness(
                 predictor, rows, context.data, job.degradations, threshold, job.seed, job.data_workers
             )
@@ -90,21 +90,23 @@ class GateEvaluation(StageEvaluation):
         return found
 
 
-def gate_metrics(judged: Judged, threshold: float, rounds: int, seed: int) -> dict[str, Any]:
-    """`binary_metrics` with intervals of auc and f1, slices, likely label errors, and what the run cost."""
-    targets, scores = _truth(judged), judged.columns["gate_score"]
+def gate_metrics(judged: Judged, thresholds: np.ndarray, rounds: int, seed: int) -> dict[str, Any]:
+    """`binary_metrics` with intervals of auc and f1, slices, likely label errors, and what the run cost.
 
-    def metric(name: str) -> Any:
-        return lambda truth, values: binary_metrics(truth, values, threshold)[name]
+    `thresholds` are those in force, `(rows,)`: where text was heard another one is.
+    """
+    targets, scores = _truth(judged), np.asarray(judged.columns["gate_score"], dtype=np.float64)
 
+    def of_draw(drawn: np.ndarray) -> dict[str, float | None]:
+        found = binary_metrics(targets[drawn], scores[drawn], thresholds[drawn])
+        return {name: found[name] for name in ("auc", "f1")}
+
+    intervals = bootstrap_intervals(of_draw, len(targets), seed, rounds)
     return {
-        **binary_metrics(targets, scores, threshold),
-        "interval": {
-            name: bootstrap_interval(metric(name), targets, scores, seed, rounds) if rounds else None
-            for name in ("auc", "f1")
-        },
+        **binary_metrics(targets, scores, thresholds),
+        "interval": {name: intervals.get(name) for name in ("auc", "f1")},
         **cost(judged),
-        "slices": gate_slices(judged, threshold),
+        "slices": gate_slices(judged, thresholds),
         **label_errors(judged.rows, targets[:, None], scores[:, None], ["is_meteo"]),
     }
 
@@ -115,14 +117,15 @@ def _voters(judged: Judged, verdict: GateVerdict) -> dict[str, Any]:
     return compared(verdict, votes, pages_written(judged.rows), _truth(judged), area_under_roc, "auc")
 
 
-def gate_slices(judged: Judged, threshold: float) -> Slices:
-    """Per slice: rows, positives, accuracy, recall, false_alarm_rate and auc; None where undefined."""
+def gate_slices(judged: Judged, thresholds: np.ndarray) -> Slices:
+    """Per slice: rows, positives, accuracy, recall, false_alarm_rate and auc; None where undefined. `thresholds` is
+    `(rows,)`."""
     targets = _truth(judged)
     scores = np.asarray(judged.columns["gate_score"], dtype=np.float64)
 
     def score(rows: np.ndarray) -> dict[str, Any]:
-        found = binary_metrics(targets[rows], scores[rows], threshold)
-        called = scores[rows] >= threshold
+        found = binary_metrics(targets[rows], scores[rows], thresholds[rows])
+        called = scores[rows] >= thresholds[rows]
         return {
             "rows": int(rows.sum()),
             "positives": found["positives"],

@@ -29,17 +29,16 @@ from meteo_ray.gate.verdict import GateVerdict
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.metrics.binary import area_under_roc, binary_metrics
 from meteo_ray.schema import TRAIN
-from meteo_ray.streaming.index import content_digest
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.streaming.row_weights import row_weights
 from meteo_ray.streaming.sampling import weighted_order
-from meteo_ray.text.table import with_texts
-from meteo_ray.training.auxiliary_images import auxiliary_rows, with_auxiliary
+from meteo_ray.text.table import texts_path, with_texts
+from meteo_ray.training.auxiliary_images import auxiliary_digest, auxiliary_rows, with_auxiliary
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
 from meteo_ray.vocabulary import Vocabulary
-from meteo_ray.voters.training import VoterTraining
+from meteo_ray.voters.training import VoterTraining, vote_arrays, vote_tensors
 from meteo_ray.voters.verdict import alone
-from meteo_ray.voters.voters import COLUMN, votes_in
+from meteo_ray.voters.voters import votes_in
 
 # Columns that PreparePixels and the loss read; the rest of the index stays at home.
 COLUMNS = (*PIXEL_COLUMNS, "is_meteo")
@@ -85,7 +84,7 @@ class GateTask(Task):
 
     def rows(self, index: pa.Table, split: str) -> pa.Table:
         training = with_auxiliary(self._labelled(index, TRAIN), self.auxiliary, index)
-        self.voting.see(training, ["is_meteo", "weight"])
+        self.voting.see(training, ["is_meteo", "weight"], texts_path(self.data, self.index))
         found = training if split == TRAIN else self._labelled(index, split)
         positives = pc.sum(found["is_meteo"]).as_py() or 0
         if not 0 < positives < found.num_rows:
@@ -132,11 +131,11 @@ class GateTask(Task):
         )
 
     def before_training(self, collect: Collect) -> None:
-        """Fit what votes beside the network, the trees on every image as it is and as the first epoch alters it."""
-        looks: dict[str, Prepare] = {"descriptors": self._pixels(None, UNALTERED, cache=None)}
-        if self.config.augmentation.enabled:
-            looks["descriptors, augmented"] = self._pixels(0, self.config.augmentation, cache=None)
-        self.voting.fit(collect, looks, _targets, self.vocabulary)
+        """Fit what votes beside the network."""
+        self.voting.fit(collect, self._look, self.config.augmentation, _targets, self.vocabulary)
+
+    def _look(self, epoch: int | None, augmentation: AugmentConfig) -> Prepare:
+        return self._pixels(epoch, augmentation, cache=None)
 
     def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
         tensors = {
@@ -144,8 +143,7 @@ class GateTask(Task):
             "target": torch.from_numpy(batch["is_meteo"].astype(np.float32)),
             "kind": torch.from_numpy(np.array(batch["kind"])),
         }
-        votes = {name: torch.from_numpy(np.array(batch[name])) for name in batch if name.startswith(COLUMN)}
-        return {**tensors, **votes}
+        return {**tensors, **vote_tensors(batch)}
 
     # -- model -------------------------------------------------------------------------------------------------------
 
@@ -153,10 +151,8 @@ class GateTask(Task):
         return GateModel(self.init, self.config.input_size, len(self._kinds))
 
     def origin(self) -> str:
-        parts = [init_digest(ARCHITECTURE, self.init), *self.voting.origin(self.data, self.index)]
-        if self.auxiliary is not None:
-            parts.append(content_digest(self.auxiliary.drop_columns("path")))
-        return " ".join(parts)
+        known = init_digest(ARCHITECTURE, self.init)
+        return " ".join([known, *self.voting.origin(self.data, self.index), *auxiliary_digest(self.auxiliary)])
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         gate = cast(GateModel, model)
@@ -200,7 +196,7 @@ class GateTask(Task):
             "logit": logits.float().cpu().numpy(),
             "target": batch["target"].cpu().numpy(),
             "loss": self._losses(logits, batch["target"]).cpu().numpy(),
-            **{name: votes.cpu().numpy() for name, votes in batch.items() if name.startswith(COLUMN)},
+            **vote_arrays(batch),
         }
 
     def metrics(self, outputs: Batch) -> dict[str, float]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from meteo_ray.batch import Batch
 from meteo_ray.calibration.votes import Votes
@@ -33,6 +34,10 @@ class GateVerdict(VotedVerdict[GateCalibration]):
         calibration = self.with_text if read and self.with_text is not None else self.image
         return calibration.operating_point(self.threshold, self.min_recall, self.min_precision)
 
+    def thresholds(self, heard: np.ndarray) -> NDArray[np.float64]:
+        """In force on each image, `(rows,)`, by whether its text was heard, bool `(rows,)`."""
+        return np.where(heard, self.threshold_in_force(True), self.threshold_in_force(False))
+
     def __call__(self, votes: Votes, pages: Sequence[Page | None]) -> Batch:
         """Decide on votes `(rows, 1)` by voter, and on one page an image, None where its text was not read.
 
@@ -40,5 +45,4 @@ class GateVerdict(VotedVerdict[GateCalibration]):
             is_meteo (bool) and gate_score (float32, the calibrated probability), each `(rows,)`.
         """
         scores, read = self.heard(votes, pages)
-        thresholds = np.where(read, self.threshold_in_force(True), self.threshold_in_force(False))
-        return {"is_meteo": scores.astype(np.float64) >= thresholds, "gate_score": scores}
+        return {"is_meteo": scores.astype(np.float64) >= self.thresholds(read), "gate_score": scores}

@@ -64,5 +64,5 @@ class EvaluationSettings(JudgingJob):
     """Seeds the augmentation (use the training's), the bootstrap and the baseline."""
 
     def unaltered(self) -> Self:
-        """The same for images as they are, without intervals or comparisons; subclasses switch theirs off."""
+        """The same for images as they are, without intervals; subclasses switch off what else takes long."""
         return self.model_copy(update={"augmentation": UNALTERED, "bootstrap_rounds": 0})

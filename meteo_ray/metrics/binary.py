@@ -8,19 +8,21 @@ from meteo_ray.metrics.calibration_error import expected_calibration_error
 from meteo_ray.metrics.checks import checked, f1_parts
 
 
-def binary_metrics(targets: ArrayLike, scores: ArrayLike, threshold: float) -> dict[str, float | None]:
+def binary_metrics(targets: ArrayLike, scores: ArrayLike, threshold: ArrayLike) -> dict[str, float | None]:
     """Quality of a yes/no score.
 
     Args:
         targets: `(n,)` of 0 and 1 (or bool).
         scores: `(n,)` probabilities.
-        threshold: a row counts as positive at or above it.
+        threshold: a row counts as positive at or above it; one for all, or `(n,)` of their own.
 
     Returns:
-        auc, f1, precision, recall, eer, ece (None where undefined), accuracy, threshold, positives, negatives.
+        auc, f1, precision, recall, eer, ece (None where undefined), accuracy, threshold, positives, negatives. Of
+        thresholds that differ it is the commonest.
     """
     truth, values = checked(targets, scores)
-    predicted = values >= threshold
+    thresholds = np.broadcast_to(np.asarray(threshold, dtype=np.float64), values.shape)
+    predicted = values >= thresholds
     positives = int(truth.sum())
     counts = f1_parts(truth, predicted)
     return {
@@ -29,10 +31,15 @@ def binary_metrics(targets: ArrayLike, scores: ArrayLike, threshold: float) -> d
         "accuracy": float((truth == predicted).mean()) if len(truth) else None,
         "eer": equal_error_rate(truth, values),
         "ece": expected_calibration_error(truth, values) if len(truth) else None,
-        "threshold": float(threshold),
+        "threshold": _commonest(thresholds) if len(truth) else None,
         "positives": positives,
         "negatives": len(truth) - positives,
     }
+
+
+def _commonest(values: np.ndarray) -> float:
+    found, counts = np.unique(values, return_counts=True)
+    return float(found[counts.argmax()])
 
 
 def area_under_roc(targets: ArrayLike, scores: ArrayLike) -> float | None:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from meteo_ray.config.parsing import JobConfig, Section
 from meteo_ray.imaging.augment_config import AugmentConfig
-from meteo_ray.text.config import TextSettings
+from meteo_ray.text.config import ReadingSettings
 
 
 class Fractions(Section):
@@ -66,7 +66,7 @@ class ReadText(JobConfig):
     """Where the index lies, if not in DATA/index."""
     cache: Path | None = None
     """Folder where texts are kept by content; default: DATA/cache. Folders that hold the same images may share it."""
-    text: TextSettings = TextSettings(mode="page")
+    text: ReadingSettings = ReadingSettings()
     """How it is read."""
     workers: int | None = Field(None, gt=0)
     """CPU workers that read; default: 70 % of the cores."""

@@ -31,6 +31,7 @@ from meteo_ray.preparation.report import write_report
 from meteo_ray.preparation.splits import assign_splits, require_units
 from meteo_ray.schema import INDEX, INDEX_REJECTED
 from meteo_ray.streaming.index import INDEX_FILE
+from meteo_ray.text.table import TEXTS_FILE
 from meteo_ray.vocabulary import Vocabulary, choose_vocabulary
 
 MISSING = "missing"
@@ -155,6 +156,8 @@ def _write(prepared: PreparedData, config: PrepareData, data: Path, vocabulary: 
         pq.write_table(prepared.index, scratch / INDEX_FILE)
         pq.write_table(prepared.rejected, scratch / REJECTED_FILE)
         write_report(prepared, config, data, vocabulary, scratch / REPORT_FILE)
+        if (folder / TEXTS_FILE).is_file():  # by content, so what was read holds for the new index too
+            shutil.copyfile(folder / TEXTS_FILE, scratch / TEXTS_FILE)
         replace_folder(scratch, folder)
     except OSError as error:
         raise UsageError(f"{folder}: cannot write the index: {error}; --index puts it elsewhere") from None

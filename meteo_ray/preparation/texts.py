@@ -4,8 +4,10 @@ Lines that labels.jsonl gives (`text_lines`, of drawn images) are taken as they 
 workers, and kept by content, so that a job that was stopped goes on where it was and new images alone are read later.
 """
 
+import hashlib
 import json
 import logging
+import posixpath
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -21,14 +23,15 @@ from meteo_ray.errors import MachineFault, UsageError
 from meteo_ray.imaging.decode import DecodeFailure, decode, read_bytes
 from meteo_ray.imaging.page_pixels import page_pixels
 from meteo_ray.preparation.config import ReadText
-from meteo_ray.preparation.given_lines import given_lines
+from meteo_ray.preparation.given_lines import KEY, given_lines
 from meteo_ray.preparation.json_lines import read_json_lines
 from meteo_ray.preparation.labels_file import FILE_NAME
 from meteo_ray.progress import ProgressLine
 from meteo_ray.streaming.index import read_index
+from meteo_ray.streaming.pixels import require_unchanged
 from meteo_ray.streaming.stream import stream
 from meteo_ray.text.cache import TextCache, reading_version
-from meteo_ray.text.config import TextSettings
+from meteo_ray.text.config import ReadingSettings
 from meteo_ray.text.lines import TextLine
 from meteo_ray.text.reader import LINES, TextReader
 from meteo_ray.text.table import texts_path, write_texts, written
@@ -36,6 +39,9 @@ from meteo_ray.text.table import texts_path, write_texts, written
 logger = logging.getLogger("meteo_ray")
 
 CACHE_FILE = "texts.sqlite"
+# What `_read` takes of a batch that PrepareTexts made.
+COLUMNS = ("sha256", "path", "lines", "ok", "problem")
+
 BATCH_ROWS = 8  # an image takes about a second: a worker's task is some seconds long, and progress is seen
 
 
@@ -70,15 +76,19 @@ def read_texts(config: ReadText) -> TextsRead:
     lines = _given(data, index)
     given = len(lines)
     folder = (config.cache or data / "cache").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     with closing(TextCache(folder / CACHE_FILE, reading_version(config.text))) as cache:
         missing = _recall(index, lines, cache)
         known = len(lines) - given
         for sha256, found in _read(data, index.take(missing), config):
             cache.put(sha256, found)
             lines[sha256] = found
+    if len(missing) and not lines:
+        raise MachineFault(f"none of {len(missing)} images could be read; see the warnings above")
     path = texts_path(data, config.index)
-    write_texts(path, ({"sha256": sha256, **written(found)} for sha256, found in lines.items()))
+    try:
+        write_texts(path, ({"sha256": sha256, **written(found)} for sha256, found in lines.items()), config.text.mode)
+    except OSError as error:
+        raise MachineFault(f"{path}: cannot be written: {error}; make room and run the job again") from None
     distinct = len(set(index["sha256"].to_pylist()))
     return TextsRead(path, given, known, len(lines) - given - known, distinct - len(lines))
 
@@ -87,53 +97,67 @@ def read_texts(config: ReadText) -> TextsRead:
 class PrepareTexts:
     """Picklable: `lines` (JSON) and `ok` of rows of the index, read by an OCR child of each worker process.
 
-    `fault` says what the machine failed at, empty where it did not: rows after that are not read. An exception would
-    come out of Ray as another one, without its message for the user.
+    `problem` says why a row has none. `fault` says what the machine failed at, empty where it did not: rows after that
+    are not read. An exception would come out of Ray as another one, without its message for the user.
     """
 
     data: Path
-    text: TextSettings
+    text: ReadingSettings
 
     def __call__(self, batch: Batch) -> Batch:
-        found: list[str | None] = []
-        fault = ""
-        try:
-            for path in batch["path"]:
-                found.append(self._lines(str(path)))
-        except MachineFault as error:
-            fault = str(error)
-        found += [None] * (len(batch["path"]) - len(found))
+        lines, problems, fault = [], [], ""
+        for path, sha256 in zip(batch["path"], batch["sha256"], strict=True):
+            found, problem = None, fault
+            try:
+                found = None if fault else self._lines(str(path), str(sha256))
+            except DecodeFailure as failure:
+                problem = failure.detail
+            except MachineFault as error:
+                problem = fault = str(error)
+            lines.append(found)
+            problems.append(problem)
         return {
             "sha256": batch["sha256"],
-            "lines": objects([lines or "[]" for lines in found]),
-            "ok": np.array([lines is not None for lines in found]),
-            "fault": objects([fault] * len(found)),
+            "path": batch["path"],
+            "lines": objects([found or "[]" for found in lines]),
+            "ok": np.array([found is not None for found in lines]),
+            "problem": objects(problems),
+            "fault": objects([fault] * len(lines)),
         }
 
-    def _lines(self, path: str) -> str | None:
-        """None where the image cannot be decoded or read."""
-        try:
-            reading = _reader(self.text).read(page_pixels(decode(read_bytes(self.data / path)).image))
-        except DecodeFailure:
-            return None
-        return None if reading.failure else json.dumps([asdict(line) for line in reading.lines])
+    def _lines(self, path: str, sha256: str) -> str:
+        """Raises DecodeFailure where the image cannot be decoded or read, or is not the one that was indexed."""
+        data = read_bytes(self.data / path)
+        require_unchanged(path, hashlib.sha256(data).hexdigest(), sha256)
+        reading = _reader(self.text).read(page_pixels(decode(data).image))
+        if reading.failure is not None:
+            raise DecodeFailure("error", reading.failure, reading.detail)
+        return json.dumps([asdict(line) for line in reading.lines])
 
 
 @lru_cache(maxsize=1)
-def _reader(settings: TextSettings) -> TextReader:
+def _reader(settings: ReadingSettings) -> TextReader:
     """One child for each worker process: it takes seconds to start."""
     return TextReader(settings)
 
 
 def _given(data: Path, index: pa.Table) -> dict[str, tuple[TextLine, ...]]:
-    """What labels.jsonl says is written, by content; its problems are prepare_data's to tell."""
+    """What labels.jsonl says is written, by content. Of several rows of an image the first counts, as in the index."""
     content = dict(zip(index["path"].to_pylist(), index["sha256"].to_pylist(), strict=True))
     found: dict[str, tuple[TextLine, ...]] = {}
-    if not (data / FILE_NAME).is_file():
+    file, seen = data / FILE_NAME, set[str]()
+    if not file.is_file():
         return found
-    for _, row in read_json_lines(data / FILE_NAME, []):
-        lines, path = given_lines(row), row.get("path")
-        if lines is not None and path in content:
+    for number, row in read_json_lines(file, []):  # its other problems are prepare_data's to tell
+        path = posixpath.normpath(row["path"]) if isinstance(row.get("path"), str) else ""
+        if path not in content or path in seen:
+            continue
+        seen.add(path)
+        try:
+            lines = given_lines(row)
+        except ValueError as error:
+            raise UsageError(f"{file}:{number}: {KEY}: {error}") from None
+        if lines is not None:
             found[content[path]] = lines
     return found
 
@@ -160,9 +184,11 @@ def _read(data: Path, rows: pa.Table, config: ReadText) -> Iterator[tuple[str, t
     prepare = PrepareTexts(data, config.text)
     for batch in stream(rows.select(["path", "sha256"]), prepare, BATCH_ROWS, config.workers, drop_failed=False):
         progress.update(len(batch["ok"]))
-        for sha256, lines, ok in zip(batch["sha256"], batch["lines"], batch["ok"], strict=True):
+        for sha256, path, lines, ok, problem in zip(*(batch[name] for name in COLUMNS), strict=True):
             if ok:
                 yield str(sha256), LINES.validate_json(lines)
-        if fault := next(filter(None, batch["fault"]), ""):
+            elif not batch["fault"][0]:
+                logger.warning("%s: goes without its text: %s", path, problem)
+        if fault := batch["fault"][0]:
             raise MachineFault(f"{fault}; run the job again, it goes on where it stopped")
     progress.close()

@@ -81,14 +81,18 @@ class PreparePixels:
     ) -> tuple[np.ndarray, dict[str, Any]]:
         if self.augmentation is None or not self.augmentation.enabled:
             loaded = load_image(self.data / path, self.size)
-            _check_unchanged(path, loaded.sha256, sha256)
+            require_unchanged(path, loaded.sha256, sha256)
             return loaded.pixels, {}
         data = read_bytes(self.data / path)
-        _check_unchanged(path, hashlib.sha256(data).hexdigest(), sha256)
+        require_unchanged(path, hashlib.sha256(data).hexdigest(), sha256)
         augment = _augmentation(self.data, self.augmentation, self.vocabulary)
-        title = self.vocabulary.product_by_id[product].zh if product in self.vocabulary.product_by_id else None
-        image, record = augment(decode(data).image, self._generator(image_id), title)
+        image, record = augment(decode(data).image, self._generator(image_id), self._title(product))
         return fit(image, self.size), record
+
+    def _title(self, product: str | None) -> str | None:
+        """The product's name, in training alone: on images that are judged it would tell the answer."""
+        known = self.vocabulary.product_by_id.get(product or "")
+        return known.zh if known is not None and self.epoch is not None else None
 
     def _generator(self, image_id: str) -> np.random.Generator:
         draw = FIXED_DRAW if self.epoch is None else self.epoch
@@ -124,7 +128,8 @@ def _ingredients(data: Path, vocabulary: Vocabulary) -> str:
     return hashlib.sha256(json.dumps([logos, titles]).encode()).hexdigest()
 
 
-def _check_unchanged(path: str, actual: str, expected: str) -> None:
+def require_unchanged(path: str, actual: str, expected: str) -> None:
+    """Raises DecodeFailure where an image's sha256 is not that of the index."""
     if actual != expected:
         raise DecodeFailure("error", "changed", f"{path}: not the bytes that were indexed; run jobs/prepare_data.py")
 

@@ -6,6 +6,7 @@ is damaged is begun anew, and where none can be kept every image is read.
 
 import hashlib
 import json
+import logging
 import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,10 +18,12 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from meteo_ray.text.config import TextSettings
+from meteo_ray.text.config import ReadingSettings
 from meteo_ray.text.lines import TextLine
 from meteo_ray.text.modes import ENGINE_EDITION, MODES
 from meteo_ray.text.reader import LINES
+
+logger = logging.getLogger("meteo_ray")
 
 # Others hold the file for the few milliseconds of a commit.
 BUSY_TIMEOUT_S = 10.0
@@ -31,7 +34,7 @@ TABLE = """CREATE TABLE IF NOT EXISTS texts
     (sha256 TEXT, reading TEXT, lines TEXT NOT NULL, PRIMARY KEY (sha256, reading)) WITHOUT ROWID"""
 
 
-def reading_version(settings: TextSettings) -> str:
+def reading_version(settings: ReadingSettings) -> str:
     """16 hex digits that change with all that the lines of an image depend on."""
     engines = {name: version(name) for name in ("rapidocr", "onnxruntime")}
     mode = asdict(MODES[settings.mode])
@@ -48,7 +51,7 @@ class TextCache:
     """
 
     def __init__(self, path: Path, reading: str) -> None:
-        self.path, self.reading = path, reading
+        self.path, self.reading, self._told = path, reading, False
         self._table = self._opened()
 
     def __enter__(self) -> Self:
@@ -84,19 +87,20 @@ class TextCache:
             return []
         try:
             return self._table.execute(statement, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, ValueError) as error:  # damaged bytes may be no UTF-8
             if _is_damage(error):
                 self._begin_anew()
+            else:
+                self._tell(error)
             return []
 
     def _opened(self) -> sqlite3.Connection | None:
         try:
             return self._connected()
-        except sqlite3.DatabaseError as error:
+        except (OSError, ValueError, sqlite3.DatabaseError) as error:
             if not _is_damage(error):
+                self._tell(error)
                 return None
-        except OSError:
-            return None
         self._remove()
         with suppress(OSError, sqlite3.DatabaseError):
             return self._connected()
@@ -112,6 +116,12 @@ class TextCache:
             raise
         return table
 
+    def _tell(self, error: Exception) -> None:
+        """Once: what is read now will have to be read again."""
+        if not self._told:
+            logger.warning("%s: texts cannot be kept: %s", self.path, error)
+        self._told = True
+
     def _begin_anew(self) -> None:
         self.close()
         self._remove()
@@ -125,6 +135,6 @@ class TextCache:
                 place.unlink()
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
+def _is_damage(error: Exception) -> bool:
     """Whether the file itself is bad; the lower byte of SQLite's code is the kind of an error, the rest its variety."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED

@@ -69,7 +69,8 @@ def valid_time_of(lines: Sequence[TextLine]) -> datetime | None:
     ranges, and several times that nothing tells apart give None.
     """
     texts = [normalised(line.text) for line in in_reading_order(lines)]
-    told = [one for position in range(len(texts)) for one in _told(texts, position)]
+    zones = {zone for text in texts for zone in zones_in(text)}
+    told = [one for position in range(len(texts)) for one in _told(texts, position, zones)]
     leads = {lead for text in texts for lead in leads_in(text)}
     leads |= {moment.lead for text in texts for moment in moments_in(text) if moment.lead is not None}
     return _decided({role: {one.time for one in told if one.role == role} for role in (VALID, BASE, UNNAMED)}, leads)
@@ -89,10 +90,12 @@ def level_of(lines: Sequence[TextLine]) -> str | None:
     return "surface" if not found and _names_surface(normalised(title_of(lines))) else None
 
 
-def _told(texts: Sequence[str], position: int) -> list[_Told]:
-    """The times of one line, by its own words, or by the line before where that ends with a word such as "Valid:"."""
+def _told(texts: Sequence[str], position: int, zones: set[str]) -> list[_Told]:
+    """The times of one line, by its own words, or by the line before where that ends with a word such as "Valid:".
+
+    `zones` are those that any line names.
+    """
     text, before = texts[position], texts[position - 1] if position else ""
-    zones = {zone for one in texts for zone in zones_in(one)}
     moments = moments_in(text)
     found = []
     for moment, role in zip(moments, _roles(text, moments, before), strict=True):

@@ -14,10 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 from meteo_ray.errors import MachineFault
 from meteo_ray.imaging.decode import DecodeFailure, Reason
 from meteo_ray.imaging.guarded_process import ChildLost, GuardedProcess, Returned, persistently
-from meteo_ray.text.config import TextSettings
+from meteo_ray.text.config import ReadingSettings
 from meteo_ray.text.lines import TextLine
 
 READ = "meteo_ray.text.engine:read_lines"
+
+# A page that is read has at most 2000 pixels to a side, of which a line takes ten: some twenty columns of two hundred.
+MOST_LINES = 4000
 
 # The 576 MB of the largest image that is taken (imaging.decode.DecodeLimits), the 650 MB of addresses that the engine
 # took beyond its start for a page of the most pixels that it looks at, and a fifth for what varies.
@@ -54,7 +57,7 @@ class TextReader(GuardedProcess):
 
     def __init__(
         self,
-        settings: TextSettings,
+        settings: ReadingSettings,
         attempts: int = 2,
         function: str = READ,
         memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
@@ -115,8 +118,8 @@ def text_lines(returned: Returned) -> tuple[TextLine, ...]:
         lines = LINES.validate_python(returned.fields["lines"])
     except (KeyError, ValidationError):
         raise ChildLost("crashed", "its process answered with no lines of text") from None
-    if not all(_is_sensible(line) for line in lines):
-        raise ChildLost("crashed", "its process answered with lines outside the image")
+    if len(lines) > MOST_LINES or not all(_is_sensible(line) for line in lines):
+        raise ChildLost("crashed", "its process answered with lines outside the image, or with too many")
     return lines
 
 

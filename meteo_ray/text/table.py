@@ -16,6 +16,9 @@ from meteo_ray.text.title import title_of
 
 TEXTS_FILE = "texts.parquet"
 
+# The key of the file's metadata that tells how its texts were read.
+MODE = b"text_mode"
+
 TEXTS = pa.schema([pa.field("sha256", pa.string()), *WRITTEN])
 
 
@@ -35,9 +38,17 @@ def texts_path(data: Path, index: Path | None = None) -> Path:
     return (index or data / "index") / TEXTS_FILE
 
 
-def write_texts(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write rows of TEXTS, whole or not at all."""
-    write_parquet(path, pa.Table.from_pylist(list(rows), schema=TEXTS))
+def write_texts(path: Path, rows: Iterable[dict[str, Any]], mode: str = "page") -> None:
+    """Write rows of TEXTS, which were read in a `mode` of text.config, whole or not at all."""
+    in_order = sorted(rows, key=lambda row: row["sha256"])  # the same texts make the same file
+    write_parquet(path, pa.Table.from_pylist(in_order, schema=TEXTS.with_metadata({MODE: mode})))
+
+
+def texts_mode(path: Path) -> str | None:
+    """In which mode the texts of a file were read; None where there is none. Raises UsageError when it is damaged."""
+    if not path.is_file():
+        return None
+    return (_read(path, ()).schema.metadata or {}).get(MODE, b"page").decode()
 
 
 def with_texts(rows: pa.Table, data: Path, index: Path | None = None) -> pa.Table:
@@ -63,9 +74,13 @@ def without_texts(rows: pa.Table) -> pa.Table:
 def _by_content(path: Path) -> dict[str, tuple[str, str]]:
     if not path.is_file():
         return {}
-    try:
-        table = pq.read_table(path, columns=["sha256", "title", "text"])
-    except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"{path}: cannot be read ({error}); remove it and run jobs/read_text.py again") from None
+    table = _read(path, ("sha256", "title", "text"))
     columns = (table[name].to_pylist() for name in ("sha256", "title", "text"))
     return {sha256: (title, text) for sha256, title, text in zip(*columns, strict=True)}
+
+
+def _read(path: Path, columns: Sequence[str]) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=list(columns))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UsageError(f"{path}: cannot be read ({error}); remove it and run jobs/read_text.py again") from None

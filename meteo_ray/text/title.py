@@ -44,7 +44,9 @@ AXIS_WORDS = (
     "hours?|days?|count|frequency|utc|hpa|degrees?|or|and|of|from|in|"
     "时间|日期|经度|纬度|高度|距离|单位|图例|时效|预报时效"
 )
-AXIS = re.compile(rf"^(?:(?:{AXIS_WORDS}|[(\[].*[)\]])[\W_]*)+$", re.IGNORECASE)
+# Possessive: what follows a word or a bracket is taken once and for all, or brackets in a row could be divided up in
+# exponentially many ways.
+AXIS = re.compile(rf"^(?:(?:{AXIS_WORDS}|[(\[][^()\[\]]*+[)\]])[\W_]*+)++$", re.IGNORECASE)
 TIMES = re.compile(
     r"^\W*(?:valid|vt|init|initial|initiali[sz]ed|base|run|forecast|analysis|issued|created|produced|plotted|generated)"
     r"\b[\s\w]{0,12}[:：]|^\W*(?:valid|vt)\b|^\W*[\w ]{0,12}[t1li][i1l]me\s?[:：]",

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from meteo_ray.streaming.index import read_index
+from meteo_ray.streaming.index import content_digest, read_index
 from meteo_ray.streaming.row_weights import row_weights
 from meteo_ray.text.table import with_texts
 from meteo_ray.training.config import AuxiliaryImages
@@ -29,6 +29,11 @@ def auxiliary_rows(config: AuxiliaryImages, seed: int, usable: Callable[[pa.Tabl
     paths = pa.array([str(config.data / path) for path in found["path"].to_pylist()], pa.string())
     placed = found.set_column(found.schema.get_field_index("path"), "path", paths)
     return placed.append_column("weight", pc.multiply(row_weights(placed), config.weight))
+
+
+def auxiliary_digest(auxiliary: pa.Table | None) -> list[str]:
+    """What a run's identity must say of them; wherever their folder stands."""
+    return [] if auxiliary is None else [content_digest(auxiliary.drop_columns("path"))]
 
 
 def with_auxiliary(own: pa.Table, auxiliary: pa.Table | None, index: pa.Table) -> pa.Table:

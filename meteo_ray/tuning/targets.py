@@ -121,7 +121,8 @@ class CascadeTarget:
         folders = _folders(job)
         flags = [part for name, path in folders.items() for part in (f"--{name}", str(path))]
         flags += ["--config", str(job.base)] if job.base else []
-        base = parse_config(EvaluateJob, [*flags, "--stage", END_TO_END, "--split", VALIDATION, "--out", "unused.json"])
+        flags += ["--stage", END_TO_END, "--split", VALIDATION, "--out", "unused.json", "--no-augmentation.enabled"]
+        base = parse_config(EvaluateJob, flags)  # thresholds are chosen on images as an archive holds them (R5)
         Evaluation(base)  # refuses missing models and empty splits
         # Trials run in folders of their own.
         places = {name: getattr(base, name) for name in ("labels", "index", "cache")}

@@ -69,7 +69,7 @@ def as_built_here(folder: Path, what: str) -> Iterator[None]:
         yield
     except (RuntimeError, TypeError, KeyError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        raise UsageError(f"{folder}: not {what} as this meteo_ray builds it ({reason})") from None
+        raise UsageError(f"{folder}: not {what} as this meteo_ray builds it ({reason}); train it again") from None
 
 
 def require_fits(folder: Path, config: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -100,6 +100,15 @@ class TextVoter:
         names = np.asarray(matches @ self.names[:-1] + self.names[-1], dtype=np.float32)
         return dict(zip(self.VOTES, (words, names), strict=True))
 
+    def votes_where_read(self, pages: Sequence[Page | None], vocabulary: Vocabulary) -> dict[str, Floats]:
+        """`votes`, with NaN in the rows of pages that were not read (None)."""
+        read = np.array([page is not None for page in pages], dtype=bool)
+        found = {name: np.full((len(pages), len(self.intercepts)), np.nan, np.float32) for name in self.VOTES}
+        if read.any():
+            for name, votes in self.votes([page for page in pages if page is not None], vocabulary).items():
+                found[name][read] = votes
+        return found
+
     def write(self, folder: Path) -> None:
         """Write text_voter.safetensors into a bundle's folder."""
         save_file(vars(self), folder / TEXT_VOTER)

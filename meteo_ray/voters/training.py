@@ -1,25 +1,34 @@
 """The voters' part of a training: who is asked, from what they learn, and their votes in validation."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from meteo_ray.batch import Batch, concatenate, objects
+from meteo_ray.bundle import check_file
 from meteo_ray.errors import UsageError
 from meteo_ray.files import sha256_of
-from meteo_ray.text.table import texts_path
+from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
+from meteo_ray.text.table import texts_mode, texts_path
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.boosted_trees import TREES, Trees, bundle_with_trees, check_installed
 from meteo_ray.voters.config import VoterSettings
 from meteo_ray.voters.descriptors import PrepareDescriptors
 from meteo_ray.voters.text_voter import TextVoter, pages_of
-from meteo_ray.voters.voters import PrepareVotes, Voters
+from meteo_ray.voters.voters import COLUMN, PrepareVotes, Voters
+
+logger = logging.getLogger("meteo_ray")
 
 Targets = Callable[[Batch], np.ndarray]
 """Columns of rows -> 0 and 1, `(rows, questions)`."""
+
+Look = Callable[[int | None, AugmentConfig], Callable[[Batch], Batch]]
+"""An epoch, or None for what is the same in all, and what is done to the images -> a prepare callable."""
 
 Collect = Callable[[str, Callable[[Batch], Batch]], Batch]
 """`training.task.Collect`: a label and a prepare callable -> every training row as that makes it."""
@@ -42,12 +51,17 @@ class VoterTraining:
         self.with_trees = by_default if settings.descriptors is None else settings.descriptors
         if self.with_trees:
             check_installed()
-        self._earlier = Trees.read(self._earlier_bundle, questions) if self._earlier_bundle else None
+        self._earlier: Trees | None = None
+        if self._earlier_bundle:
+            check_file(self._earlier_bundle, TREES)  # LightGBM may die of damaged ones
+            self._earlier = Trees.read(self._earlier_bundle, questions)
         self._written: Batch = {}
+        self._text_mode: str | None = None
+        self._share_read = ""
         self.voters = Voters()
 
-    def see(self, training: pa.Table, columns: Sequence[str]) -> None:
-        """Keep what is written on the training rows, with the `columns` that tell their targets.
+    def see(self, training: pa.Table, columns: Sequence[str], texts: Path) -> None:
+        """Keep what is written on the training rows, with the `columns` that tell their targets; it comes from `texts`.
 
         Raises:
             UsageError: when text is to vote and none was read.
@@ -58,22 +72,21 @@ class VoterTraining:
                 "text is to vote, but no training image's text was read; run jobs/read_text.py --data DATA"
             )
         if self._settings.text is not False and read.num_rows:
+            self._share_read = f"{read.num_rows} of {training.num_rows}"
+            self._text_mode = texts_mode(texts)
             self._written = {name: objects(read[name].to_pylist()) for name in ("title", "text", *columns)}
 
     def fit(
-        self, collect: Collect, looks: Mapping[str, Callable[[Batch], Batch]], targets: Targets, vocabulary: Vocabulary
+        self, collect: Collect, look: Look, augmentation: AugmentConfig, targets: Targets, vocabulary: Vocabulary
     ) -> None:
-        """Fit the trees on every look at the training images, and the text voter on what is written on them.
-
-        Args:
-            looks: prepare callables by label: the images as they are, and as the first epoch alters them.
-        """
-        trees = self._fit_trees(collect, looks, targets) if self.with_trees else None
+        """Fit the trees on every image as it is and as the first epoch alters it, the text voter on what is written."""
+        trees = self._fit_trees(collect, _looks(look, augmentation), targets) if self.with_trees else None
         text = None
         if self._written:
+            logger.info("what is written votes: it was read on %s training images", self._share_read)
             pages = [page for page in pages_of(self._written) if page is not None]
             text = TextVoter.fit(pages, targets(self._written), _weights(self._written), vocabulary)
-        self.voters = Voters(trees, text)
+        self.voters = Voters(trees, text, self._text_mode)
 
     def preparing(self, prepared: Callable[[Batch], Batch], vocabulary: Vocabulary) -> Callable[[Batch], Batch]:
         """What validation prepares: votes beside the rest, where somebody votes."""
@@ -96,6 +109,22 @@ class VoterTraining:
         )
         more = (self._earlier, self._settings.further_trees)
         return Trees.fit(seen["descriptors"], targets(seen), _weights(seen), self._seed, self._rounds, *more)
+
+
+def vote_tensors(batch: Batch) -> dict[str, torch.Tensor]:
+    """The voters' columns of a validation batch, for `Task.collate`."""
+    return {name: torch.from_numpy(np.array(batch[name])) for name in batch if name.startswith(COLUMN)}
+
+
+def vote_arrays(batch: Mapping[str, torch.Tensor]) -> Batch:
+    """The same columns again, for `Task.outputs`."""
+    return {name: votes.cpu().numpy() for name, votes in batch.items() if name.startswith(COLUMN)}
+
+
+def _looks(look: Look, augmentation: AugmentConfig) -> dict[str, Callable[[Batch], Batch]]:
+    """Prepare callables by the label of their progress line."""
+    found = {"descriptors": look(None, UNALTERED)}
+    return found | ({"descriptors, augmented": look(0, augmentation)} if augmentation.enabled else {})
 
 
 def _weights(batch: Batch) -> np.ndarray:

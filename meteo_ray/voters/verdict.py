@@ -85,12 +85,14 @@ class VotedVerdict(Generic[C]):
             votes: on the pixels, `(rows, questions)` by voter.
             pages: one an image, None where its text was not read.
         """
-        scores, read = self.image.scores(votes), np.zeros(len(pages), dtype=bool)
-        if self.with_text is not None and self.text is not None:
-            read[:] = [page is not None for page in pages]
-            if read.any():
-                scores[read] = self.with_text.scores(taken(votes, read) | self._on_pages(pages))
+        scores, read = self.image.scores(votes), self.hears(pages)
+        if self.with_text is not None and read.any():
+            scores[read] = self.with_text.scores(taken({**votes, **self._on_pages(pages)}, read))
         return scores, read
+
+    def hears(self, pages: Sequence[Page | None]) -> NDArray[np.bool_]:
+        """On which images, bool `(rows,)`, what is written changes the answer."""
+        return np.array([page is not None and self.reads_text for page in pages], dtype=bool)
 
     def voices(self, votes: Votes, pages: Sequence[Page | None]) -> dict[str, NDArray[np.float64]]:
         """What each voter says alone: calibrated log-odds `(rows, questions)` by its name, NaN where it was not asked.
@@ -100,17 +102,14 @@ class VotedVerdict(Generic[C]):
         found = {name: scale.log_odds(votes[name]) for name, scale in self.image.scales.voters.items()}
         if self.with_text is None or self.text is None:
             return found
-        read = np.array([page is not None for page in pages], dtype=bool)
-        written = self._on_pages(pages) if read.any() else {}
-        for name, values in written.items():
-            found[name] = np.full((len(pages), values.shape[1]), np.nan)
-            found[name][read] = self.with_text.scales.voters[name].log_odds(values)
-        return found
+        if not self.hears(pages).any():
+            return found
+        scales = self.with_text.scales.voters
+        return found | {name: scales[name].log_odds(values) for name, values in self._on_pages(pages).items()}
 
     def _on_pages(self, pages: Sequence[Page | None]) -> dict[str, NDArray[np.float32]]:
-        """The text voter's votes on those pages that were read."""
         assert self.text is not None
-        return self.text.votes([page for page in pages if page is not None], self.vocabulary)
+        return self.text.votes_where_read(pages, self.vocabulary)
 
     def measured(
         self, votes: Votes, targets: np.ndarray, judge: Callable[[C, Votes, np.ndarray], dict[str, Any]], watch: str

@@ -23,6 +23,8 @@ class Voters:
 
     trees: Trees | None = None
     text: TextVoter | None = None
+    text_mode: str | None = None
+    """How the texts that `text` learnt from were read, see text.config."""
 
     def __bool__(self) -> bool:
         return self.trees is not None or self.text is not None
@@ -33,14 +35,7 @@ class Voters:
 
     def on_pages(self, pages: Sequence[Page | None], vocabulary: Vocabulary) -> dict[str, np.ndarray]:
         """Votes `(rows, questions)` on what is written; NaN where it was not read."""
-        if self.text is None:
-            return {}
-        read = np.array([page is not None for page in pages], dtype=bool)
-        found = self.text.votes([page for page in pages if page is not None], vocabulary)
-        votes = {name: np.full((len(pages), values.shape[1]), np.nan, np.float32) for name, values in found.items()}
-        for name, values in found.items():
-            votes[name][read] = values
-        return votes
+        return {} if self.text is None else self.text.votes_where_read(pages, vocabulary)
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Write trees.txt and text_voter.safetensors where there are such; what a bundle's config must say of it."""
@@ -48,13 +43,14 @@ class Voters:
             self.trees.write(folder)
         if self.text is not None:
             self.text.write(folder)
-        return {"descriptors": self.trees is not None, "text": self.text is not None}
+        heard = {"text": self.text is not None, "text_mode": self.text_mode if self.text else None}
+        return {"descriptors": self.trees is not None, **heard}
 
     @classmethod
     def read(cls, folder: Path, config: dict[str, Any], questions: int) -> Self:
         """Those of a bundle. Raises UsageError when a file is missing or damaged, KeyError when `config` is silent."""
         trees = Trees.read(folder, questions) if config["descriptors"] else None
-        return cls(trees, TextVoter.read(folder, questions) if config["text"] else None)
+        return cls(trees, TextVoter.read(folder, questions) if config["text"] else None, config.get("text_mode"))
 
 
 @dataclass(frozen=True)

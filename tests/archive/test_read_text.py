@@ -49,7 +49,7 @@ from tests.archive.test_operators import LIMITS, by_path, read
 from tests.archive.test_run import config, rows
 from tests.archive.untrained import INPUT_SIZE, VOCABULARY, as_it_is
 
-READING = TextSettings(mode="title", undecided_from=0.0, undecided_to=1.0)
+READING = TextSettings(mode="title", undecided_from=0.0)
 ENGINE = partial(TextReader, function="tests.archive.page_engine:read_lines")
 
 SILENT = {name: Scale((0.0,), (0.0,)) for name in (NETWORK, "words")}
@@ -257,11 +257,11 @@ def test_a_run_goes_on_with_the_same_text_settings_only(tmp_path: Path) -> None:
     (out / "predictions").mkdir()
     (out / "predictions" / "part-00000.parquet").write_bytes(b"x")
     resume.begin(out, identity(READING.model_copy(update={"seconds": 5.0})), resume=True, overwrite=False)
-    for change in ({"mode": "page"}, {"mode": "off"}, {"undecided_to": 0.7}, {"minimum_score": 0.9}):
+    for change in ({"mode": "page"}, {"mode": "off"}, {"undecided_from": 0.3}, {"minimum_score": 0.9}):
         other = identity(READING.model_copy(update=change))
         with pytest.raises(UsageError, match=r"text: .* then, .* now"):
             resume.begin(out, other, resume=True, overwrite=False)
-    assert identity(NOT_READ) == identity(TextSettings(undecided_to=0.9))
+    assert identity(NOT_READ) == identity(TextSettings(undecided_from=0.1))
 
 
 def draw_page(path: Path, paper: tuple[int, int, int]) -> Path:

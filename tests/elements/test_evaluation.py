@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.metrics import f1_score
 
 from meteo_ray.elements.answers import Answers, multi_hot
 from meteo_ray.elements.baselines import blind, by_keywords
@@ -124,8 +125,17 @@ def test_the_blind_answer_ranks_by_chance_and_names_the_commonest(answers):
     found = blind(answers, np.array([0.5, 0.3, 0.2, 0.0]))
     assert found["rows"] == 4
     assert found["map"] == pytest.approx(np.mean([2 / 4, 1 / 4, 1 / 4]))  # the mean share of what occurs
-    assert found["micro_f1"] == pytest.approx(2 * 2 / (4 + 4))  # wind everywhere
-    assert blind(answers, np.full(4, 0.4))["micro_f1"] == 0.0
+    assert found["micro_f1"] == pytest.approx(2 * 3 / (8 + 4))  # wind and rain everywhere
+    assert blind(answers, np.zeros(4))["micro_f1"] == 0.0
+
+
+def test_the_blind_answer_names_what_gives_the_best_f1_where_it_was_counted():
+    rng = np.random.default_rng(0)
+    targets = rng.random((400, 6)) < np.array([0.5, 0.3, 0.2, 0.1, 0.05, 0.01])
+    shares = targets.mean(axis=0)
+    answers = Answers(list("abcdef"), targets, np.zeros((400, 6), np.float32), np.ones((400, 6)))
+    best = max(f1_score(targets.ravel(), np.tile(shares >= cut, (400, 1)).ravel()) for cut in shares)
+    assert blind(answers, shares)["micro_f1"] == pytest.approx(best)
 
 
 def test_keywords_are_asked_where_text_was_read(answers):

@@ -1,6 +1,8 @@
 """Who votes beside the element network: trees, and what is written; and models that go on from others."""
 
+import logging
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,12 +11,16 @@ import pytest
 import torch
 
 from meteo_ray import bundle
+from meteo_ray.archive.cascade.models import tell_other_reading
 from meteo_ray.elements.bundle import read_verdict
 from meteo_ray.elements.earlier_model import take_heads
 from meteo_ray.elements.predictor import ElementsPredictor
 from meteo_ray.elements.task import ElementsTask
 from meteo_ray.errors import UsageError
+from meteo_ray.evaluation.end_to_end import with_text_heard
+from meteo_ray.judging.judge import Judged
 from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.stages import CASCADE
 from meteo_ray.text.table import texts_path, write_texts
 from meteo_ray.training.config import AuxiliaryImages
 from meteo_ray.vocabulary import Element, Vocabulary
@@ -97,6 +103,35 @@ def test_texts_that_were_read_later_make_it_another_run(written, tmp_path):
     assert ElementsTask(SMALL.model_copy(update={"text": False}), data, colour_vocabulary()).origin() != heard
     texts_path(data).unlink()
     assert ElementsTask(SMALL, data, colour_vocabulary()).origin() != heard
+
+
+def test_a_bundle_knows_how_its_texts_were_read_and_an_archive_says_where_it_reads_otherwise(voting, caplog):
+    config = bundle.read_config(voting.bundle, "elements")
+    assert config["text_mode"] == "page"
+    with caplog.at_level(logging.WARNING):
+        for mode in ("off", "page"):
+            tell_other_reading(voting.bundle, config, mode)
+        assert not caplog.text
+        tell_other_reading(voting.bundle, config, "title")
+    assert "learnt from texts read with --text.mode page; read with title" in caplog.text
+
+
+def test_text_is_heard_end_to_end_on_what_an_archive_would_read(voting):
+    """Of a stage that lets through, on what passes or is undecided; of others on all that was read."""
+    predictor = ElementsPredictor.load(voting.bundle, "cpu", colour_vocabulary(), precision="fp32")
+    seen, read = predictor({"image": voting.validation["image"]}), predictor(voting.validation)
+    rows = pa.table({name: pa.array(voting.validation[name].tolist(), pa.string()) for name in ("title", "text")})
+    judged = Judged(rows, seen, seconds=0.0, unreadable=0)
+    found = with_text_heard(judged, CASCADE["elements"], predictor).columns
+    np.testing.assert_allclose(found["element_scores"], read["element_scores"], atol=1e-6)
+    np.testing.assert_array_equal(found["element_votes"], seen["element_votes"])
+
+    asked = np.arange(rows.num_rows) % 3  # far from a chart, undecided, a chart
+    gated = seen | {"passes": asked == 2, "score": np.array([0.01, 0.5, 0.9])[asked]}
+    gate_like = replace(CASCADE["elements"], passes="passes", passes_by="score")
+    found = with_text_heard(replace(judged, columns=gated), gate_like, predictor).columns
+    wanted = np.where(asked[:, None] > 0, read["element_scores"], seen["element_scores"])
+    np.testing.assert_allclose(found["element_scores"], wanted, atol=1e-6)
 
 
 def test_a_verdict_needs_no_network(voting):

@@ -44,6 +44,16 @@ def test_binary_metrics_agree_with_scikit_learn(rows, threshold):
         assert found["recall"] is None
 
 
+def test_rows_may_have_thresholds_of_their_own():
+    targets, scores = np.array([1, 1, 0, 0, 1]), np.array([0.9, 0.3, 0.3, 0.6, 0.4])
+    found = binary_metrics(targets, scores, np.array([0.5, 0.2, 0.5, 0.5, 0.5]))
+    called = np.array([1, 1, 0, 1, 0])
+    assert found["f1"] == pytest.approx(sk.f1_score(targets, called))
+    assert found["accuracy"] == pytest.approx(3 / 5)
+    assert found["threshold"] == 0.5
+    assert found["auc"] == binary_metrics(targets, scores, 0.5)["auc"]
+
+
 @given(binary_rows)
 @settings(deadline=None, max_examples=60)
 def test_auc_is_the_chance_to_rank_a_pair_rightly(rows):

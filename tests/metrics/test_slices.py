@@ -18,12 +18,13 @@ ROWS = pa.table(
     }
 )
 SCORES = np.array([0.9, 0.2, 0.8, 0.7, 0.6, 0.1])
+HALVES = np.full(6, 0.5)
 APPLIED = [{"title": {}}, {"title": {}, "logo": {}}, {"title": {}}, {}, {"title": {}}, {"title": {}, "logo": {}}]
 AUGMENTED = np.array([json.dumps(record) for record in APPLIED], dtype=object)
 
 
 def test_slices_of_the_gate_by_origin():
-    found = gate_slices(Judged(ROWS, {"gate_score": SCORES}, 0.0, 0), 0.5)
+    found = gate_slices(Judged(ROWS, {"gate_score": SCORES}, 0.0, 0), HALVES)
     assert found["source"]["x"] == {
         "rows": 4,
         "positives": 2,
@@ -41,7 +42,7 @@ def test_slices_of_the_gate_by_origin():
 
 def test_slices_of_the_gate_by_augmentation():
     judged = Judged(ROWS, {"gate_score": SCORES, "augmented": AUGMENTED}, 0.0, 0)
-    found = gate_slices(judged, 0.5)["augmentation"]
+    found = gate_slices(judged, np.full(judged.rows.num_rows, 0.5))["augmentation"]
     assert {name: part["rows"] for name, part in found.items()} == {
         "logo applied": 2,
         "logo not applied": 4,
@@ -55,7 +56,7 @@ def test_slices_of_the_gate_by_augmentation():
 
 def test_a_part_done_to_every_row_has_no_other_side():
     augmented = np.full(6, json.dumps({"noise": {"level": 2.0}}), dtype=object)
-    found = gate_slices(Judged(ROWS, {"gate_score": SCORES, "augmented": augmented}, 0.0, 0), 0.5)["augmentation"]
+    found = gate_slices(Judged(ROWS, {"gate_score": SCORES, "augmented": augmented}, 0.0, 0), HALVES)["augmentation"]
     assert list(found) == ["noise applied"]
 
 

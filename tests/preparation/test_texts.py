@@ -1,6 +1,8 @@
 """jobs/read_text.py: what is written on prepared images, read once, and lines that labels.jsonl knows already."""
 
 import json
+import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from meteo_ray.preparation.config import PrepareData
 from meteo_ray.preparation.prepare import build_index
 from meteo_ray.streaming.index import read_index
 from meteo_ray.text.reader import Reading, TextReader
-from meteo_ray.text.table import with_texts
+from meteo_ray.text.table import texts_path, with_texts, write_texts
 from tests.preparation.folder import data_folder, write_labels
 
 
@@ -70,6 +72,52 @@ def test_a_fault_of_the_machine_is_one_line_and_loses_nothing(
     assert "error: no process to be had; run the job again" in capsys.readouterr().err
     assert main(["--data", str(data), "--workers", "1"]) == 0
     assert "1 read before, 1 read now, 1 failed" in capsys.readouterr().out
+
+
+def test_an_image_that_is_another_now_has_no_text(
+    data: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    first = sorted((data / "images").iterdir())[0]
+    Image.new("RGB", (640, 480), "white").save(first)
+    with caplog.at_level(logging.WARNING):
+        assert main(["--data", str(data), "--workers", "1"]) == 0
+    assert "1 from labels.jsonl, 0 read before, 1 read now, 2 failed" in capsys.readouterr().out
+    assert f"{first.name}: goes without its text" in caplog.text
+    assert "not the bytes that were indexed" in caplog.text
+
+
+def test_preparing_again_keeps_what_was_read_and_given_lines_are_read_as_the_index_reads_them(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(data)
+    data_folder(data, 4)
+    rows = [json.loads(line) for line in (data / "labels.jsonl").read_text("utf-8").splitlines()]
+    for row in rows:
+        row["text_lines"] = [{"text": row["path"], "left": 0.2, "top": 0.02, "right": 0.8, "bottom": 0.08}]
+    again = {**rows[0], "text_lines": [{**rows[0]["text_lines"][0], "text": "the second row of an image"}]}
+    build_index(PrepareData(data=data))
+    write_labels(data, [{**rows[0], "path": "./" + rows[0]["path"]}, *rows[1:], again])
+    assert main(["--data", str(data), "--workers", "1"]) == 0
+    assert "4 from labels.jsonl" in capsys.readouterr().out
+    before = texts_path(data).read_bytes()
+    assert rows[0]["path"] in with_texts(read_index(data), data)["text"].to_pylist()
+    build_index(PrepareData(data=data))
+    assert texts_path(data).read_bytes() == before
+
+    write_labels(data, [*rows[1:], {**rows[0], "text_lines": "no list"}])
+    assert main(["--data", str(data), "--workers", "1"]) == 2
+    assert "labels.jsonl:4: text_lines: expected a list of lines" in capsys.readouterr().err
+
+
+def test_a_folder_whose_images_are_gone_keeps_its_texts(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_texts(texts_path(data), [])
+    before = texts_path(data).read_bytes()
+    rows = [json.loads(line) for line in (data / "labels.jsonl").read_text("utf-8").splitlines()]
+    write_labels(data, [{name: value for name, value in row.items() if name != "text_lines"} for row in rows])
+    (data / "images").rename(data / "elsewhere")
+    assert main(["--data", str(data), "--workers", "1"]) == 1
+    assert "none of 4 images could be read" in capsys.readouterr().err
+    assert texts_path(data).read_bytes() == before
 
 
 def columns_of(rows: pa.Table) -> dict[str, np.ndarray]:

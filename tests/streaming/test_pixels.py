@@ -151,3 +151,20 @@ def test_a_file_that_changed_since_it_was_indexed_is_not_ok(batch, prepare, tmp_
     assert found["ok"].tolist() == [True, True, False, True, True, True]
     assert not found["image"][2].any()
     assert len(cached(tmp_path)) == 5
+
+
+def test_the_products_name_is_drawn_in_training_alone(batch, prepare, monkeypatch):
+    """On an image that is judged it would tell the answer."""
+    named = []
+
+    def augment(image, rng, title):
+        named.append(title)
+        return image, {}
+
+    monkeypatch.setattr(pixels_module, "_augmentation", lambda *_: augment)
+    for epoch in (0, None):
+        prepare(epoch=epoch, cache=None, augmentation=ALWAYS)(batch)
+    charts = sum(product is not None for product in batch["product"])
+    assert charts
+    assert sum(name is not None for name in named[: len(named) // 2]) == charts
+    assert named[len(named) // 2 :] == [None] * (len(named) // 2)

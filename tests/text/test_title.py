@@ -99,3 +99,9 @@ def test_what_was_read_badly_is_no_title() -> None:
 def test_a_title_is_found_among_other_text() -> None:
     lines = page("500 hPa geopotential height", "VALID TIME: Mon 03 May 2021 12, STEP: 12")
     assert title_of([*lines, *axes()]) == "500 hPa geopotential height"
+
+
+@pytest.mark.parametrize("unit", ["[]", "()", "(1)", "[ ] "])
+def test_brackets_in_a_row_take_no_time(unit):
+    """A pattern that can divide them up in many ways would go on for years."""
+    assert title_of(page(unit * 40 + "Wind", "Total precipitation 24 h")) is not None

@@ -1,8 +1,11 @@
 """The trained models that judge an archive, checked as far as that goes without loading their weights."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from meteo_ray import bundle
 from meteo_ray.archive.config import ArchiveConfig
@@ -13,6 +16,8 @@ from meteo_ray.stage import Judging
 from meteo_ray.stages import CASCADE
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.vocabulary.growth import joined
+
+logger = logging.getLogger("meteo_ray")
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def bundled_models(config: ArchiveConfig) -> Models:
         raise UsageError(f"--models {config.models}: no such folder; train the models first, or set METEO_RAY_MODELS")
     versions = {name: bundle.check(folder, name) for name, folder in folders.items()}
     for name, folder in folders.items():
-        bundle.read_config(folder, name)
+        tell_other_reading(folder, bundle.read_config(folder, name), config.text.mode)
     vocabulary = joined([bundle.read_labels(folder) for folder in folders.values()])
     models = []
     for name, folder in folders.items():
@@ -67,3 +72,12 @@ def bundled_models(config: ArchiveConfig) -> Models:
         verdict = judging.load_verdict and partial(judging.load_verdict, place, **given)
         models.append(Model(name, versions[name], judging, partial(judging.load, place, **given), verdict))
     return Models(models, vocabulary)
+
+
+def tell_other_reading(folder: Path, config: Mapping[str, Any], mode: str) -> None:
+    """A voter that learnt from whole pages finds less on title strips, and its threshold does not know that."""
+    known = config.get("text_mode")
+    if known and mode not in ("off", known):
+        logger.warning(
+            "%s: learnt from texts read with --text.mode %s; read with %s, they tell it less", folder, known, mode
+        )
