@@ -37,8 +37,8 @@ def main(arguments: list[str]) -> None:
         functions = {name: _imported(name) for name in names}
         _limit_resources(int(memory_limit_bytes))
         _give_up_rights(json.loads(readable))
-    except Exception:
-        connection.send_bytes(traceback.format_exc().encode())
+    except Exception as error:  # in one line: it becomes part of a message for people
+        connection.send_bytes(" ".join("".join(traceback.format_exception_only(error)).split()).encode())
         return
     connection.send_bytes(b"")  # ready
     while True:

@@ -1,4 +1,4 @@
-"""What jobs/prepare_data.py and jobs/preview_data.py can be told."""
+"""What jobs/prepare_data.py, jobs/read_text.py and jobs/preview_data.py can be told."""
 
 from pathlib import Path
 from typing import Literal

@@ -139,7 +139,7 @@ def _boosted(
 
 
 def _lightgbm() -> Any:
-    """LightGBM, imported late: its wheel needs the system's OpenMP library, which only gates with trees use."""
+    """LightGBM, imported late: its wheel needs the system's OpenMP library, which only stages with trees use."""
     try:
         import lightgbm
     except (ImportError, OSError) as error:
