@@ -22,7 +22,8 @@ def blind(answers: Answers, shares: NDArray[np.float64]) -> dict[str, Any]:
     Its map is the mean share of the elements among the charts that are scored; for F1 it names those elements with
     which it would have the best micro-F1 on the training charts.
     """
-    scores, named = (np.tile(one, (len(answers.targets), 1)) for one in (shares, _best_named(shares)))
+    once_a_chart = (len(answers.targets), 1)
+    scores, named = np.tile(shares, once_a_chart), np.tile(_best_named(shares), once_a_chart)
     return _measured(answers.targets, scores, named, answers.names)
 
 

@@ -90,7 +90,7 @@ def level_of(lines: Sequence[TextLine]) -> str | None:
     return "surface" if not found and _names_surface(normalised(title_of(lines))) else None
 
 
-def _told(texts: Sequence[str], position: int, zones: set[str]) -> list[_Told]:
+def _told(texts: Sequence[str], position: int, zones: set[int]) -> list[_Told]:
     """The times of one line, by its own words, or by the line before where that ends with a word such as "Valid:".
 
     `zones` are those that any line names.
