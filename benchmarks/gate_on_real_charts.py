@@ -91,7 +91,7 @@ def voters(scored: Sequence[dict[str, dict[str, Any]]]) -> str:
         "| voter | " + " | ".join(map(str, range(len(tables)))) + " | mean |",
         "|---|" + "---:|" * (len(tables) + 1),
     ]
-    for name in tables[0]:
+    for name in [name for name in tables[0] if all(name in table for table in tables)]:
         values = [table[name]["auc"] for table in tables]
         lines.append(f"| {name} | " + " | ".join(f"{value:.3f}" for value in (*values, np.mean(values))) + " |")
     return "\n".join(lines)

@@ -23,23 +23,24 @@ def given_lines(row: dict[str, Any]) -> tuple[TextLine, ...] | None:
     if lines is None:
         return None
     if not isinstance(lines, list):
-        raise ValueError(f"expected a list of lines, null or no such key (not known), found {_shown(lines)}")
+        raise ValueError(f"expected a list of lines, null or no such key (not known), found {shown(lines)}")
     return tuple(_line(number, line) for number, line in enumerate(lines, start=1))
 
 
 def _line(number: int, line: Any) -> TextLine:
     if not isinstance(line, dict) or not isinstance(line.get("text"), str):
-        raise ValueError(f"line {number}: expected an object with a text and its edges, found {_shown(line)}")
+        raise ValueError(f"line {number}: expected an object with a text and its edges, found {shown(line)}")
     for name in EDGES:
         edge = line.get(name)
         if isinstance(edge, bool) or not isinstance(edge, int | float) or not 0 <= edge <= 1:
-            raise ValueError(f"line {number}: {name} must be a share of the image from 0 to 1, found {_shown(edge)}")
+            raise ValueError(f"line {number}: {name} must be a share of the image from 0 to 1, found {shown(edge)}")
     left, top, right, bottom = (float(line[name]) for name in EDGES)
     if left > right or top > bottom:
-        raise ValueError(f"line {number}: left stands right of right, or top below bottom, in {_shown(line)}")
+        raise ValueError(f"line {number}: left stands right of right, or top below bottom, in {shown(line)}")
     return TextLine(line["text"], left, top, right, bottom, score=1.0)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value in a message, cut short."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

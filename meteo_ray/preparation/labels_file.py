@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from meteo_ray.errors import UsageError
-from meteo_ray.preparation.given_lines import KEY, given_lines
+from meteo_ray.preparation.given_lines import KEY, given_lines, shown
 from meteo_ray.preparation.json_lines import read_json_lines
 from meteo_ray.vocabulary import Vocabulary
 
@@ -53,7 +53,7 @@ class LabelRow(BaseModel):
     def _zero_or_one(cls, value: Any) -> bool:
         if isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)):
             return bool(value)
-        raise ValueError(f"expected 0, 1, true or false, found {_shown(value)}")
+        raise ValueError(f"expected 0, 1, true or false, found {shown(value)}")
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -61,7 +61,7 @@ class LabelRow(BaseModel):
         if value is None:
             return None
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-            raise ValueError(f"expected a list of names, null (not known) or [] (none), found {_shown(value)}")
+            raise ValueError(f"expected a list of names, null (not known) or [] (none), found {shown(value)}")
         return _resolve_elements(value, _vocabulary(info))
 
     @field_validator("product", mode="after")
@@ -85,7 +85,7 @@ class LabelRow(BaseModel):
             time = datetime.fromisoformat(value)
             time = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
         except (TypeError, ValueError, OverflowError):
-            raise ValueError(f"expected ISO 8601 such as 2024-07-01T08:00:00+08:00, found {_shown(value)}") from None
+            raise ValueError(f"expected ISO 8601 such as 2024-07-01T08:00:00+08:00, found {shown(value)}") from None
         return time.replace(microsecond=0)
 
     @field_validator("text_lines", mode="before")
@@ -134,7 +134,7 @@ def _problems(error: ValidationError) -> list[str]:
     for entry in error.errors():
         reason = entry.get("ctx", {}).get("error")
         name = ".".join(str(part) for part in entry["loc"])
-        message = str(reason) if isinstance(reason, ValueError) else f"{entry['msg']}, found {_shown(entry['input'])}"
+        message = str(reason) if isinstance(reason, ValueError) else f"{entry['msg']}, found {shown(entry['input'])}"
         if entry["type"] == "missing":
             message = "is required"
         found.append(f"{name}: {message}" if name else message)
@@ -158,11 +158,6 @@ def _resolve_elements(names: list[str], vocabulary: Vocabulary | None) -> tuple[
     if problems:
         raise ValueError("; ".join(problems))
     return tuple(sorted(ids, key=vocabulary.element_position.__getitem__))
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _line_number(path: Path) -> Any:

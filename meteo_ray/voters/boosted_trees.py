@@ -63,7 +63,7 @@ class Trees:
         seed: int,
         rounds: int,
         earlier: "Trees | None" = None,
-        further: int = 0,
+        further: int = 1,
     ) -> Self:
         """Fit on descriptors `(rows, FEATURES)` and targets `(rows, questions)`; yes and no weigh the same in all.
 
@@ -71,15 +71,14 @@ class Trees:
             weights: how much each row counts within its answer, `(rows,)`.
             rounds: trees of each question.
             earlier: trees of an earlier model, kept; new ones learn what those get wrong.
-            further: how many of those, for each question that the earlier model has trees for.
+            further: how many of those, at least 1, for each question that the earlier model has trees for.
         """
         found = []
         for number, truth in enumerate(np.asarray(targets, dtype=bool).T):
             before = earlier.boosters[number] if earlier else None
             enough = min(truth.sum(), (~truth).sum()) >= LEAST_ROWS
             count = further if before else rounds
-            kept = not enough or count == 0
-            found.append(before if kept else _boosted(descriptors, truth, weights, seed, count, before))
+            found.append(_boosted(descriptors, truth, weights, seed, count, before) if enough else before)
         return cls(tuple(found))
 
     def votes(self, descriptors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,7 +13,8 @@ class VoterSettings(Section):
     image on a CPU core. Default: where the network starts from random weights, or from a model that has trees, which
     then learn on."""
     further_trees: int = Field(default=200, ge=0)
-    """How many trees of each question learn on, where there are earlier ones; 0 keeps those as they are."""
+    """How many trees of each question learn on, where there are earlier ones; 0 keeps those as they are, and
+    none are fitted to other questions."""
     text: bool | None = None
     """Let what is written on the images vote: their title and their other words. Default: where it has been read, see
     jobs/read_text.py."""

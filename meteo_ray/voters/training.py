@@ -80,7 +80,7 @@ class VoterTraining:
         self, collect: Collect, look: Look, augmentation: AugmentConfig, targets: Targets, vocabulary: Vocabulary
     ) -> None:
         """Fit the trees on every image as it is and as the first epoch alters it, the text voter on what is written."""
-        trees = self._fit_trees(collect, _looks(look, augmentation), targets) if self.with_trees else None
+        trees = self._fit_trees(collect, look, augmentation, targets) if self.with_trees else None
         text = None
         if self._written:
             logger.info("what is written votes: it was read on %s training images", self._share_read)
@@ -101,12 +101,11 @@ class VoterTraining:
             for file in (*files, *([texts] if self._settings.text is not False and texts.is_file() else []))
         ]
 
-    def _fit_trees(self, collect: Collect, looks: Mapping[str, Callable[[Batch], Batch]], targets: Targets) -> Trees:
+    def _fit_trees(self, collect: Collect, look: Look, augmentation: AugmentConfig, targets: Targets) -> Trees:
         if self._earlier and not self._settings.further_trees:
             return self._earlier
-        seen = concatenate(
-            [collect(label, PrepareDescriptors(look, keep_image=False)) for label, look in looks.items()]
-        )
+        looks = _looks(look, augmentation).items()
+        seen = concatenate([collect(label, PrepareDescriptors(one, keep_image=False)) for label, one in looks])
         more = (self._earlier, self._settings.further_trees)
         return Trees.fit(seen["descriptors"], targets(seen), _weights(seen), self._seed, self._rounds, *more)
 

@@ -5,8 +5,14 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
+from meteo_ray import bundle
 from meteo_ray.errors import UsageError
+from meteo_ray.files import sha256_of
+from meteo_ray.imaging.augment_config import UNALTERED
+from meteo_ray.vocabulary import load_vocabulary
 from meteo_ray.voters.boosted_trees import TREES, Trees
+from meteo_ray.voters.config import VoterSettings
+from meteo_ray.voters.training import VoterTraining
 
 FEATURES = 6
 ROUNDS = 1000
@@ -80,13 +86,22 @@ def test_earlier_trees_are_kept_and_corrected(trees):
     assert auc(truth, further, unseen) > auc(truth, trees, unseen) + 0.03
 
 
-def test_earlier_trees_stay_as_they_are_and_new_questions_get_their_own(trees):
-    descriptors, targets = rows(300, seed=8)
-    earlier = Trees((*trees.boosters, None))
-    same = fit(descriptors, np.hstack([~targets, targets]), earlier=earlier, further=0)
-    unseen, truth = rows(500, seed=9)
-    np.testing.assert_array_equal(same.votes(unseen)[:, 0], trees.votes(unseen)[:, 0])
-    assert roc_auc_score(truth[:, 0], same.votes(unseen)[:, 1]) > 0.97
+def test_earlier_trees_stay_as_they_are_where_none_are_to_learn_on(trees, tmp_path, monkeypatch):
+    monkeypatch.setattr("meteo_ray.voters.boosted_trees.FEATURES", FEATURES)
+    trees.write(tmp_path)
+    (tmp_path / bundle.SUMS).write_text(f"{sha256_of(tmp_path / TREES)}  {TREES}\n")
+    voting = VoterTraining(VoterSettings(further_trees=0), str(tmp_path), questions=1, rounds=ROUNDS, seed=0)
+
+    def never(*_):
+        raise AssertionError("no image need be looked at")
+
+    voting.fit(never, never, UNALTERED, never, load_vocabulary())
+    unseen, _ = rows(500, seed=9)
+    np.testing.assert_array_equal(voting.voters.trees.votes(unseen), trees.votes(unseen))
+
+    (tmp_path / TREES).write_text((tmp_path / TREES).read_text()[:-40])
+    with pytest.raises(UsageError, match=r"trees\.txt: damaged"):
+        VoterTraining(VoterSettings(), str(tmp_path), questions=1, rounds=ROUNDS, seed=0)
 
 
 def test_they_come_back_from_their_file_if_made_for_these_descriptors(trees, tmp_path, monkeypatch):
