@@ -1,4 +1,4 @@
-"""python benchmarks/text_reading.py --images DIR [--mode title page] [--timed 80] [--pages 3000]
+"""python benchmarks/text_reading.py --images DIR [--mode title page] [--timed 80] [--pages 3000] [--how NAME ...]
 
 What does reading cost? For each mode: CPU seconds an image of the process that reads (its start apart, and other work
 on the machine matters little), and with --pages the memory that this process holds after so many pages, the images of
@@ -28,6 +28,7 @@ TOLD_AT = (1, 100, 300, 1000, 3000)
 
 # One process throughout, whatever it holds.
 ENDLESS = {"images_per_child": 10**9, "resident_mb": 10**6}
+PROCESSES: dict[str, dict[str, int]] = {"one": ENDLESS, "replaced": {}}
 
 
 def main() -> int:
@@ -36,8 +37,8 @@ def main() -> int:
     paths = [paths[position] for position in np.random.default_rng(0).permutation(len(paths))]
     for mode in options.mode:
         print(json.dumps({"mode": mode, **cost(mode, paths[: options.timed])}), flush=True)
-        for how, settings in (("one process", ENDLESS), ("replaced", {})):
-            for told in memory(TextSettings(mode=mode, **settings), paths, options.pages):
+        for how in options.how if options.pages else ():
+            for told in memory(TextSettings(mode=mode, **PROCESSES[how]), paths, options.pages):
                 print(json.dumps({"mode": mode, "how": how, **told}), flush=True)
     return 0
 
@@ -48,6 +49,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--mode", nargs="+", choices=("title", "page"), default=["title", "page"])
     parser.add_argument("--timed", type=int, default=80, help="images whose CPU time is measured")
     parser.add_argument("--pages", type=int, default=0, help="pages over which memory is watched")
+    parser.add_argument("--how", nargs="+", choices=PROCESSES, default=[*PROCESSES], help="processes that read them")
     return parser.parse_args()
 
 
