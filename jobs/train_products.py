@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
+from meteo_ray.cascade.training import train_stage
 from meteo_ray.cli import run_job
 from meteo_ray.products.stage import PRODUCTS
-from meteo_ray.stage import train_stage
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,7 +4,7 @@ Every stage makes its own in its folder (gate/stage.py and so on); stages.py lis
 needs torch or transformers is imported when it is called.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,13 +28,14 @@ class Judging:
 
     Args:
         columns: what its predictor adds to a row of the predictions.
+        tells: what it may answer besides, for later stages to read; it is not written down.
         load: `load(bundle, vocabulary=..., **options)` -> its predictor.
         options: those that a job's settings ask for, None where a setting leaves the calibrated value in force.
         check: `check(bundle, **options)` raises UsageError for options that this machine or this bundle cannot follow,
             without loading weights; None where there are no such options.
         evaluation: makes the object that measures it on labelled rows.
         needs: the stages whose answers it needs; they run before it.
-        reads: columns of theirs that its predictor reads beside `image`.
+        reads: columns that its predictor reads beside `image`: of theirs, and `title` and `text`, what is written.
         passes: a bool column of its own; only rows where it is true go on to later stages.
         passes_by: the column of its own, scores in [0, 1], that decides on `passes`.
         votes: what its predictor answers beside the columns: raw votes on the pixels, float32 `(rows, voters,
@@ -52,6 +53,7 @@ class Judging:
     load: "Callable[..., Predictor]"
     options: Callable[[JudgingJob], dict[str, Any]]
     evaluation: "Callable[[], StageEvaluation]"
+    tells: Sequence[pa.Field] = ()
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     passes: str | None = None
@@ -63,6 +65,11 @@ class Judging:
     sections: tuple[str, ...] = ()
     tallies: Mapping[str, str] = field(default_factory=dict)
     histograms: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The names of all that it answers for others to read."""
+        return (*self.columns.names, *(field.name for field in self.tells))
 
     def given_options(self, job: JudgingJob) -> dict[str, Any]:
         """The options that `job` really asks for."""
@@ -101,6 +108,8 @@ class Stage:
         job: the config of its training.
         make_task: what the training loop trains; its `watch` is what early stopping and sweeps raise.
         training_headline: the validation metrics that a training ends with.
+        learns_from_answers_on: a label's column of the index: on rows where it is known the task is given what earlier
+            stages answer; None where labels are enough.
         trial_settings: settings of a sweep's trials: what they save does not change the watched metric.
         judging: None for a stage that judges no images, such as a forecaster; the cascade leaves it out.
         demo: None for a stage that `make demo` leaves out.
@@ -110,17 +119,7 @@ class Stage:
     job: type[TrainingJob]
     make_task: "Callable[[Any, TaskInputs], Task]"
     training_headline: tuple[str, ...]
+    learns_from_answers_on: str | None = None
     trial_settings: Mapping[str, Any] = field(default_factory=dict)
     judging: Judging | None = None
     demo: Demo | None = None
-
-
-def train_stage(stage: Stage, job: TrainingJob) -> None:
-    """Check, train, write the bundle and print a summary line; what jobs/train_*.py call."""
-    # Ray and torch take seconds to import; --help and a wrong flag should not.
-    from meteo_ray.training.inputs import check_inputs
-    from meteo_ray.training.launch import summary_line, train
-
-    inputs = check_inputs(job)
-    metrics = train(job, stage.make_task(job, inputs), inputs)
-    print(summary_line(stage.name, inputs.models, metrics, stage.training_headline))

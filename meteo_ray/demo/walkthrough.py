@@ -46,11 +46,22 @@ def steps(job: RunDemoJob, jobs: Path) -> list[Step]:
     drawn = ("--charts", str(job.charts), "--others", str(job.others), "--seed", str(job.seed))
     fresh = ("--archive", archive, "--archive-count", str(job.archive_count))
     scores = ("--out", str(out / "metrics.json"), "--report", str(out / "evaluation.html"))
-    answers = ("--archive", archive, "--models", models, "--out", str(out / "out"), "--overwrite")
+    answers = (
+        "--archive",
+        archive,
+        "--models",
+        models,
+        "--out",
+        str(out / "out"),
+        "--text.mode",
+        "page",
+        "--overwrite",
+    )
     shown = [(stage.name, stage.demo) for stage in STAGES if stage.demo is not None]
     return [
         Step("draw the data set and an archive", "make_demo_data", ("--out", data, *drawn, *LOOKS, *fresh)),
         Step("prepare the data", "prepare_data", ("--data", data, "--split-by", "random")),
+        Step("note what is written on the images", "read_text", ("--data", data)),
         *(Step(before.title, before.job, before.arguments(out)) for _, demo in shown for before in demo.before),
         *(
             Step(f"train the {name}", f"train_{name}", (*_settings(jobs, name), *folders, *demo.flags(out)))

@@ -85,12 +85,15 @@ class ElementsPredictor:
             element_sequence: lists of ids, the likeliest path of beam search, which reads no text;
             element_scores and element_thresholds: `(rows, labels)`, see `ElementsVerdict`;
             element_votes: float32 `(rows, voters, labels)`, what the verdict on the pixels is made of, in the order of
-                `verdict.voters`.
+                `verdict.voters`;
+            descriptors: float32 `(rows, FEATURES)`, where trees vote.
         """
         images = batch["image"]
         parallel, emitted, paths = self._raw(images)
-        votes = {**of_network(parallel, emitted), **self.voters.on_images(images)}
+        descriptors = self.voters.descriptors(images)
+        votes = {**of_network(parallel, emitted), **self.voters.on_descriptors(descriptors)}
         return {
+            **({} if descriptors is None else {"descriptors": descriptors}),
             **self.verdict(votes, pages_of(batch)),
             "element_sequence": objects([[self.element_ids[label] for label in path] for path in paths]),
             "element_votes": stacked(votes, self.verdict.voters),

@@ -86,6 +86,7 @@ ELEMENTS = Stage(
     trial_settings={"elements.descriptors": False, "elements.text": False},
     judging=Judging(
         columns=pa.schema([("elements", pa.list_(SCORED_ID)), ("element_sequence", pa.list_(pa.string()))]),
+        tells=tuple(pa.field(name, pa.list_(pa.float32())) for name in ("element_scores", "descriptors")),
         load=_load,
         options=_options,
         check=_check,

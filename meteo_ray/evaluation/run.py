@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from meteo_ray import bundle
+from meteo_ray.cascade.over_rows import run_cascade
 from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.config import ALL, END_TO_END, EvaluateJob
-from meteo_ray.evaluation.end_to_end import cascade_metrics, run_cascade
+from meteo_ray.evaluation.end_to_end import cascade_metrics
 from meteo_ray.files import write_atomically
 from meteo_ray.judging.judge import Judge
 from meteo_ray.judging.stage_evaluation import Scored, SplitContext

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ray import tune
 
 from meteo_ray import cluster
+from meteo_ray.cascade.training import stage_inputs
 from meteo_ray.config import JobConfig, parse_config
 from meteo_ray.evaluation.config import END_TO_END, EvaluateJob
 from meteo_ray.schema import TRAIN, VALIDATION
@@ -19,7 +20,7 @@ from meteo_ray.stages import stage_named
 from meteo_ray.streaming.stream import stream
 from meteo_ray.training.config import TrainingJob
 from meteo_ray.training.device import pick_device
-from meteo_ray.training.inputs import TaskInputs, check_inputs
+from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.training.learning_rate import total_epochs
 from meteo_ray.training.loop import TrainingRun
 from meteo_ray.tuning.config import TuneJob
@@ -82,7 +83,7 @@ class TrainingTarget:
         stage = stage_named(job.space)
         base = parse_config(stage.job, ["--config", str(job.base)] if job.base else [])
         base = base.model_copy(update=_folders(job))
-        inputs = check_inputs(base)
+        inputs = stage_inputs(stage, base)
         task = stage.make_task(base, inputs)
         for split in (TRAIN, VALIDATION):
             task.rows(inputs.index, split)

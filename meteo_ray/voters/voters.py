@@ -29,9 +29,17 @@ class Voters:
     def __bool__(self) -> bool:
         return self.trees is not None or self.text is not None
 
+    def descriptors(self, images: np.ndarray) -> np.ndarray | None:
+        """What trees look at, float32 `(rows, FEATURES)`, of uint8 `(rows, height, width, 3)`; None where none vote."""
+        return None if self.trees is None else describe_all(images)
+
+    def on_descriptors(self, descriptors: np.ndarray | None) -> dict[str, np.ndarray]:
+        """Votes `(rows, questions)` on what `descriptors` found."""
+        return {} if self.trees is None or descriptors is None else {Trees.VOTE: self.trees.votes(descriptors)}
+
     def on_images(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Votes `(rows, questions)` on uint8 `(rows, height, width, 3)`."""
-        return {} if self.trees is None else {Trees.VOTE: self.trees.votes(describe_all(images))}
+        return self.on_descriptors(self.descriptors(images))
 
     def on_pages(self, pages: Sequence[Page | None], vocabulary: Vocabulary) -> dict[str, np.ndarray]:
         """Votes `(rows, questions)` on what is written; NaN where it was not read."""

@@ -12,12 +12,12 @@ import torch
 
 from meteo_ray import bundle
 from meteo_ray.archive.cascade.models import tell_other_reading
+from meteo_ray.cascade.over_rows import with_text_heard
 from meteo_ray.elements.bundle import read_verdict
 from meteo_ray.elements.earlier_model import take_heads
 from meteo_ray.elements.predictor import ElementsPredictor
 from meteo_ray.elements.task import ElementsTask
 from meteo_ray.errors import UsageError
-from meteo_ray.evaluation.end_to_end import with_text_heard
 from meteo_ray.judging.judge import Judged
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.stages import CASCADE

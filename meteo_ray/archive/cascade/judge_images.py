@@ -14,6 +14,7 @@ from meteo_ray.archive.cascade.judged_rows import (
     MISTAKE,
     READ_SECONDS,
     SECONDS,
+    TOLD,
     VOTES,
     Row,
 )
@@ -87,7 +88,7 @@ class JudgeImages:
         rows = len(judged)
         seconds = dict.fromkeys(SECONDS, 0.0) | {model.seconds_column: model.take_seconds() for model in self._models}
         columns: dict[str, Any] = {name: [row.get(name) for row in judged] for name in JUDGEMENT}
-        columns |= {field.name: [row.get(field.name) for row in judged] for field in VOTES}
+        columns |= {field.name: [row.get(field.name) for row in judged] for field in (*VOTES, *TOLD)}
         columns |= {name: [None] * rows for name in WRITTEN.names}
         columns |= {name: [total / rows] * rows for name, total in seconds.items()}
         columns |= {name: _overlaid(batch[name], name, judged) for name in _FILE}
@@ -106,10 +107,10 @@ def may_go_on(row: Row, judging: Judging, text: TextSettings) -> bool:
 
 
 def columns_of(names: Sequence[str], rows: Sequence[Row]) -> Batch:
-    """Some columns of rows as a predictor reads them; lists stay lists."""
+    """Some columns of rows as a predictor reads them, None where a row has no such; lists stay lists."""
     columns = {name: np.empty(len(rows), dtype=object) for name in names}
     for name, column in columns.items():
-        column[:] = [row[name] for row in rows]
+        column[:] = [row.get(name) for row in rows]
     return columns
 
 

@@ -29,11 +29,16 @@ SECONDS = (READ_SECONDS, TEXT_SECONDS, *map(seconds_column, CASCADE))
 # Raw votes on the pixels, flat, of models that judge anew when the text has been read; null where none is to be.
 VOTES = tuple(pa.field(judging.votes, pa.list_(pa.float32())) for judging in CASCADE.values() if judging.votes)
 
+# What stages tell later ones besides, until the row is written down.
+TOLD = tuple(field for judging in CASCADE.values() for field in judging.tells)
+
 # What stops the job travels as a column, because Ray takes an exception in a worker for a defect: it tries again and
 # brings no more than a text of it. The rest of such a row means nothing.
 MISTAKE = pa.field("mistake", pa.string())  # the user's, about a model: a UsageError's message
 FAULT = pa.field("fault", pa.string())  # this machine's or a mount's: a MachineFault's message
-JUDGED = pa.schema([*PREDICTIONS, *PLACE, *VOTES, *(pa.field(name, pa.float64()) for name in SECONDS), MISTAKE, FAULT])
+JUDGED = pa.schema(
+    [*PREDICTIONS, *PLACE, *VOTES, *TOLD, *(pa.field(name, pa.float64()) for name in SECONDS), MISTAKE, FAULT]
+)
 
 
 def stopped(table: pa.Table, field: pa.Field, message: str) -> pa.Table:

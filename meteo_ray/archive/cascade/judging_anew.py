@@ -34,7 +34,7 @@ class JudgingAnew:
                 _judge(judging, verdict, left)
             if judging.passes is None:
                 continue
-            later = [name for other in self._judging[place + 1 :] for name in other.columns.names]
+            later = [name for other in self._judging[place + 1 :] for name in other.answers]
             for row in left:
                 row.update({} if row[judging.passes] else dict.fromkeys(later))
             left = [row for row in left if row[judging.passes]]
@@ -50,4 +50,4 @@ def _judge(judging: Judging, verdict: Verdict, rows: Sequence[Row]) -> None:
     pages = [Page.of(row["title"], row["text"]) for row in heard]
     answer = verdict(unstacked(stack, verdict.voters), pages)
     for place, row in enumerate(heard):
-        row.update({name: answer[name][place] for name in judging.columns.names if name in answer})
+        row.update({name: answer[name][place] for name in judging.answers if name in answer})

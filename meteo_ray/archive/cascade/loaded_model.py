@@ -96,7 +96,7 @@ class LoadedModel:
         return [self._columns(answer, row) if finite[row] else self._no_number() for row in range(rows)]
 
     def _columns(self, answer: Batch, row: int) -> Columns:
-        columns = {name: answer[name][row] for name in self.judging.columns.names}
+        columns = {name: answer[name][row] for name in self.judging.answers if name in answer}
         if self._votes is not None and self._votes in answer:
             columns[self._votes] = answer[self._votes][row].ravel()
         return columns

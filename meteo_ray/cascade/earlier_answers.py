@@ -1,0 +1,89 @@
+"""What earlier stages answer on the rows that a stage learns from: it will meet their answers, not the labels.
+
+Answers on rows that an earlier stage learnt from itself are surer than on others; who learns from them must know that.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from meteo_ray import bundle
+from meteo_ray.cascade.over_rows import answered, with_answers, with_text_heard
+from meteo_ray.cluster import connect
+from meteo_ray.errors import UsageError
+from meteo_ray.files import write_parquet
+from meteo_ray.imaging.augment_config import UNALTERED
+from meteo_ray.imaging.load import PREPROCESSING_VERSION
+from meteo_ray.judging.judge import judge
+from meteo_ray.stage import Judging, Stage
+from meteo_ray.streaming.index import content_digest
+from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.text.table import with_texts
+from meteo_ray.training.inputs import TaskInputs
+
+PREFIX = "answered_"
+"""Before a column's name in an index that holds both the label and the answer."""
+
+# Images of one call of an earlier stage's predictor.
+BATCH = 64
+
+
+def with_earlier_answers(stage: Stage, inputs: TaskInputs, cascade: Mapping[str, Judging]) -> TaskInputs:
+    """The inputs, and where the stage learns from answers, an index with those on the rows that it learns from.
+
+    Every column of an earlier stage that it reads comes as PREFIX + its name, null on other rows. Answers are kept in
+    the cache folder by model, rows and texts: a run that goes on does not ask again.
+
+    Raises:
+        UsageError: when a model is missing, damaged or made for other labels.
+    """
+    if stage.learns_from_answers_on is None or stage.judging is None:
+        return inputs
+    known = inputs.index.filter(pc.is_valid(inputs.index[stage.learns_from_answers_on]))
+    known = with_texts(known, inputs.data, inputs.index_folder)
+    index = inputs.index
+    wanted = answered(stage.judging.reads, {name: cascade[name] for name in stage.judging.needs})
+    for name in dict.fromkeys(place for place, _ in wanted.values()):
+        fields = {column: place for column, place in wanted.items() if place[0] == name}
+        index = _joined(index, _answers(name, cascade[name], fields, known, inputs))
+    return replace(inputs, index=index)
+
+
+def _answers(
+    name: str, judging: Judging, fields: Mapping[str, tuple[str, pa.Field]], rows: pa.Table, inputs: TaskInputs
+) -> pa.Table:
+    """image_id, and one stage's answers under their prefixed names."""
+    folder = inputs.models / name
+    if not (folder / bundle.SUMS).is_file():
+        raise UsageError(
+            f"no {name} model in {inputs.models}, from whose answers this stage learns; train it first with "
+            f"jobs/train_{name}.py"
+        )
+    version = bundle.check(folder, name)
+    digest = hashlib.sha256(f"{version} {PREPROCESSING_VERSION} {content_digest(rows)}".encode()).hexdigest()[:16]
+    kept = inputs.cache / "answers" / f"{name}-{digest}.parquet"
+    if kept.is_file():
+        return pq.read_table(kept)
+    predictor = judging.load(folder, vocabulary=inputs.vocabulary)
+    connect()
+    pixels = PreparePixels(inputs.data, 0, None, UNALTERED, inputs.cache, vocabulary=inputs.vocabulary)
+    judged = judge(f"what {name} answers", predictor, rows, pixels, ("title", "text"), BATCH, None)
+    judged = with_text_heard(judged, judging, predictor)
+    table = with_answers(judged.rows.select(["image_id"]), fields, {name: judged})
+    table = table.rename_columns([column if column == "image_id" else PREFIX + column for column in table.column_names])
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_parquet(kept, table)
+    return table
+
+
+def _joined(index: pa.Table, answers: pa.Table) -> pa.Table:
+    """The index with the columns of `answers` beside, in its order; null where there is no answer."""
+    place = pc.index_in(index["image_id"], answers["image_id"].combine_chunks())
+    for field in answers.schema:
+        if field.name != "image_id":
+            index = index.append_column(field, answers[field.name].combine_chunks().take(place.combine_chunks()))
+    return index

@@ -1,0 +1,28 @@
+"""A stage trained after those that it needs: what jobs/train_*.py call."""
+
+from typing import TYPE_CHECKING
+
+from meteo_ray.stage import Stage
+from meteo_ray.stages import CASCADE
+from meteo_ray.training.config import TrainingJob
+
+if TYPE_CHECKING:
+    from meteo_ray.training.inputs import TaskInputs
+
+
+def stage_inputs(stage: Stage, job: TrainingJob) -> "TaskInputs":
+    """A training job's inputs, checked, with what earlier stages answer where the stage learns from that."""
+    # Ray and torch take seconds to import; --help and a wrong flag should not.
+    from meteo_ray.cascade.earlier_answers import with_earlier_answers
+    from meteo_ray.training.inputs import check_inputs
+
+    return with_earlier_answers(stage, check_inputs(job), CASCADE)
+
+
+def train_stage(stage: Stage, job: TrainingJob) -> None:
+    """Check, train, write the bundle and print a summary line."""
+    from meteo_ray.training.launch import summary_line, train
+
+    inputs = stage_inputs(stage, job)
+    metrics = train(job, stage.make_task(job, inputs), inputs)
+    print(summary_line(stage.name, inputs.models, metrics, stage.training_headline))
