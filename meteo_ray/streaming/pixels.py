@@ -17,11 +17,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from meteo_ray.batch import Batch
-from meteo_ray.imaging.augment import Augmentation, load_logos
+from meteo_ray.imaging.augment import AUGMENTATION_VERSION, Augmentation, load_logos
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.imaging.decode import DecodeFailure, decode, read_bytes
 from meteo_ray.imaging.fit import INPUT_SIZE, fit
-from meteo_ray.imaging.load import PREPROCESSING_VERSION, load_image
+from meteo_ray.imaging.load import PREPROCESSING_VERSION, least_decoded, load_image
 from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 
 # The columns of the index that `PreparePixels` reads.
@@ -36,6 +36,7 @@ class PreparePixels:
     """Adds `image` uint8 `(rows, height, width, 3)`, `ok` bool and `augmented` (JSON of what was applied) to a batch.
 
     Reads the columns path, sha256, image_id and product. `epoch` None means the fixed draw. `size` is width x height.
+    An image to which nothing was done has the pixels that `load_image` gives and an archive is judged on.
     A file that can no longer be read, or whose bytes are not those that were indexed, gives a black image and
     `ok` false: a row, not an exception.
     """
@@ -85,8 +86,9 @@ class PreparePixels:
             return loaded.pixels, {}
         data = read_bytes(self.data / path)
         require_unchanged(path, hashlib.sha256(data).hexdigest(), sha256)
-        augment = _augmentation(self.data, self.augmentation, self.vocabulary)
-        image, record = augment(decode(data).image, self._generator(image_id), self._title(product))
+        augment = _augmentation(self.data, self.augmentation, self.vocabulary, self.size)
+        decoded = decode(data, smallest_size=least_decoded(self.size)).image
+        image, record = augment(decoded, self._generator(image_id), self._title(product))
         return fit(image, self.size), record
 
     def _title(self, product: str | None) -> str | None:
@@ -105,17 +107,17 @@ class PreparePixels:
             return None
         parts: list[Any] = [PREPROCESSING_VERSION, sha256, self.size]
         if augmented and self.augmentation is not None:
-            parts += [self.augmentation.model_dump(mode="json"), self.seed, image_id, product]
+            parts += [AUGMENTATION_VERSION, self.augmentation.model_dump(mode="json"), self.seed, image_id, product]
             parts.append(_ingredients(self.data, self.vocabulary))
         key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         return self.cache / key[:2] / f"{key[2:]}.png"
 
 
 @lru_cache(maxsize=4)
-def _augmentation(data: Path, config: AugmentConfig, vocabulary: Vocabulary) -> Augmentation:
+def _augmentation(data: Path, config: AugmentConfig, vocabulary: Vocabulary, size: tuple[int, int]) -> Augmentation:
     """One per worker process: reading logos and fonts for every batch would cost more than the augmentation."""
     titles = [product.zh for product in vocabulary.products]
-    return Augmentation(config, load_logos(data / "logos"), titles)
+    return Augmentation(config, load_logos(data / "logos", size[0]), titles, size)
 
 
 @lru_cache(maxsize=4)

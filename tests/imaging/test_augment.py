@@ -14,10 +14,12 @@ from torchvision.transforms import v2
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment import Augmentation, load_logos
 from meteo_ray.imaging.augment.noise import BackgroundNoise
-from meteo_ray.imaging.augment.pipeline import WORKING_SIZE
+from meteo_ray.imaging.augment.pipeline import working_size
 from meteo_ray.imaging.augment.title import emptiest_place
+from meteo_ray.imaging.augment.transform import shrink
 from meteo_ray.imaging.augment_config import AugmentConfig
-from tests.imaging.files import chart, difference, noisy
+from meteo_ray.imaging.fit import INPUT_SIZE, fit
+from tests.imaging.files import chart, difference, noisy, small_print
 
 PARTS = ("crop", "colour", "noise", "logo", "title", "artefacts")
 TITLES = ("24小时全国近地面2m最大风速", "850hPa气压和风场分布图")
@@ -34,8 +36,8 @@ def only(*parts: str, **values: object) -> AugmentConfig:
     return AugmentConfig(**{f"{part}_share": float(part in parts) for part in PARTS}, **values)
 
 
-def augmented(config, image=None, seed=0, title=TITLES[0], logos=None):
-    augmentation = Augmentation(config, [logo()] if logos is None else logos, TITLES)
+def augmented(config, image=None, seed=0, title=TITLES[0], logos=None, size=INPUT_SIZE):
+    augmentation = Augmentation(config, [logo()] if logos is None else logos, TITLES, size)
     return augmentation(image or chart((400, 300)), np.random.default_rng(seed), title)
 
 
@@ -66,11 +68,6 @@ def test_global_random_state_is_neither_read_nor_changed():
     assert augmented(AugmentConfig())[0].tobytes() == first
 
 
-def test_switched_off_it_returns_the_image_itself():
-    image = chart((2000, 1500))
-    assert augmented(AugmentConfig(enabled=False), image) == (image, {})
-
-
 def test_every_share_is_kept():
     shares = {"crop": 0.2, "colour": 0.4, "logo": 0.35, "title": 0.5, "noise": 0.3, "artefacts": 0.5}
     config = AugmentConfig(**{f"{part}_share": share for part, share in shares.items()})
@@ -84,14 +81,67 @@ def test_every_share_is_kept():
         assert abs(counts[part] / 600 - shares[part]) < 0.08, part
 
 
-def test_large_images_become_working_images_and_small_ones_are_not_enlarged():
-    nothing = only()
-    assert augmented(nothing, chart((3200, 1200)))[0].size == (640, 240)
-    assert augmented(nothing, chart((900, 1800)))[0].size == (240, 480)
-    small, record = augmented(nothing, chart((100, 80)))
-    assert small.size == (100, 80)
-    assert record == {}
-    assert WORKING_SIZE == (640, 480)
+@pytest.mark.parametrize(
+    ("size", "given", "worked"),
+    [
+        ((320, 240), (3200, 1200), (640, 240)),
+        ((320, 240), (900, 1800), (240, 480)),
+        ((320, 240), (100, 80), (100, 80)),
+        ((896, 896), (3474, 3756), (1657, 1792)),
+        ((896, 896), (1200, 900), (1200, 900)),
+    ],
+)
+def test_altered_images_are_working_images_of_twice_the_input_and_none_is_enlarged(size, given, worked):
+    noised, record = augmented(only("noise"), chart(given), size=size)
+    assert list(record) == ["noise"]
+    assert noised.size == worked
+
+
+def test_a_titles_band_does_not_make_the_image_smaller():
+    titled, record = augmented(only("title", "artefacts", title_above_share=1.0), chart((640, 480)))
+    assert list(record) == ["title", "artefacts"]
+    assert titled.width == 640
+    assert titled.height > 480
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_an_image_that_no_part_alters_is_not_scaled(enabled):
+    image = chart((3200, 1200))
+    assert augmented(only(enabled=enabled), image) == (image, {})
+    # a part that was drawn but found nothing to do has not altered it either
+    found, record = Augmentation(only("title"), [], [])(image, np.random.default_rng(0))
+    assert (found, record) == (image, {})
+
+
+@given(seed=st.integers(0, 2**32), size=st.sampled_from([(320, 240), (200, 200)]))
+@settings(max_examples=30, deadline=None)
+def test_what_is_applied_does_not_depend_on_when_the_image_is_scaled(seed, size):
+    """Scaled by the first part that alters it, or before all parts: the same record and, once altered, pixels."""
+    source, config = chart((1300, 900)), AugmentConfig()
+    found, record = augmented(config, source, seed, size=size)
+    before, record_before = augmented(config, shrink(source, working_size(size)), seed, size=size)
+    assert record == record_before
+    expected = before if record else source
+    assert found.tobytes() == expected.tobytes()
+
+
+def text_contrast(pixels: np.ndarray) -> float:
+    """Mean absolute difference of neighbours in a row, in the middle where `small_print` has its letters."""
+    height, width = pixels.shape[:2]
+    middle = pixels[height // 3 : 2 * height // 3, width // 3 : 2 * width // 3].astype(np.int16)
+    return float(np.abs(np.diff(middle, axis=1)).mean())
+
+
+def test_small_letters_of_an_altered_image_are_as_sharp_as_those_of_the_unaltered_one():
+    """A logo far from the letters must not blur them on the way to a large input."""
+    sheet, size = small_print(), (896, 896)
+    stamped, record = augmented(only("logo"), sheet, size=size)
+    assert list(record) == ["logo"]
+    plain = text_contrast(fit(sheet, size))
+    assert plain > 10
+    assert text_contrast(fit(stamped, size)) == pytest.approx(plain, rel=0.1)
+    from_small = fit(shrink(sheet, working_size(INPUT_SIZE)), size)  # enlarged again
+    assert text_contrast(from_small) < 0.7 * plain
 
 
 def test_a_crop_is_a_window_of_the_image_with_half_to_four_fifths_of_its_area():
@@ -222,7 +272,8 @@ def test_artefacts_are_those_of_the_recorded_codec_and_quality():
 
 def test_parts_work_beside_torchvisions_own_transforms():
     pipeline = v2.Compose([BackgroundNoise(only("noise")), v2.Resize((60, 80)), v2.Grayscale(3)])
-    sample = {"image": chart(), "rng": np.random.default_rng(0), "title": None, "applied": {}}
+    sample = {"image": chart(), "working_size": (640, 480), "rng": np.random.default_rng(0), "title": None}
+    sample["applied"] = {}
     out = pipeline(sample)
     assert out["image"].size == (80, 60)
     assert list(out["applied"]) == ["noise"]
@@ -236,6 +287,7 @@ def test_logos_are_read_in_name_order_with_their_transparency(tmp_path):
     assert red.size == (256, 128)
     assert red.getpixel((128, 64)) == (255, 0, 0, 255)
     assert green.getpixel((0, 0))[3] == 0
+    assert load_logos(tmp_path, input_width=896)[0].width == 717
     assert load_logos(tmp_path / "absent") == []
 
 

@@ -1,5 +1,6 @@
 """Paths become the same pixels with and without the cache, and the cache never answers for anything else."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -8,8 +9,10 @@ from PIL import Image
 
 from meteo_ray.batch import Batch
 from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.imaging.load import load_image
 from meteo_ray.streaming import pixels as pixels_module
 from meteo_ray.streaming.pixels import PreparePixels
+from tests.imaging.files import small_print
 from tests.pictures import picture_index
 
 # Every part that needs no logo, on every image.
@@ -67,6 +70,21 @@ def test_pixels_with_and_without_augmentation_differ_as_the_record_says(batch, p
     assert all((a != b).any() for a, b in zip(found["image"], plain["image"], strict=True))
 
 
+@pytest.mark.parametrize("size", [(320, 240), (896, 896)])
+@pytest.mark.parametrize("name", ["sheet.png", "sheet.jpg"])
+@pytest.mark.parametrize("epoch", [0, None])
+def test_what_no_part_alters_has_the_pixels_of_an_archive(tmp_path, size, name, epoch):
+    """Bit for bit, whatever the size of sheet and input; a JPEG's decoder reduces this one for the small input."""
+    small_print().save(tmp_path / name)
+    nothing = AugmentConfig(**{f"{part}_share": 0.0 for part in ("crop", "logo", "title", "noise", "artefacts")})
+    sha256 = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+    row = {"path": name, "sha256": sha256, "image_id": "5", "product": "24h_cn_2m_max_wind"}
+    prepare = PreparePixels(tmp_path, seed=0, epoch=epoch, augmentation=nothing, size=size)
+    found = prepare({key: np.array([value], dtype=object) for key, value in row.items()})
+    assert found["augmented"].tolist() == ["{}"]
+    np.testing.assert_array_equal(found["image"][0], load_image(tmp_path / name, size).pixels)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -84,19 +102,20 @@ def test_other_settings_have_other_entries(batch, prepare, tmp_path, changes):
     assert len(cached(tmp_path) - before) == len(batch["path"])
 
 
-def test_changed_preprocessing_and_changed_logos_have_other_entries(batch, prepare, tmp_path, monkeypatch):
+def test_changed_preprocessing_augmentation_and_logos_have_other_entries(batch, prepare, tmp_path, monkeypatch):
     prepare()(batch)
     before = cached(tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(pixels_module, "PREPROCESSING_VERSION", pixels_module.PREPROCESSING_VERSION + 1)
-        prepare()(batch)
-    assert len(cached(tmp_path)) == 2 * len(before)
+    for count, version in enumerate(("PREPROCESSING_VERSION", "AUGMENTATION_VERSION"), start=2):
+        with monkeypatch.context() as patch:
+            patch.setattr(pixels_module, version, getattr(pixels_module, version) + 1)
+            prepare()(batch)
+        assert len(cached(tmp_path)) == count * len(before)
     (tmp_path / "data" / "logos").mkdir()
     Image.new("RGBA", (20, 20), "red").save(tmp_path / "data" / "logos" / "logo.png")
     for by_process in (pixels_module._ingredients, pixels_module._augmentation):
         by_process.cache_clear()  # a new job is a new process
     prepare()(batch)
-    assert len(cached(tmp_path)) == 3 * len(before)
+    assert len(cached(tmp_path)) == 4 * len(before)
 
 
 def test_epochs_are_kept_only_where_they_are_equal(batch, prepare, tmp_path):

@@ -29,8 +29,9 @@ _LEAST_SIZE = 7
 # Air above and below the title, as a share of the letters' size.
 _AIR = 0.35
 
-# The search for an empty place looks at cells of this many pixels: half the usual letter.
-_CELL = 8
+# The search for an empty place looks at square cells: half the usual letter, 8 pixels on an image of 640, which is what
+# a network that reads 320 pixels is given, and as much of a larger one.
+_LEAST_CELL, _CELL_SHARE = 8, 8 / 640
 
 # Mean busyness (levels between the darkest and the brightest pixel of a cell) up to which a place counts as empty.
 _MOST_BUSY = 24.0
@@ -100,8 +101,9 @@ def emptiest_place(image: Image.Image, size: tuple[int, int], rng: np.random.Gen
 
     Among equally empty places one is drawn.
     """
-    busy, bright = _cells(image)
-    rows, columns = -(-size[1] // _CELL) + 1, -(-size[0] // _CELL) + 1
+    cell = max(_LEAST_CELL, round(_CELL_SHARE * image.width))
+    busy, bright = _cells(image, cell)
+    rows, columns = -(-size[1] // cell) + 1, -(-size[0] // cell) + 1
     if rows > busy.shape[0] or columns > busy.shape[1]:
         return None
     cost = _window_means(busy, rows, columns)
@@ -109,14 +111,15 @@ def emptiest_place(image: Image.Image, size: tuple[int, int], rng: np.random.Gen
     if cost.min() > _MOST_BUSY:
         return None
     row, column = rng.choice(np.argwhere(cost <= cost.min() + 1.0))
-    return int(column) * _CELL, int(row) * _CELL
+    return int(column) * cell, int(row) * cell
 
 
-def _cells(image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
-    """Busyness (greatest minus least level) and brightness of every whole cell, float64 `(rows, columns)`."""
+def _cells(image: Image.Image, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Busyness (greatest minus least level) and brightness of whole cells, `side` pixels each; float64
+    `(rows, columns)`."""
     grey = np.asarray(image.convert("L"))
-    rows, columns = image.height // _CELL, image.width // _CELL
-    cells = grey[: rows * _CELL, : columns * _CELL].reshape(rows, _CELL, columns, _CELL)
+    rows, columns = image.height // side, image.width // side
+    cells = grey[: rows * side, : columns * side].reshape(rows, side, columns, side)
     greatest, least = cells.max(axis=(1, 3)).astype(np.float64), cells.min(axis=(1, 3)).astype(np.float64)
     return greatest - least, least
 
