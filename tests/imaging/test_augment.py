@@ -125,6 +125,16 @@ def test_what_is_applied_does_not_depend_on_when_the_image_is_scaled(seed, size)
     assert found.tobytes() == expected.tobytes()
 
 
+def test_the_same_seed_applies_the_same_parts_for_every_network():
+    for seed in range(15):
+        small, large = (
+            augmented(AugmentConfig(), chart((900, 700)), seed, size=size)[1] for size in ((64, 48), (320, 240))
+        )
+        assert list(small) == list(large)
+        assert small.get("artefacts") == large.get("artefacts")
+        assert small.get("title", {}).get("text") == large.get("title", {}).get("text")
+
+
 def text_contrast(pixels: np.ndarray) -> float:
     """Mean absolute difference of neighbours in a row, in the middle where `small_print` has its letters."""
     height, width = pixels.shape[:2]
@@ -205,14 +215,46 @@ def test_title_letters_are_nearly_black_and_of_the_configured_size():
 
 
 def test_titles_carry_the_product_and_differ_in_date_and_validity():
-    texts = {augmented(only("title"), seed=seed, title=TITLES[1])[1]["title"]["text"] for seed in range(40)}
+    own = only("title", title_own_share=1.0)
+    texts = {augmented(own, seed=seed, title=TITLES[1])[1]["title"]["text"] for seed in range(40)}
     assert all(TITLES[1] in text for text in texts)
     assert len(texts) > 15
     assert any("时效" in text for text in texts)
     assert any("年" in text for text in texts)
-    unknown = {augmented(only("title"), seed=seed, title=None)[1]["title"]["text"] for seed in range(40)}
-    assert any(TITLES[0] in text for text in unknown)
-    assert any(TITLES[1] in text for text in unknown)
+    unknown = [augmented(own, seed=seed, title=None)[1]["title"] for seed in range(40)]
+    assert any(TITLES[0] in title["text"] for title in unknown)
+    assert any(TITLES[1] in title["text"] for title in unknown)
+    assert {title["whose"] for title in unknown} == {"any"}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.75, 1.0])
+def test_a_share_of_the_titles_names_the_own_product_and_the_record_says_which(share):
+    augmentation = Augmentation(only("title", title_own_share=share), [], [*TITLES, "地面分析图"])
+    titles = [augmentation(chart((64, 48)), np.random.default_rng(seed), TITLES[0])[1]["title"] for seed in range(400)]
+    assert all((TITLES[0] in title["text"]) == (title["whose"] == "own") for title in titles)
+    others = [title["text"] for title in titles if title["whose"] == "other"]
+    # four standard deviations of a binomial share over 400 draws: sqrt(0.25 * 0.75 / 400) * 4 = 0.09
+    assert 1 - len(others) / 400 == pytest.approx(share, abs=0.09 if 0 < share < 1 else 0)
+    assert all(any(name in text for text in others) for name in (TITLES[1], "地面分析图")) or not others
+
+
+def test_another_name_changes_nothing_else():
+    """Charts under their own and under another's title differ in the title alone, so that two judgements compare."""
+    parts = ("crop", "title", "artefacts")
+    for seed in range(20):
+        own, other = (
+            augmented(only(*parts, title_above_share=0.5, title_own_share=share), chart((640, 480)), seed)[1]
+            for share in (1.0, 0.0)
+        )
+        assert (own["title"]["whose"], other["title"]["whose"]) == ("own", "other")
+        assert own["title"]["text"].replace(TITLES[0], TITLES[1]) == other["title"]["text"]
+        assert own["title"]["colour"] == other["title"]["colour"]
+        assert [own[part] for part in ("crop", "artefacts")] == [other[part] for part in ("crop", "artefacts")]
+
+
+def test_without_another_name_no_title_is_drawn_rather_than_the_answer():
+    config = only("title", title_own_share=0.0)
+    assert Augmentation(config, [], TITLES[:1])(chart(), np.random.default_rng(0), TITLES[0])[1] == {}
 
 
 def test_an_inner_title_goes_where_the_image_is_empty():
@@ -307,6 +349,7 @@ def test_files_that_are_no_logos_are_named(tmp_path):
         {"crop_area": (0.8, 0.5)},
         {"crop_area": (0.0, 0.5)},
         {"logo_width": (0.0, 0.1)},
+        {"title_own_share": -0.1},
         {"noise_levels": (-1, 5)},
         {"title_brightness": (0, 300)},
         {"artefacts_quality": (0, 50)},
@@ -321,3 +364,7 @@ def test_impossible_settings_are_refused(values):
 def test_the_default_logo_share_is_the_plans():
     assert 0.2 <= AugmentConfig().logo_share <= 0.5
     assert AugmentConfig().crop_area == (0.5, 0.8)
+
+
+def test_wrong_titles_are_there_by_default_but_rarer_than_right_ones():
+    assert 0.5 < AugmentConfig().title_own_share < 1

@@ -172,18 +172,30 @@ def test_a_file_that_changed_since_it_was_indexed_is_not_ok(batch, prepare, tmp_
     assert len(cached(tmp_path)) == 5
 
 
-def test_the_products_name_is_drawn_in_training_alone(batch, prepare, monkeypatch):
+TITLED = AugmentConfig(crop_share=0.0, title_share=1.0, title_own_share=1.0)
+
+
+def whose(batch: Batch) -> list[str]:
+    """Whose name the titles of the batch's charts carry, by the records."""
+    charts = [product is not None for product in batch["product"]]
+    assert any(charts)
+    return [json.loads(text)["title"]["whose"] for text, chart in zip(batch["augmented"], charts, strict=True) if chart]
+
+
+def test_the_products_name_is_drawn_in_training_and_where_it_is_asked_for(batch, prepare):
     """On an image that is judged it would tell the answer."""
-    named = []
+    assert set(whose(prepare(epoch=0, augmentation=TITLED)(batch))) == {"own"}
+    assert set(whose(prepare(epoch=None, augmentation=TITLED)(batch))) == {"other"}
+    assert set(whose(prepare(epoch=None, augmentation=TITLED, title_own_share=1.0)(batch))) == {"own"}
+    product = prepare().vocabulary.product_by_id["24h_cn_2m_max_wind"].zh
+    others = prepare(epoch=None, augmentation=TITLED)(batch)["augmented"][batch["product"] != None]  # noqa: E711
+    assert not any(product in json.loads(text)["title"]["text"] for text in others)
 
-    def augment(image, rng, title):
-        named.append(title)
-        return image, {}
 
-    monkeypatch.setattr(pixels_module, "_augmentation", lambda *_: augment)
-    for epoch in (0, None):
-        prepare(epoch=epoch, cache=None, augmentation=ALWAYS)(batch)
-    charts = sum(product is not None for product in batch["product"])
-    assert charts
-    assert sum(name is not None for name in named[: len(named) // 2]) == charts
-    assert named[len(named) // 2 :] == [None] * (len(named) // 2)
+def test_images_under_another_title_have_other_entries(batch, prepare, tmp_path):
+    """Own and other titles on the fixed draw do not stand for each other."""
+    plain, told = (prepare(augmentation=TITLED, title_own_share=share) for share in (None, 1.0))
+    first = plain(batch)["image"]
+    assert (told(batch)["image"] != first).any()
+    assert len(cached(tmp_path)) == 2 * len(batch["path"])
+    np.testing.assert_array_equal(plain(batch)["image"], first)

@@ -18,7 +18,7 @@ from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.imaging.fit import INPUT_SIZE
 
 # Names what the parts do in cache keys; raised whenever the same settings and seed may give other pixels.
-# 2: the working size follows the network's input, and images that no part alters keep theirs.
+# 2: the working size follows the network's input, images that no part alters keep theirs, and each part draws apart.
 AUGMENTATION_VERSION = 2
 
 # A working image is at most this many times as wide and as high as the network's input, so that stamped letters and
@@ -36,8 +36,8 @@ def working_size(size: tuple[int, int]) -> tuple[int, int]:
 class Augmentation:
     """Calls as `augmentation(image, rng, product_title)`; the same generator state gives the same pixels.
 
-    `logos` are RGBA images (see `load_logos`), `titles` the product names for charts whose own is not known. `size` is
-    that of the network's input (width, height).
+    `logos` are RGBA images (see `load_logos`), `titles` the names of all products. `size` is that of the network's
+    input (width, height).
     """
 
     def __init__(

@@ -19,6 +19,9 @@ TEMPLATES = (
     "{name} 起报时间：{year}-{month:02}-{day:02} {hour:02}:00 时效：{lead}小时",
     "{name}（未来{lead}小时）",
 )
+# Whose name a title carries: the chart's own product's, another one's, or any where the chart's is not known.
+OWN, OTHER, ANY = "own", "other", "any"
+
 _HOURS = (2, 5, 8, 11, 14, 17, 20, 23)  # the eight synoptic hours in Beijing time
 _LEADS = (6, 12, 24, 48, 72, 120, 168)
 
@@ -41,13 +44,16 @@ _LEAST_BRIGHT = 150.0
 
 
 class ChineseTitle(RandomTransform):
-    """Writes the product's name, or any product's where it is not known, with dates and validity times."""
+    """Writes the product's name or another's, or any where it is not known, with dates and validity times.
+
+    Nothing is drawn where there is no other name to draw.
+    """
 
     name = "title"
 
     def __init__(self, config: AugmentConfig, titles: Sequence[str]) -> None:
         super().__init__(config.title_share)
-        self.titles = tuple(titles)
+        self.titles, self.own_share = tuple(titles), config.title_own_share
         self.size, self.reference_width = config.title_size, config.title_reference_width
         self.brightness, self.above_share = config.title_brightness, config.title_above_share
 
@@ -56,9 +62,10 @@ class ChineseTitle(RandomTransform):
     ) -> tuple[Image.Image, dict[str, Any] | None]:
         above = bool(rng.random() < self.above_share)
         colour = tuple(int(level) for level in rng.integers(self.brightness[0], self.brightness[1] + 1, size=3))
-        if title is None and not self.titles:
+        name, whose = self._name(title, rng)
+        if name is None:
             return image, None
-        text = compose(title or self.titles[int(rng.integers(len(self.titles)))], rng)
+        text = compose(name, rng)
         size, width = self._letter_size(text, image.width)
         height = round(size * (1 + 2 * _AIR))
         corner = None if above else emptiest_place(image, (width, height), rng)
@@ -69,7 +76,17 @@ class ChineseTitle(RandomTransform):
             image, place = image.copy(), "inside"
         middle = (corner[0], corner[1] + height // 2)
         ImageDraw.Draw(image).text(middle, text, fill=colour, font=hei_font(size), anchor="lm")
-        return image, {"text": text, "size": size, "colour": list(colour), "place": place, "corner": list(corner)}
+        record = {"size": size, "colour": list(colour), "place": place, "corner": list(corner)}
+        return image, {"text": text, "whose": whose, **record}
+
+    def _name(self, product: str | None, rng: np.random.Generator) -> tuple[str | None, str]:
+        """The product that the title names, None where there is none to name, and whose name that is."""
+        is_own, position = bool(rng.random() < self.own_share), rng.random()
+        if product is not None and is_own:
+            return product, OWN
+        names = [name for name in self.titles if name != product]
+        name = names[int(position * len(names))] if names else None
+        return name, ANY if product is None else OTHER
 
     def _letter_size(self, text: str, image_width: int) -> tuple[int, int]:
         """The size of the letters and the width of the text, both in pixels."""

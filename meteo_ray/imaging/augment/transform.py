@@ -35,12 +35,14 @@ class RandomTransform(v2.Transform, ABC):
         self.share = share
 
     def forward(self, sample: Sample) -> Sample:
-        rng = sample["rng"]
-        if rng.random() >= self.share:
+        # Every part has a generator of its own: what one draws, such as noise for every pixel or the name in a title,
+        # changes nothing about the parts after it, whatever the image's size.
+        chance, seed = sample["rng"].random(), int(sample["rng"].integers(2**63))
+        if chance >= self.share:
             return sample
         # Altered images already are working images, even where a title's band has made them higher.
         image = sample["image"] if sample["applied"] else shrink(sample["image"], sample["working_size"])
-        image, record = self.alter(image, rng, sample["title"])
+        image, record = self.alter(image, np.random.default_rng(seed), sample["title"])
         if record is None:
             return sample
         return {**sample, "image": image, "applied": {**sample["applied"], self.name: record}}
