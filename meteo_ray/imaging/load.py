@@ -40,11 +40,15 @@ def load_image(path: Path | str, size: tuple[int, int] = INPUT_SIZE) -> LoadedIm
     return load_bytes(read_bytes(path), size)
 
 
+def least_decoded(size: tuple[int, int]) -> tuple[int, int]:
+    """`decode`'s `smallest_size` for images that are to be fitted to `size` (width, height)."""
+    return size[0] * _DRAFT_FACTOR, size[1] * _DRAFT_FACTOR
+
+
 def load_bytes(data: bytes, size: tuple[int, int] | None = INPUT_SIZE) -> LoadedImage:
     """Decode and fit an image file held in memory, as `load_image`; with size None its `page_pixels`."""
     # Letters are lost first: a page is decoded whole.
-    smallest_size = (size[0] * _DRAFT_FACTOR, size[1] * _DRAFT_FACTOR) if size is not None else None
-    decoded = decode(data, smallest_size=smallest_size)
+    decoded = decode(data, smallest_size=least_decoded(size) if size is not None else None)
     return LoadedImage(
         sha256=hashlib.sha256(data).hexdigest(),
         width=decoded.width,

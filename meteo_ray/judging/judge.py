@@ -43,11 +43,15 @@ class Judged:
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges rows of one evaluation with any predictor, on pixels that the job's settings fix; `note` tells of them."""
+    """Judges rows of one evaluation with any predictor, on pixels that the job's settings fix; `note` tells of them.
+
+    Titles drawn on charts name other products; with `title_own_share` that share of them names the own one.
+    """
 
     job: EvaluationSettings
     vocabulary: Vocabulary
     note: str = ""
+    title_own_share: float = 0.0
 
     def __call__(
         self,
@@ -89,6 +93,7 @@ class Judge:
             cache=(self.job.cache or data / "cache").resolve(),
             size=size,
             vocabulary=self.vocabulary,
+            title_own_share=self.title_own_share,
         )
 
 

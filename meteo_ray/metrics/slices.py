@@ -12,6 +12,9 @@ SLICED_KEYS = ("kind", "language")
 
 AUGMENTATION = "augmentation"
 
+# What `by_record` calls the rows to which a part was not applied.
+NOT_APPLIED = "none"
+
 Slices = dict[str, dict[str, dict[str, Any]]]
 """Key (source, kind, ...) -> value -> the metrics of the rows that have it; a key that no row has is empty."""
 
@@ -26,6 +29,16 @@ def sliced(rows: pa.Table, augmented: Iterable[Any], score: Callable[[np.ndarray
     """
     members = _members(rows, augmented)
     return {key: {value: score(chosen) for value, chosen in values.items()} for key, values in members.items()}
+
+
+def by_record(augmented: Iterable[Any], part: str, key: str) -> dict[str, np.ndarray]:
+    """Which rows have each value that augmentation recorded of a part under `key`, or NOT_APPLIED, bool `(n,)`.
+
+    `augmented` is what augmentation did to each row, as JSON; values that no row has are left out.
+    """
+    records = [json.loads(str(text)) for text in augmented]
+    values = np.array([str(record[part][key]) if part in record else NOT_APPLIED for record in records], dtype=str)
+    return {str(value): values == value for value in np.unique(values)}
 
 
 def _members(rows: pa.Table, augmented: Iterable[Any]) -> dict[str, dict[str, np.ndarray]]:

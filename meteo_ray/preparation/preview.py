@@ -97,6 +97,8 @@ def _raw_caption(row: dict, group: Group, ok: bool) -> str:
 
 
 def _applied_caption(record: str) -> str:
-    """The first line names the parts, the second what was drawn for the title, the longest of them."""
+    """The first line names the parts, and whose name the title carries; the second is the title's text."""
     applied = json.loads(record)
-    return f"{' + '.join(applied) or '未增强'}\n{applied.get('title', {}).get('text', '')}"
+    title = applied.get("title", {})
+    parts = [f"{part} ({title['whose']})" if part == "title" else part for part in applied]
+    return f"{' + '.join(parts) or '未增强'}\n{title.get('text', '')}"

@@ -68,9 +68,12 @@ class ProductsEvaluationSettings(EvaluationSettings):
 
     zero_shot: bool = False
     """Also score the products stage's base model without what it learned (R36)."""
+    own_titles: bool = True
+    """Judge the altered charts on which another product's title was drawn once more under their own, to tell reading
+    from recognising; takes as long again for the share of images that get a title."""
 
     def unaltered(self) -> Self:
-        return super().unaltered().model_copy(update={"zero_shot": False})
+        return super().unaltered().model_copy(update={"zero_shot": False, "own_titles": False})
 
 
 class SmallBase(Section):

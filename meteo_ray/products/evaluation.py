@@ -17,6 +17,7 @@ from meteo_ray.metrics.ranking import ranking_metrics
 from meteo_ray.products.candidates import MINIMUM_MATCH, candidates, match
 from meteo_ray.products.config import ProductsEvaluationSettings
 from meteo_ray.products.predictor import ProductsPredictor
+from meteo_ray.products.title_slices import misled, title_slices, under_own_titles
 from meteo_ray.vocabulary import Vocabulary, element_ids
 
 # A call of the predictor: as many as the archive job gives it.
@@ -49,6 +50,10 @@ class ProductsEvaluation(StageEvaluation):
         if job.zero_shot:
             base = ProductsPredictor.zero_shot_of(job.models.resolve() / "products", context.vocabulary)
             found["zero_shot"] = self._metrics(context, base, self._judge(context, base, rows, "products, zero-shot"))
+        if job.augmentation.enabled:
+            titled = misled(judged) if job.own_titles else rows.slice(0, 0)
+            told = self._judge(under_own_titles(context), predictor, titled, "products") if titled.num_rows else None
+            found["slices"] = {"title": title_slices(judged, told)}
         return Scored(found, judged)
 
     def _judge(self, context: SplitContext, predictor: ProductsPredictor, rows: pa.Table, label: str) -> Judged:

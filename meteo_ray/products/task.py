@@ -13,6 +13,7 @@ from torch import nn
 
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
+from meteo_ray.imaging.augment_config import UNALTERED
 from meteo_ray.metrics.ranking import ranking_metrics
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.bundle import ProductsCalibration, write_bundle
@@ -82,12 +83,13 @@ class ProductsTask(Task):
         return np.random.default_rng([self.seed, epoch]).permutation(rows.num_rows).astype(np.int64)
 
     def prepare(self, split: str, epoch: int) -> Prepare:
+        """Training rows are altered anew in every epoch; others are judged as they are, as in an archive (R5)."""
         training, config = split == TRAIN, self.config
         pixels = PreparePixels(
             self.data,
             seed=self.seed,
             epoch=epoch if training else None,
-            augmentation=config.augmentation,
+            augmentation=config.augmentation if training else UNALTERED,
             cache=None if training else self.cache,
             size=self.base.image_size,
             vocabulary=self.vocabulary,

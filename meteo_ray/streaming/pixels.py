@@ -17,11 +17,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from meteo_ray.batch import Batch
-from meteo_ray.imaging.augment import Augmentation, load_logos
+from meteo_ray.imaging.augment import AUGMENTATION_VERSION, Augmentation, load_logos
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.imaging.decode import DecodeFailure, decode, read_bytes
 from meteo_ray.imaging.fit import INPUT_SIZE, fit
-from meteo_ray.imaging.load import PREPROCESSING_VERSION, load_image
+from meteo_ray.imaging.load import PREPROCESSING_VERSION, least_decoded, load_image
 from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 
 # The columns of the index that `PreparePixels` reads.
@@ -36,6 +36,7 @@ class PreparePixels:
     """Adds `image` uint8 `(rows, height, width, 3)`, `ok` bool and `augmented` (JSON of what was applied) to a batch.
 
     Reads the columns path, sha256, image_id and product. `epoch` None means the fixed draw. `size` is width x height.
+    An image to which nothing was done has the pixels that `load_image` gives and an archive is judged on.
     A file that can no longer be read, or whose bytes are not those that were indexed, gives a black image and
     `ok` false: a row, not an exception.
     """
@@ -47,6 +48,9 @@ class PreparePixels:
     cache: Path | None = None
     size: tuple[int, int] = INPUT_SIZE
     vocabulary: Vocabulary = field(default_factory=load_vocabulary)
+    title_own_share: float | None = None
+    """Share of the drawn titles that name the row's own product. None: the augmentation's in training, and 0 on the
+    fixed draw, since on images that are judged a title would tell the answer."""
 
     def __call__(self, batch: Batch) -> Batch:
         width, height = self.size
@@ -79,20 +83,30 @@ class PreparePixels:
     def _fresh_pixels(
         self, path: str, sha256: str, image_id: str, product: str | None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        if self.augmentation is None or not self.augmentation.enabled:
+        augmentation = self._altering
+        if augmentation is None:
             loaded = load_image(self.data / path, self.size)
             require_unchanged(path, loaded.sha256, sha256)
             return loaded.pixels, {}
         data = read_bytes(self.data / path)
         require_unchanged(path, hashlib.sha256(data).hexdigest(), sha256)
-        augment = _augmentation(self.data, self.augmentation, self.vocabulary)
-        image, record = augment(decode(data).image, self._generator(image_id), self._title(product))
+        augment = _augmentation(self.data, augmentation, self.vocabulary, self.size)
+        decoded = decode(data, smallest_size=least_decoded(self.size)).image
+        image, record = augment(decoded, self._generator(image_id), self._title(product))
         return fit(image, self.size), record
 
+    @property
+    def _altering(self) -> AugmentConfig | None:
+        """The augmentation in force; None where images stay as they are."""
+        if self.augmentation is None or not self.augmentation.enabled:
+            return None
+        share = self.augmentation.title_own_share if self.epoch is not None else 0.0
+        share = share if self.title_own_share is None else self.title_own_share
+        return self.augmentation.model_copy(update={"title_own_share": share})
+
     def _title(self, product: str | None) -> str | None:
-        """The product's name, in training alone: on images that are judged it would tell the answer."""
         known = self.vocabulary.product_by_id.get(product or "")
-        return known.zh if known is not None and self.epoch is not None else None
+        return known.zh if known is not None else None
 
     def _generator(self, image_id: str) -> np.random.Generator:
         draw = FIXED_DRAW if self.epoch is None else self.epoch
@@ -100,22 +114,22 @@ class PreparePixels:
 
     def _cache_file(self, sha256: str, image_id: str, product: str | None) -> Path | None:
         """Where this image's pixels are kept, or None when they differ from epoch to epoch."""
-        augmented = self.augmentation is not None and self.augmentation.enabled
-        if self.cache is None or (augmented and self.epoch is not None):
+        augmentation = self._altering
+        if self.cache is None or (augmentation is not None and self.epoch is not None):
             return None
         parts: list[Any] = [PREPROCESSING_VERSION, sha256, self.size]
-        if augmented and self.augmentation is not None:
-            parts += [self.augmentation.model_dump(mode="json"), self.seed, image_id, product]
+        if augmentation is not None:
+            parts += [AUGMENTATION_VERSION, augmentation.model_dump(mode="json"), self.seed, image_id, product]
             parts.append(_ingredients(self.data, self.vocabulary))
         key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         return self.cache / key[:2] / f"{key[2:]}.png"
 
 
 @lru_cache(maxsize=4)
-def _augmentation(data: Path, config: AugmentConfig, vocabulary: Vocabulary) -> Augmentation:
+def _augmentation(data: Path, config: AugmentConfig, vocabulary: Vocabulary, size: tuple[int, int]) -> Augmentation:
     """One per worker process: reading logos and fonts for every batch would cost more than the augmentation."""
     titles = [product.zh for product in vocabulary.products]
-    return Augmentation(config, load_logos(data / "logos"), titles)
+    return Augmentation(config, load_logos(data / "logos", size[0]), titles, size)
 
 
 @lru_cache(maxsize=4)

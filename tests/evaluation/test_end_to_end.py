@@ -1,5 +1,7 @@
 """The cascade's and the stages' numbers on judgements written by hand."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from meteo_ray.evaluation.end_to_end import cascade_metrics
 from meteo_ray.judging.judge import Judged
 from meteo_ray.products.evaluation import agreement, products_metrics
+from meteo_ray.products.title_slices import misled, title_slices
 from meteo_ray.stages import CASCADE
 from meteo_ray.vocabulary import Element, Product, Vocabulary
 
@@ -120,6 +123,34 @@ def test_products_chance_and_confusion_within_equal_elements():
     ]
     assert found["agreement"] == pytest.approx(2 / 3)
     assert found["seconds_per_image"] == 1.0
+
+
+def under_titles(rows, answers: list[str], whose: list[str | None]) -> Judged:
+    """Charts of which each got the answer, and a title of the product named by `whose`, or none."""
+    records = [{"title": {"whose": name}} if name else {"noise": {}} for name in whose]
+    columns = {
+        "product_top": objects([scored(answer) for answer in answers]),
+        "product_score": np.full(len(answers), 0.75),
+        "augmented": objects([json.dumps(record) for record in records]),
+    }
+    return Judged(table(rows), columns, 1.0, 0)
+
+
+def test_products_by_the_title_that_was_drawn():
+    judged = under_titles(ROWS[:3], ["gust map", "storm map", "wind map"], ["other", None, "other"])
+    assert misled(judged)["image_id"].to_pylist() == ["a", "c"]
+    told = under_titles([ROWS[0], ROWS[2]], ["wind map", "snow map"], ["own", "own"])
+    found = title_slices(judged, told)
+    assert {name: (part["rows"], part["top1"]) for name, part in found.items()} == {
+        "own": (2, 1.0),
+        "other": (2, 0.0),
+        "none": (1, 1.0),
+    }
+    assert (found["own"]["ece"], found["other"]["ece"]) == (pytest.approx(0.25), pytest.approx(0.75))
+    assert list(title_slices(judged, None)) == ["other", "none"]
+    untitled = under_titles(ROWS[:3], ["gust map", "storm map", "wind map"], [None] * 3)
+    assert misled(untitled).num_rows == 0
+    assert list(title_slices(untitled, None)) == ["none"]
 
 
 def test_agreement_without_rows():

@@ -153,6 +153,28 @@ def test_images_as_they_are_are_measured_beside_the_altered_ones(prepared, tmp_p
     assert f"images as they are: auc {plain['auc']:.4f}" in summary(outcome.document)
 
 
+@pytest.mark.parametrize("own_titles", [True, False])
+def test_products_are_measured_by_the_title_drawn(prepared, all_stages, tmp_path, ray_session, own_titles):
+    values = {"models": all_stages, "stage": "products", "cache": tmp_path / "cache", "own_titles": own_titles}
+    job = make_job(prepared, tmp_path / "m.json", augmentation={"enabled": True}, **values)
+    evaluation = Evaluation(job)
+    outcome = evaluation.run()
+    products = outcome.document["products"]
+    titles = products["slices"]["title"]
+    assert list(titles) == ["own", "other", "none"][0 if own_titles else 1 :]
+    assert titles["other"]["rows"] + titles["none"]["rows"] == products["rows"] == 10
+    assert titles["other"]["rows"] > 0
+    if own_titles:
+        assert titles["own"] == titles["other"]  # the stand-in does not look at pixels
+    assert "slices" not in products["as_they_are"]
+    write_report(tmp_path / "page.html", outcome, evaluation.context.judge.pixels())
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "<h3>By title</h3>" in page
+    assert ("was read, not recognised" in page) == own_titles
+    plain = Evaluation(make_job(prepared, tmp_path / "m.json", **values)).run().document["products"]
+    assert "slices" not in plain
+
+
 def test_what_was_read_is_not_heard_when_told_so(prepared, tmp_path):
     data = shutil.copytree(prepared.data, tmp_path / "data")
     lines = {"title": "Wind", "text": "Wind", "valid_time": None, "level": None, "centre": None}

@@ -7,6 +7,8 @@ import zlib
 import numpy as np
 from PIL import Image, ImageDraw
 
+from meteo_ray.imaging.fonts import hei_font
+
 
 def chart(size: tuple[int, int] = (200, 150), margin: int = 20, paper: str = "white") -> Image.Image:
     """A map-like RGB picture: coloured bands in a black frame on `paper`."""
@@ -17,6 +19,17 @@ def chart(size: tuple[int, int] = (200, 150), margin: int = 20, paper: str = "wh
         left = margin + band * (width - 2 * margin) // 4
         draw.rectangle((left, margin, width - margin - 1, height - margin - 1), fill=colour)
     draw.rectangle((margin, margin, width - margin - 1, height - margin - 1), outline="black", width=2)
+    return image
+
+
+def small_print(size: tuple[int, int] = (2600, 1950), letters: int = 24) -> Image.Image:
+    """A framed RGB sheet whose middle third, both ways, is filled with black letters of so many pixels."""
+    image = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, size[0] - 1, size[1] - 1), outline="black", width=6)  # no margin that could be trimmed
+    for top in range(size[1] // 3, 2 * size[1] // 3, letters * 2):
+        draw.text((size[0] // 3, top), "850hPa风场 24.5 气压" * 3, fill="black", font=hei_font(letters))
+    image.paste("white", (2 * size[0] // 3, 6, size[0] - 6, size[1] - 6))
     return image
 
 

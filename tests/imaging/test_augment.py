@@ -14,10 +14,12 @@ from torchvision.transforms import v2
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment import Augmentation, load_logos
 from meteo_ray.imaging.augment.noise import BackgroundNoise
-from meteo_ray.imaging.augment.pipeline import WORKING_SIZE
+from meteo_ray.imaging.augment.pipeline import working_size
 from meteo_ray.imaging.augment.title import emptiest_place
+from meteo_ray.imaging.augment.transform import shrink
 from meteo_ray.imaging.augment_config import AugmentConfig
-from tests.imaging.files import chart, difference, noisy
+from meteo_ray.imaging.fit import INPUT_SIZE, fit
+from tests.imaging.files import chart, difference, noisy, small_print
 
 PARTS = ("crop", "colour", "noise", "logo", "title", "artefacts")
 TITLES = ("24小时全国近地面2m最大风速", "850hPa气压和风场分布图")
@@ -34,8 +36,8 @@ def only(*parts: str, **values: object) -> AugmentConfig:
     return AugmentConfig(**{f"{part}_share": float(part in parts) for part in PARTS}, **values)
 
 
-def augmented(config, image=None, seed=0, title=TITLES[0], logos=None):
-    augmentation = Augmentation(config, [logo()] if logos is None else logos, TITLES)
+def augmented(config, image=None, seed=0, title=TITLES[0], logos=None, size=INPUT_SIZE):
+    augmentation = Augmentation(config, [logo()] if logos is None else logos, TITLES, size)
     return augmentation(image or chart((400, 300)), np.random.default_rng(seed), title)
 
 
@@ -66,11 +68,6 @@ def test_global_random_state_is_neither_read_nor_changed():
     assert augmented(AugmentConfig())[0].tobytes() == first
 
 
-def test_switched_off_it_returns_the_image_itself():
-    image = chart((2000, 1500))
-    assert augmented(AugmentConfig(enabled=False), image) == (image, {})
-
-
 def test_every_share_is_kept():
     shares = {"crop": 0.2, "colour": 0.4, "logo": 0.35, "title": 0.5, "noise": 0.3, "artefacts": 0.5}
     config = AugmentConfig(**{f"{part}_share": share for part, share in shares.items()})
@@ -84,14 +81,77 @@ def test_every_share_is_kept():
         assert abs(counts[part] / 600 - shares[part]) < 0.08, part
 
 
-def test_large_images_become_working_images_and_small_ones_are_not_enlarged():
-    nothing = only()
-    assert augmented(nothing, chart((3200, 1200)))[0].size == (640, 240)
-    assert augmented(nothing, chart((900, 1800)))[0].size == (240, 480)
-    small, record = augmented(nothing, chart((100, 80)))
-    assert small.size == (100, 80)
-    assert record == {}
-    assert WORKING_SIZE == (640, 480)
+@pytest.mark.parametrize(
+    ("size", "given", "worked"),
+    [
+        ((320, 240), (3200, 1200), (640, 240)),
+        ((320, 240), (900, 1800), (240, 480)),
+        ((320, 240), (100, 80), (100, 80)),
+        ((896, 896), (3474, 3756), (1657, 1792)),
+        ((896, 896), (1200, 900), (1200, 900)),
+    ],
+)
+def test_altered_images_are_working_images_of_twice_the_input_and_none_is_enlarged(size, given, worked):
+    noised, record = augmented(only("noise"), chart(given), size=size)
+    assert list(record) == ["noise"]
+    assert noised.size == worked
+
+
+def test_a_titles_band_does_not_make_the_image_smaller():
+    titled, record = augmented(only("title", "artefacts", title_above_share=1.0), chart((640, 480)))
+    assert list(record) == ["title", "artefacts"]
+    assert titled.width == 640
+    assert titled.height > 480
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_an_image_that_no_part_alters_is_not_scaled(enabled):
+    image = chart((3200, 1200))
+    assert augmented(only(enabled=enabled), image) == (image, {})
+    # a part that was drawn but found nothing to do has not altered it either
+    found, record = Augmentation(only("title"), [], [])(image, np.random.default_rng(0))
+    assert (found, record) == (image, {})
+
+
+@given(seed=st.integers(0, 2**32), size=st.sampled_from([(320, 240), (200, 200)]))
+@settings(max_examples=30, deadline=None)
+def test_what_is_applied_does_not_depend_on_when_the_image_is_scaled(seed, size):
+    """Scaled by the first part that alters it, or before all parts: the same record and, once altered, pixels."""
+    source, config = chart((1300, 900)), AugmentConfig()
+    found, record = augmented(config, source, seed, size=size)
+    before, record_before = augmented(config, shrink(source, working_size(size)), seed, size=size)
+    assert record == record_before
+    expected = before if record else source
+    assert found.tobytes() == expected.tobytes()
+
+
+def test_the_same_seed_applies_the_same_parts_for_every_network():
+    for seed in range(15):
+        small, large = (
+            augmented(AugmentConfig(), chart((900, 700)), seed, size=size)[1] for size in ((64, 48), (320, 240))
+        )
+        assert list(small) == list(large)
+        assert small.get("artefacts") == large.get("artefacts")
+        assert small.get("title", {}).get("text") == large.get("title", {}).get("text")
+
+
+def text_contrast(pixels: np.ndarray) -> float:
+    """Mean absolute difference of neighbours in a row, in the middle where `small_print` has its letters."""
+    height, width = pixels.shape[:2]
+    middle = pixels[height // 3 : 2 * height // 3, width // 3 : 2 * width // 3].astype(np.int16)
+    return float(np.abs(np.diff(middle, axis=1)).mean())
+
+
+def test_small_letters_of_an_altered_image_are_as_sharp_as_those_of_the_unaltered_one():
+    """A logo far from the letters must not blur them on the way to a large input."""
+    sheet, size = small_print(), (896, 896)
+    stamped, record = augmented(only("logo"), sheet, size=size)
+    assert list(record) == ["logo"]
+    plain = text_contrast(fit(sheet, size))
+    assert plain > 10
+    assert text_contrast(fit(stamped, size)) == pytest.approx(plain, rel=0.1)
+    from_small = fit(shrink(sheet, working_size(INPUT_SIZE)), size)  # enlarged again
+    assert text_contrast(from_small) < 0.7 * plain
 
 
 def test_a_crop_is_a_window_of_the_image_with_half_to_four_fifths_of_its_area():
@@ -155,14 +215,46 @@ def test_title_letters_are_nearly_black_and_of_the_configured_size():
 
 
 def test_titles_carry_the_product_and_differ_in_date_and_validity():
-    texts = {augmented(only("title"), seed=seed, title=TITLES[1])[1]["title"]["text"] for seed in range(40)}
+    own = only("title", title_own_share=1.0)
+    texts = {augmented(own, seed=seed, title=TITLES[1])[1]["title"]["text"] for seed in range(40)}
     assert all(TITLES[1] in text for text in texts)
     assert len(texts) > 15
     assert any("时效" in text for text in texts)
     assert any("年" in text for text in texts)
-    unknown = {augmented(only("title"), seed=seed, title=None)[1]["title"]["text"] for seed in range(40)}
-    assert any(TITLES[0] in text for text in unknown)
-    assert any(TITLES[1] in text for text in unknown)
+    unknown = [augmented(own, seed=seed, title=None)[1]["title"] for seed in range(40)]
+    assert any(TITLES[0] in title["text"] for title in unknown)
+    assert any(TITLES[1] in title["text"] for title in unknown)
+    assert {title["whose"] for title in unknown} == {"any"}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.75, 1.0])
+def test_a_share_of_the_titles_names_the_own_product_and_the_record_says_which(share):
+    augmentation = Augmentation(only("title", title_own_share=share), [], [*TITLES, "地面分析图"])
+    titles = [augmentation(chart((64, 48)), np.random.default_rng(seed), TITLES[0])[1]["title"] for seed in range(400)]
+    assert all((TITLES[0] in title["text"]) == (title["whose"] == "own") for title in titles)
+    others = [title["text"] for title in titles if title["whose"] == "other"]
+    # four standard deviations of a binomial share over 400 draws: sqrt(0.25 * 0.75 / 400) * 4 = 0.09
+    assert 1 - len(others) / 400 == pytest.approx(share, abs=0.09 if 0 < share < 1 else 0)
+    assert all(any(name in text for text in others) for name in (TITLES[1], "地面分析图")) or not others
+
+
+def test_another_name_changes_nothing_else():
+    """Charts under their own and under another's title differ in the title alone, so that two judgements compare."""
+    parts = ("crop", "title", "artefacts")
+    for seed in range(20):
+        own, other = (
+            augmented(only(*parts, title_above_share=0.5, title_own_share=share), chart((640, 480)), seed)[1]
+            for share in (1.0, 0.0)
+        )
+        assert (own["title"]["whose"], other["title"]["whose"]) == ("own", "other")
+        assert own["title"]["text"].replace(TITLES[0], TITLES[1]) == other["title"]["text"]
+        assert own["title"]["colour"] == other["title"]["colour"]
+        assert [own[part] for part in ("crop", "artefacts")] == [other[part] for part in ("crop", "artefacts")]
+
+
+def test_without_another_name_no_title_is_drawn_rather_than_the_answer():
+    config = only("title", title_own_share=0.0)
+    assert Augmentation(config, [], TITLES[:1])(chart(), np.random.default_rng(0), TITLES[0])[1] == {}
 
 
 def test_an_inner_title_goes_where_the_image_is_empty():
@@ -222,7 +314,8 @@ def test_artefacts_are_those_of_the_recorded_codec_and_quality():
 
 def test_parts_work_beside_torchvisions_own_transforms():
     pipeline = v2.Compose([BackgroundNoise(only("noise")), v2.Resize((60, 80)), v2.Grayscale(3)])
-    sample = {"image": chart(), "rng": np.random.default_rng(0), "title": None, "applied": {}}
+    sample = {"image": chart(), "working_size": (640, 480), "rng": np.random.default_rng(0), "title": None}
+    sample["applied"] = {}
     out = pipeline(sample)
     assert out["image"].size == (80, 60)
     assert list(out["applied"]) == ["noise"]
@@ -236,6 +329,7 @@ def test_logos_are_read_in_name_order_with_their_transparency(tmp_path):
     assert red.size == (256, 128)
     assert red.getpixel((128, 64)) == (255, 0, 0, 255)
     assert green.getpixel((0, 0))[3] == 0
+    assert load_logos(tmp_path, input_width=896)[0].width == 717
     assert load_logos(tmp_path / "absent") == []
 
 
@@ -255,6 +349,7 @@ def test_files_that_are_no_logos_are_named(tmp_path):
         {"crop_area": (0.8, 0.5)},
         {"crop_area": (0.0, 0.5)},
         {"logo_width": (0.0, 0.1)},
+        {"title_own_share": -0.1},
         {"noise_levels": (-1, 5)},
         {"title_brightness": (0, 300)},
         {"artefacts_quality": (0, 50)},
@@ -269,3 +364,7 @@ def test_impossible_settings_are_refused(values):
 def test_the_default_logo_share_is_the_plans():
     assert 0.2 <= AugmentConfig().logo_share <= 0.5
     assert AugmentConfig().crop_area == (0.5, 0.8)
+
+
+def test_wrong_titles_are_there_by_default_but_rarer_than_right_ones():
+    assert 0.5 < AugmentConfig().title_own_share < 1

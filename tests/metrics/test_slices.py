@@ -9,6 +9,7 @@ import pytest
 from meteo_ray.elements.evaluation import elements_slices
 from meteo_ray.gate.evaluation import gate_slices
 from meteo_ray.judging.judge import Judged
+from meteo_ray.metrics.slices import by_record
 
 ROWS = pa.table(
     {
@@ -58,6 +59,17 @@ def test_a_part_done_to_every_row_has_no_other_side():
     augmented = np.full(6, json.dumps({"noise": {"level": 2.0}}), dtype=object)
     found = gate_slices(Judged(ROWS, {"gate_score": SCORES, "augmented": augmented}, 0.0, 0), HALVES)["augmentation"]
     assert list(found) == ["noise applied"]
+
+
+def test_rows_by_what_was_recorded_of_a_part():
+    records = [{"title": {"whose": "own"}}, {}, {"title": {"whose": "other"}, "noise": {}}, {"noise": {}}]
+    found = by_record([json.dumps(record) for record in records], "title", "whose")
+    assert {value: rows.tolist() for value, rows in found.items()} == {
+        "none": [False, True, False, True],
+        "other": [False, False, True, False],
+        "own": [True, False, False, False],
+    }
+    assert by_record([], "title", "whose") == {}
 
 
 def test_slices_of_the_elements():

@@ -14,6 +14,7 @@ from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
 from meteo_ray.files import write_json
 from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.imaging.load import load_image
 from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.predictor import ProductsPredictor
 from meteo_ray.products.questions import Question
@@ -154,6 +155,17 @@ def test_validation_asks_as_the_cascade_does(base_folder, data, vocabulary, inde
         assert asked.answers == asked.candidates
         assert len(asked.answers) == len(vocabulary.products) or elements
     assert questions_of(prepared(task, index, VALIDATION, epoch=3)) == questions_of(batch)
+
+
+def test_what_stops_and_calibrates_sees_images_as_they_are(base_folder, data, vocabulary, index) -> None:
+    task = task_of(base_folder, data, vocabulary, "full", "none")
+    altering = {"augmentation": AugmentConfig(title_share=1.0, noise_share=1.0)}
+    task = ProductsTask(task.config.model_copy(update=altering), data, vocabulary)
+    assert all("title" in text for text in prepared(task, index, TRAIN)["augmented"])
+    validation = prepared(task, index, VALIDATION)
+    assert set(validation["augmented"]) == {"{}"}
+    for image, path in zip(validation["image"], validation["path"], strict=True):
+        np.testing.assert_array_equal(image, load_image(data / path, task.base.image_size).pixels)
 
 
 def test_the_loss_is_the_mean_over_answer_tokens(base_folder, data, vocabulary, index) -> None:

@@ -1,5 +1,6 @@
 """Paths become the same pixels with and without the cache, and the cache never answers for anything else."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -8,8 +9,10 @@ from PIL import Image
 
 from meteo_ray.batch import Batch
 from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.imaging.load import load_image
 from meteo_ray.streaming import pixels as pixels_module
 from meteo_ray.streaming.pixels import PreparePixels
+from tests.imaging.files import small_print
 from tests.pictures import picture_index
 
 # Every part that needs no logo, on every image.
@@ -67,6 +70,21 @@ def test_pixels_with_and_without_augmentation_differ_as_the_record_says(batch, p
     assert all((a != b).any() for a, b in zip(found["image"], plain["image"], strict=True))
 
 
+@pytest.mark.parametrize("size", [(320, 240), (896, 896)])
+@pytest.mark.parametrize("name", ["sheet.png", "sheet.jpg"])
+@pytest.mark.parametrize("epoch", [0, None])
+def test_what_no_part_alters_has_the_pixels_of_an_archive(tmp_path, size, name, epoch):
+    """Bit for bit, whatever the size of sheet and input; a JPEG's decoder reduces this one for the small input."""
+    small_print().save(tmp_path / name)
+    nothing = AugmentConfig(**{f"{part}_share": 0.0 for part in ("crop", "logo", "title", "noise", "artefacts")})
+    sha256 = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+    row = {"path": name, "sha256": sha256, "image_id": "5", "product": "24h_cn_2m_max_wind"}
+    prepare = PreparePixels(tmp_path, seed=0, epoch=epoch, augmentation=nothing, size=size)
+    found = prepare({key: np.array([value], dtype=object) for key, value in row.items()})
+    assert found["augmented"].tolist() == ["{}"]
+    np.testing.assert_array_equal(found["image"][0], load_image(tmp_path / name, size).pixels)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -84,19 +102,20 @@ def test_other_settings_have_other_entries(batch, prepare, tmp_path, changes):
     assert len(cached(tmp_path) - before) == len(batch["path"])
 
 
-def test_changed_preprocessing_and_changed_logos_have_other_entries(batch, prepare, tmp_path, monkeypatch):
+def test_changed_preprocessing_augmentation_and_logos_have_other_entries(batch, prepare, tmp_path, monkeypatch):
     prepare()(batch)
     before = cached(tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(pixels_module, "PREPROCESSING_VERSION", pixels_module.PREPROCESSING_VERSION + 1)
-        prepare()(batch)
-    assert len(cached(tmp_path)) == 2 * len(before)
+    for count, version in enumerate(("PREPROCESSING_VERSION", "AUGMENTATION_VERSION"), start=2):
+        with monkeypatch.context() as patch:
+            patch.setattr(pixels_module, version, getattr(pixels_module, version) + 1)
+            prepare()(batch)
+        assert len(cached(tmp_path)) == count * len(before)
     (tmp_path / "data" / "logos").mkdir()
     Image.new("RGBA", (20, 20), "red").save(tmp_path / "data" / "logos" / "logo.png")
     for by_process in (pixels_module._ingredients, pixels_module._augmentation):
         by_process.cache_clear()  # a new job is a new process
     prepare()(batch)
-    assert len(cached(tmp_path)) == 3 * len(before)
+    assert len(cached(tmp_path)) == 4 * len(before)
 
 
 def test_epochs_are_kept_only_where_they_are_equal(batch, prepare, tmp_path):
@@ -153,18 +172,30 @@ def test_a_file_that_changed_since_it_was_indexed_is_not_ok(batch, prepare, tmp_
     assert len(cached(tmp_path)) == 5
 
 
-def test_the_products_name_is_drawn_in_training_alone(batch, prepare, monkeypatch):
+TITLED = AugmentConfig(crop_share=0.0, title_share=1.0, title_own_share=1.0)
+
+
+def whose(batch: Batch) -> list[str]:
+    """Whose name the titles of the batch's charts carry, by the records."""
+    charts = [product is not None for product in batch["product"]]
+    assert any(charts)
+    return [json.loads(text)["title"]["whose"] for text, chart in zip(batch["augmented"], charts, strict=True) if chart]
+
+
+def test_the_products_name_is_drawn_in_training_and_where_it_is_asked_for(batch, prepare):
     """On an image that is judged it would tell the answer."""
-    named = []
+    assert set(whose(prepare(epoch=0, augmentation=TITLED)(batch))) == {"own"}
+    assert set(whose(prepare(epoch=None, augmentation=TITLED)(batch))) == {"other"}
+    assert set(whose(prepare(epoch=None, augmentation=TITLED, title_own_share=1.0)(batch))) == {"own"}
+    product = prepare().vocabulary.product_by_id["24h_cn_2m_max_wind"].zh
+    others = prepare(epoch=None, augmentation=TITLED)(batch)["augmented"][batch["product"] != None]  # noqa: E711
+    assert not any(product in json.loads(text)["title"]["text"] for text in others)
 
-    def augment(image, rng, title):
-        named.append(title)
-        return image, {}
 
-    monkeypatch.setattr(pixels_module, "_augmentation", lambda *_: augment)
-    for epoch in (0, None):
-        prepare(epoch=epoch, cache=None, augmentation=ALWAYS)(batch)
-    charts = sum(product is not None for product in batch["product"])
-    assert charts
-    assert sum(name is not None for name in named[: len(named) // 2]) == charts
-    assert named[len(named) // 2 :] == [None] * (len(named) // 2)
+def test_images_under_another_title_have_other_entries(batch, prepare, tmp_path):
+    """Own and other titles on the fixed draw do not stand for each other."""
+    plain, told = (prepare(augmentation=TITLED, title_own_share=share) for share in (None, 1.0))
+    first = plain(batch)["image"]
+    assert (told(batch)["image"] != first).any()
+    assert len(cached(tmp_path)) == 2 * len(batch["path"])
+    np.testing.assert_array_equal(plain(batch)["image"], first)

@@ -10,10 +10,12 @@ from PIL import Image
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment.transform import RandomTransform, uniform
 from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.imaging.formats import ACCEPTED
 
-# A logo takes at most 20 % of a 640-pixel working image, 128 pixels; twice that keeps it sharp and cheap to scale.
-_STORED_SIDE = 256
+# A working image is twice as wide as the network's input, and a logo takes at most 20 % of that: 128 pixels of 640 for
+# an input of 320. Twice that, 256 pixels or 0.8 of the input's width, keeps it sharp and cheap to scale.
+_STORED_SHARE = 0.8
 
 # A tall logo is limited by the image's height instead.
 _MOST_HEIGHT = 0.25
@@ -47,13 +49,16 @@ class LogoWatermark(RandomTransform):
         return stamped, {"number": number, "corner": corner, "width": width, "opacity": opacity}
 
 
-def load_logos(folder: Path) -> list[Image.Image]:
-    """The logos of a folder as RGBA, in name order; none when there is no such folder.
+def load_logos(folder: Path, input_width: int = INPUT_SIZE[0]) -> list[Image.Image]:
+    """The logos of a folder as RGBA, in name order, as large as a network's input of that width can use.
+
+    None when there is no such folder.
 
     Raises:
         UsageError: naming every file that is no usable image.
     """
     logos, problems = [], []
+    side = round(_STORED_SHARE * input_width)
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name.startswith(".") or not path.is_file():
             continue
@@ -63,7 +68,7 @@ def load_logos(folder: Path) -> list[Image.Image]:
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             problems.append(f"{path.name}: {error}")
             continue
-        logo.thumbnail((_STORED_SIDE, _STORED_SIDE))
+        logo.thumbnail((side, side))
         logos.append(logo)
     if problems:
         raise UsageError.of_problems(f"{folder}: only logo images may lie here; remove or repair:", problems)

@@ -19,6 +19,9 @@ TEMPLATES = (
     "{name} 起报时间：{year}-{month:02}-{day:02} {hour:02}:00 时效：{lead}小时",
     "{name}（未来{lead}小时）",
 )
+# Whose name a title carries: the chart's own product's, another one's, or any where the chart's is not known.
+OWN, OTHER, ANY = "own", "other", "any"
+
 _HOURS = (2, 5, 8, 11, 14, 17, 20, 23)  # the eight synoptic hours in Beijing time
 _LEADS = (6, 12, 24, 48, 72, 120, 168)
 
@@ -29,8 +32,9 @@ _LEAST_SIZE = 7
 # Air above and below the title, as a share of the letters' size.
 _AIR = 0.35
 
-# The search for an empty place looks at cells of this many pixels: half the usual letter.
-_CELL = 8
+# The search for an empty place looks at square cells: half the usual letter, 8 pixels on an image of 640, which is what
+# a network that reads 320 pixels is given, and as much of a larger one.
+_LEAST_CELL, _CELL_SHARE = 8, 8 / 640
 
 # Mean busyness (levels between the darkest and the brightest pixel of a cell) up to which a place counts as empty.
 _MOST_BUSY = 24.0
@@ -40,13 +44,16 @@ _LEAST_BRIGHT = 150.0
 
 
 class ChineseTitle(RandomTransform):
-    """Writes the product's name, or any product's where it is not known, with dates and validity times."""
+    """Writes the product's name or another's, or any where it is not known, with dates and validity times.
+
+    Nothing is drawn where there is no other name to draw.
+    """
 
     name = "title"
 
     def __init__(self, config: AugmentConfig, titles: Sequence[str]) -> None:
         super().__init__(config.title_share)
-        self.titles = tuple(titles)
+        self.titles, self.own_share = tuple(titles), config.title_own_share
         self.size, self.reference_width = config.title_size, config.title_reference_width
         self.brightness, self.above_share = config.title_brightness, config.title_above_share
 
@@ -55,9 +62,10 @@ class ChineseTitle(RandomTransform):
     ) -> tuple[Image.Image, dict[str, Any] | None]:
         above = bool(rng.random() < self.above_share)
         colour = tuple(int(level) for level in rng.integers(self.brightness[0], self.brightness[1] + 1, size=3))
-        if title is None and not self.titles:
+        name, whose = self._name(title, rng)
+        if name is None:
             return image, None
-        text = compose(title or self.titles[int(rng.integers(len(self.titles)))], rng)
+        text = compose(name, rng)
         size, width = self._letter_size(text, image.width)
         height = round(size * (1 + 2 * _AIR))
         corner = None if above else emptiest_place(image, (width, height), rng)
@@ -68,7 +76,17 @@ class ChineseTitle(RandomTransform):
             image, place = image.copy(), "inside"
         middle = (corner[0], corner[1] + height // 2)
         ImageDraw.Draw(image).text(middle, text, fill=colour, font=hei_font(size), anchor="lm")
-        return image, {"text": text, "size": size, "colour": list(colour), "place": place, "corner": list(corner)}
+        record = {"size": size, "colour": list(colour), "place": place, "corner": list(corner)}
+        return image, {"text": text, "whose": whose, **record}
+
+    def _name(self, product: str | None, rng: np.random.Generator) -> tuple[str | None, str]:
+        """The product that the title names, None where there is none to name, and whose name that is."""
+        is_own, position = bool(rng.random() < self.own_share), rng.random()
+        if product is not None and is_own:
+            return product, OWN
+        names = [name for name in self.titles if name != product]
+        name = names[int(position * len(names))] if names else None
+        return name, ANY if product is None else OTHER
 
     def _letter_size(self, text: str, image_width: int) -> tuple[int, int]:
         """The size of the letters and the width of the text, both in pixels."""
@@ -100,8 +118,9 @@ def emptiest_place(image: Image.Image, size: tuple[int, int], rng: np.random.Gen
 
     Among equally empty places one is drawn.
     """
-    busy, bright = _cells(image)
-    rows, columns = -(-size[1] // _CELL) + 1, -(-size[0] // _CELL) + 1
+    cell = max(_LEAST_CELL, round(_CELL_SHARE * image.width))
+    busy, bright = _cells(image, cell)
+    rows, columns = -(-size[1] // cell) + 1, -(-size[0] // cell) + 1
     if rows > busy.shape[0] or columns > busy.shape[1]:
         return None
     cost = _window_means(busy, rows, columns)
@@ -109,14 +128,15 @@ def emptiest_place(image: Image.Image, size: tuple[int, int], rng: np.random.Gen
     if cost.min() > _MOST_BUSY:
         return None
     row, column = rng.choice(np.argwhere(cost <= cost.min() + 1.0))
-    return int(column) * _CELL, int(row) * _CELL
+    return int(column) * cell, int(row) * cell
 
 
-def _cells(image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
-    """Busyness (greatest minus least level) and brightness of every whole cell, float64 `(rows, columns)`."""
+def _cells(image: Image.Image, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Busyness (greatest minus least level) and brightness of whole cells, `side` pixels each; float64
+    `(rows, columns)`."""
     grey = np.asarray(image.convert("L"))
-    rows, columns = image.height // _CELL, image.width // _CELL
-    cells = grey[: rows * _CELL, : columns * _CELL].reshape(rows, _CELL, columns, _CELL)
+    rows, columns = image.height // side, image.width // side
+    cells = grey[: rows * side, : columns * side].reshape(rows, side, columns, side)
     greatest, least = cells.max(axis=(1, 3)).astype(np.float64), cells.min(axis=(1, 3)).astype(np.float64)
     return greatest - least, least
 

@@ -7,11 +7,15 @@ import numpy as np
 from PIL import Image
 from torchvision.transforms import v2
 
+from meteo_ray.imaging.fit import resize
+
 
 class Sample(TypedDict):
     """An image on its way through the pipeline. torchvision's own v2 transforms take it too: they alter `image`."""
 
     image: Image.Image
+    working_size: tuple[int, int]
+    """Width x height, at most, of what the first part that alters the image gets to see."""
     rng: np.random.Generator
     """The only source of randomness of our transforms, so that a seed fixes the pixels."""
     title: str | None
@@ -31,10 +35,14 @@ class RandomTransform(v2.Transform, ABC):
         self.share = share
 
     def forward(self, sample: Sample) -> Sample:
-        rng = sample["rng"]
-        if rng.random() >= self.share:
+        # Every part has a generator of its own: what one draws, such as noise for every pixel or the name in a title,
+        # changes nothing about the parts after it, whatever the image's size.
+        chance, seed = sample["rng"].random(), int(sample["rng"].integers(2**63))
+        if chance >= self.share:
             return sample
-        image, record = self.alter(sample["image"], rng, sample["title"])
+        # Altered images already are working images, even where a title's band has made them higher.
+        image = sample["image"] if sample["applied"] else shrink(sample["image"], sample["working_size"])
+        image, record = self.alter(image, np.random.default_rng(seed), sample["title"])
         if record is None:
             return sample
         return {**sample, "image": image, "applied": {**sample["applied"], self.name: record}}
@@ -47,6 +55,15 @@ class RandomTransform(v2.Transform, ABC):
 
         `image` itself stays as it is.
         """
+
+
+def shrink(image: Image.Image, most: tuple[int, int]) -> Image.Image:
+    """The image scaled down, with its aspect ratio, until it fits `most` (width, height); never enlarged."""
+    scale = min(most[0] / image.width, most[1] / image.height)
+    if scale >= 1:
+        return image
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return resize(image, size)
 
 
 def uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
