@@ -36,6 +36,9 @@ class ProductsTraining(Section):
     """End of the cosine."""
     warmup_epochs: float = Field(0.0, ge=0)
     """Linear rise to the peak; worth half an epoch or more when training from scratch."""
+    loss: Literal["answer", "candidates", "both"] = "answer"
+    """answer: the right name's negative log-likelihood (R34); candidates: cross-entropy over the likelihoods of all
+    listed names, which is what ranks them; both: their sum."""
     minimum_match: float = Field(0.5, gt=0, le=1)
     """A product is a candidate when at least this share of its elements was detected (R32)."""
     maximum_candidates: int = Field(12, gt=1)

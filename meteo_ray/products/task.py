@@ -19,6 +19,7 @@ from meteo_ray.products.bundle import ProductsCalibration, write_bundle
 from meteo_ray.products.candidate_scoring import IMPOSSIBLE, confidences, log_likelihoods, pack
 from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.lora_adapter import adapter_parameters, load_trained_state, trained_state, training_model
+from meteo_ray.products.loss import answer_loss, candidate_loss
 from meteo_ray.products.prompt import PromptEncoder
 from meteo_ray.products.questions import CandidateQuestions, PrepareQuestions, Question, TrainingQuestions
 from meteo_ray.schema import TRAIN
@@ -104,10 +105,11 @@ class ProductsTask(Task):
         `(rows,)`."""
         questions = [Question.from_json(str(text)) for text in batch["question"]]
         prompts = [self._encoder.encode_prompt(asked.elements, asked.candidates) for asked in questions]
-        answers = [self._encoder.encode_answers(asked.answers) for asked in questions]
+        scored = [self._scored(asked) for asked in questions]
+        answers = [self._encoder.encode_answers(names) for names in scored]
         position = np.full((len(questions), max(map(len, answers))), -1, dtype=np.int64)
-        for row, asked in enumerate(questions):
-            position[row, : len(asked.answers)] = [self._positions[answer] for answer in asked.answers]
+        for row, names in enumerate(scored):
+            position[row, : len(names)] = [self._positions[name] for name in names]
         target = np.array([self._positions[str(product)] for product in batch["product"]], dtype=np.int64)
         return {
             **pack(prompts, answers, self.base),
@@ -115,6 +117,12 @@ class ProductsTask(Task):
             "answer": torch.from_numpy(position),
             "target": torch.from_numpy(target),
         }
+
+    def _scored(self, asked: Question) -> list[str]:
+        """The answers, and the other candidates too where the loss compares them."""
+        if self.config.loss == "answer":
+            return asked.answers
+        return [*asked.answers, *(name for name in asked.candidates if name not in asked.answers)]
 
     # -- model -------------------------------------------------------------------------------------------------------
 
@@ -133,10 +141,16 @@ class ProductsTask(Task):
         return [Phase("answers", settings.epochs, rates, settings.warmup_epochs, settings.minimum_learning_rate)]
 
     def loss(self, model: nn.Module, batch: dict[str, torch.Tensor], progress: Progress) -> Loss:
-        """Mean over rows of the answer's mean negative log-likelihood per token; prompt tokens are not learned."""
-        total = log_likelihoods(model, batch, self.base)[:, 0]
-        rows = -total / batch["step_real"][:, 0].sum(dim=-1)
-        return Loss(rows.mean(), rows=rows.detach())
+        """Mean over rows of what `config.loss` names; prompt tokens are not learned."""
+        scores, answer = log_likelihoods(model, batch, self.base), batch["answer"]
+        right = (answer == batch["target"][:, None]).int().argmax(dim=1)
+        parts = {}
+        if self.config.loss != "candidates":
+            parts["answer_loss"] = answer_loss(scores, right)
+        if self.config.loss != "answer":
+            parts["candidate_loss"] = candidate_loss(scores, right, answer >= 0)
+        rows = torch.stack(list(parts.values())).sum(dim=0)
+        return Loss(rows.mean(), {name: part.detach().mean() for name, part in parts.items()}, rows.detach())
 
     # -- validation and result ---------------------------------------------------------------------------------------
 
