@@ -21,7 +21,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from meteo_ray.errors import UsageError
-from meteo_ray.files import sha256_of
+from meteo_ray.products.base_sums import INDEX_FILE, SINGLE_FILE, base_sums, digest_of
 
 Quantize = Literal["nf4", "none"]
 
@@ -31,7 +31,6 @@ HUB_NAME = r"[\w.-]+/[\w.-]+"  # owner/model; anything else can only be a folder
 # Bars of a loader that takes seconds drown the job's own progress lines.
 transformers_logging.disable_progress_bar()
 
-INDEX_FILE, SINGLE_FILE = "model.safetensors.index.json", "model.safetensors"
 FILES = (
     "config.json",
     f"{SINGLE_FILE} (or the numbered model-*.safetensors with {INDEX_FILE})",
@@ -132,9 +131,13 @@ class GemmaBase:
         return model.to(device).eval()
 
     def fingerprint(self) -> dict[str, str]:
-        """sha256 of config.json and of what names the weights: the index of a split checkpoint, or the one file."""
-        weights = INDEX_FILE if (self.folder / INDEX_FILE).is_file() else SINGLE_FILE
-        return {name: sha256_of(self.folder / name) for name in ("config.json", weights)}
+        """File name -> sha256 of all that an answer depends on: config, every file of weights, tokenizer, processor."""
+        return base_sums(self.folder)
+
+    @property
+    def digest(self) -> str:
+        """64 hex digits that stand for the whole fingerprint."""
+        return digest_of(self.fingerprint())
 
 
 def find(name: str) -> Path:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from meteo_ray.config.fields import NotInIdentity
 from meteo_ray.config.parsing import JobConfig, NameOrPath, Section
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.judging.settings import EvaluationSettings
@@ -14,8 +15,9 @@ from meteo_ray.training.config import LoopSettings, TrainingJob
 class ProductsTraining(Section):
     """What distinguishes training the product stage from the other stages (R30-R35)."""
 
-    base_model: Annotated[str, NameOrPath()] = "google/gemma-3-4b-pt"
-    """A folder with a Gemma 3 checkpoint (vision included), or a model name that the local hub cache holds."""
+    base_model: Annotated[str, NameOrPath(), NotInIdentity()] = "google/gemma-3-4b-pt"
+    """A folder with a Gemma 3 checkpoint (vision included), or a model name that the local hub cache holds. Moving it
+    does not start a run anew; other weights do."""
     adaptation: Literal["lora", "full"] = "lora"
     """lora: train a low-rank adapter on the language model, vision frozen; full: train everything (small bases)."""
     quantize: Literal["nf4", "none"] = "nf4"

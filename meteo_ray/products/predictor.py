@@ -90,7 +90,7 @@ class ProductsPredictor:
         """The untrained base model as a predictor: the zero-shot baseline (R36)."""
         place = torch.device(device) if device else pick_device()
         base = GemmaBase.open(base_model)
-        version = f"zero-shot-{base.fingerprint()['config.json'][:12]}"
+        version = f"zero-shot-{base.digest[:12]}"
         model = base.load_model(quantize, str(place))
         return cls(model, base, vocabulary or load_vocabulary(), version, place, **options)
 

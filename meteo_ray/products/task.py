@@ -133,6 +133,10 @@ class ProductsTask(Task):
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         return {"adapter": adapter_parameters(model)} if self.config.adaptation == "lora" else {"model": model}
 
+    def origin(self) -> str:
+        """Digest of the base model's files: its folder may move, but other weights make another run."""
+        return self.base.digest
+
     def phases(self) -> list[Phase]:
         """One phase: cosine from the peak to the minimum (R34)."""
         group = "adapter" if self.config.adaptation == "lora" else "model"
