@@ -74,6 +74,17 @@ class GemmaBase:
         return side, side
 
     @property
+    def feature_shape(self) -> tuple[int, int]:
+        """Soft tokens that an image becomes, and their width."""
+        return int(self.config.mm_tokens_per_image), int(self._part("text_config").hidden_size)
+
+    @staticmethod
+    def weight_type(device: str, train_all: bool = False) -> torch.dtype:
+        """Of a loaded model's weights but the quantised ones: bfloat16 on CUDA (in float16 Gemma 3 overflows), float32
+        on a CPU and, because an optimiser's small steps vanish in bfloat16, wherever all are trained."""
+        return torch.bfloat16 if device.startswith("cuda") and not train_all else torch.float32
+
+    @property
     def image_token(self) -> int:
         return int(self.config.image_token_id)
 
@@ -98,19 +109,17 @@ class GemmaBase:
     def load_model(self, quantize: Quantize = "none", device: str = "cpu", train_all: bool = False) -> torch.nn.Module:
         """The whole model in evaluation mode on `device`, frozen unless `train_all`.
 
-        On CUDA the weights are bfloat16 (in float16 Gemma 3 overflows), on the CPU float32. `train_all` keeps float32
-        weights everywhere: an optimiser's small steps vanish in bfloat16. With `nf4` the language model's linear
-        layers alone are in 4 bits: vision tower (0.4 of 4.3 billion weights) and projector stay whole.
+        Weights are of `weight_type`. With `nf4` the language model's linear layers alone are in 4 bits: vision tower
+        (0.4 of 4.3 billion weights) and projector stay whole.
 
         Raises:
             UsageError: when the weights are missing or damaged.
         """
-        half = device.startswith("cuda") and not train_all
         try:
             model = Gemma3ForConditionalGeneration.from_pretrained(
                 self.folder,
                 local_files_only=True,
-                dtype=torch.bfloat16 if half else torch.float32,
+                dtype=self.weight_type(device, train_all),
                 attn_implementation="sdpa",
                 quantization_config=_nf4() if quantize == "nf4" else None,
                 device_map={"": device},
@@ -124,9 +133,8 @@ class GemmaBase:
 
     def empty_model(self, device: str = "cpu") -> torch.nn.Module:
         """The model with random weights, in evaluation mode, for weights that come from a bundle."""
-        half = device.startswith("cuda")
         model = Gemma3ForConditionalGeneration._from_config(
-            self.config, dtype=torch.bfloat16 if half else torch.float32, attn_implementation="sdpa"
+            self.config, dtype=self.weight_type(device), attn_implementation="sdpa"
         )
         return model.to(device).eval()
 

@@ -51,11 +51,20 @@ class ProductsTraining(Section):
     """Beams of the constrained decoding (R35)."""
     augmentation: AugmentConfig = AugmentConfig()
     """What is done to the images (R5)."""
+    stored_draws: int = Field(0, ge=0)
+    """Run the frozen vision tower once for each image as it is and for this many altered draws of it, and keep what it
+    answers in CACHE/features for all epochs and trials (1.3 MB each with Gemma 3 4B); epochs then take turns among
+    these instead of altering the images anew. 0: keep nothing."""
+    stored_gb: Annotated[float, Field(gt=0), NotInIdentity()] = 30.0
+    """What is kept there may take this much, that of earlier trainings included: 30 GB hold 5700 charts with three
+    draws."""
 
     @model_validator(mode="after")
     def _full_training_needs_whole_weights(self) -> Self:
         if self.adaptation == "full" and self.quantize != "none":
             raise ValueError("adaptation 'full' cannot train 4-bit weights: set quantize to 'none'")
+        if self.adaptation == "full" and self.stored_draws:
+            raise ValueError("adaptation 'full' trains the vision tower, whose answers change: set stored_draws to 0")
         return self
 
 

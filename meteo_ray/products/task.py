@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -18,11 +18,12 @@ from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.bundle import ProductsCalibration, write_bundle
 from meteo_ray.products.candidate_scoring import IMPOSSIBLE, confidences, log_likelihoods, pack
 from meteo_ray.products.config import ProductsTraining
+from meteo_ray.products.feature_store import FeatureStore, StoredPixels, complete, feature_tensors
 from meteo_ray.products.lora_adapter import adapter_parameters, load_trained_state, trained_state, training_model
 from meteo_ray.products.loss import answer_loss, candidate_loss
 from meteo_ray.products.prompt import PromptEncoder
 from meteo_ray.products.questions import CandidateQuestions, PrepareQuestions, Question, TrainingQuestions
-from meteo_ray.schema import TRAIN
+from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
@@ -39,7 +40,8 @@ class ProductsTask(Task):
         data: the prepared data folder.
         vocabulary: names in the prompt; travels into the bundle.
         seed: of order, candidate lists, augmentation and the adapter's first weights.
-        cache: where fixed pixels are kept, see `PreparePixels`.
+        cache: where fixed pixels are kept, see `PreparePixels`, and what the vision tower makes of them, see
+            `FeatureStore`.
 
     Raises:
         UsageError: when the base model is not on this machine.
@@ -57,6 +59,12 @@ class ProductsTask(Task):
     @cached_property
     def _encoder(self) -> PromptEncoder:
         return PromptEncoder(self.base.processor, self.vocabulary)
+
+    @cached_property
+    def _store(self) -> FeatureStore | None:
+        if not self.config.stored_draws or self.cache is None:
+            return None
+        return FeatureStore.of(self.base, str(pick_device()), self.cache)
 
     @cached_property
     def _positions(self) -> dict[str, int]:
@@ -77,7 +85,20 @@ class ProductsTask(Task):
                 f"the index holds products that the vocabulary lacks: {', '.join(unknown)}; run jobs/prepare_data.py "
                 "again with this vocabulary"
             )
+        if split == TRAIN:
+            self._require_room(index)
         return found
+
+    def _require_room(self, index: pa.Table) -> None:
+        """Raises UsageError when features of both splits would not fit where they are kept."""
+        if self._store is None:
+            return
+        keys: set[str] = set()
+        for split in (TRAIN, VALIDATION):
+            known = pc.and_(pc.equal(index["split"], split), pc.is_valid(index["product"]))
+            pixels = cast(StoredPixels, cast(PrepareQuestions, self.prepare(split, 0)).pixels)
+            keys |= pixels.keys(index.filter(known))
+        self._store.require_room(keys, self.config.stored_gb)
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> np.ndarray:
         return np.random.default_rng([self.seed, epoch]).permutation(rows.num_rows).astype(np.int64)
@@ -93,6 +114,8 @@ class ProductsTask(Task):
             size=self.base.image_size,
             vocabulary=self.vocabulary,
         )
+        if self._store is not None:
+            pixels = StoredPixels(**vars(pixels), store=self._store, draws=config.stored_draws)
         if not training:
             return PrepareQuestions(pixels, CandidateQuestions(self.vocabulary, config.minimum_match))
         ask = TrainingQuestions(
@@ -113,10 +136,16 @@ class ProductsTask(Task):
         target = np.array([self._positions[str(product)] for product in batch["product"]], dtype=np.int64)
         return {
             **pack(prompts, answers, self.base),
-            "image": torch.from_numpy(np.array(batch["image"])),  # a copy: Ray's arrays are read-only
+            **self._seen(batch),
             "answer": torch.from_numpy(position),
             "target": torch.from_numpy(target),
         }
+
+    def _seen(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Pixels, or what is stored of them."""
+        if self._store is not None:
+            return feature_tensors(batch, self._store)
+        return {"image": torch.from_numpy(np.array(batch["image"]))}  # a copy: Ray's arrays are read-only
 
     def _scored(self, asked: Question) -> list[str]:
         """The answers, and the other candidates too where the loss compares them."""
@@ -146,7 +175,7 @@ class ProductsTask(Task):
 
     def loss(self, model: nn.Module, batch: dict[str, torch.Tensor], progress: Progress) -> Loss:
         """Mean over rows of what `config.loss` names; prompt tokens are not learned."""
-        scores, answer = log_likelihoods(model, batch, self.base), batch["answer"]
+        scores, answer = self._log_likelihoods(model, batch), batch["answer"]
         right = (answer == batch["target"][:, None]).int().argmax(dim=1)
         parts = {}
         if self.config.loss != "candidates":
@@ -156,11 +185,16 @@ class ProductsTask(Task):
         rows = torch.stack(list(parts.values())).sum(dim=0)
         return Loss(rows.mean(), {name: part.detach().mean() for name, part in parts.items()}, rows.detach())
 
+    def _log_likelihoods(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        if self._store is not None:
+            batch = complete(batch, self._store, model, self.base)
+        return log_likelihoods(model, batch, self.base)
+
     # -- validation and result ---------------------------------------------------------------------------------------
 
     def outputs(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> Batch:
         """log_likelihood float32 `(rows, products)`, -inf where no candidate; target int64 `(rows,)`."""
-        scores = log_likelihoods(model, batch, self.base).float().cpu().numpy()
+        scores = self._log_likelihoods(model, batch).float().cpu().numpy()
         answer = batch["answer"].cpu().numpy()
         every = np.full((len(answer), len(self.vocabulary.products)), IMPOSSIBLE, dtype=np.float32)
         row, column = np.nonzero(answer >= 0)

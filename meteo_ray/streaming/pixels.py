@@ -100,15 +100,23 @@ class PreparePixels:
 
     def _cache_file(self, sha256: str, image_id: str, product: str | None) -> Path | None:
         """Where this image's pixels are kept, or None when they differ from epoch to epoch."""
-        augmented = self.augmentation is not None and self.augmentation.enabled
-        if self.cache is None or (augmented and self.epoch is not None):
+        if self.cache is None or (self._augmented and self.epoch is not None):
             return None
+        key = self.identity(sha256, image_id, product)
+        return self.cache / key[:2] / f"{key[2:]}.png"
+
+    @property
+    def _augmented(self) -> bool:
+        return self.augmentation is not None and self.augmentation.enabled
+
+    def identity(self, sha256: str, image_id: str, product: str | None) -> str:
+        """64 hex digits of everything that an image's pixels depend on."""
         parts: list[Any] = [PREPROCESSING_VERSION, sha256, self.size]
-        if augmented and self.augmentation is not None:
+        if self._augmented and self.augmentation is not None:
             parts += [self.augmentation.model_dump(mode="json"), self.seed, image_id, product]
             parts.append(_ingredients(self.data, self.vocabulary))
-        key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-        return self.cache / key[:2] / f"{key[2:]}.png"
+            parts += [] if self.epoch is None else [self.epoch]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @lru_cache(maxsize=4)

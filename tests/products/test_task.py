@@ -1,13 +1,11 @@
 """The product stage in training: rows, questions, loss, a short run, and the bundle that comes out."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from PIL import Image
 
 from meteo_ray import bundle
 from meteo_ray.batch import Batch
@@ -18,44 +16,11 @@ from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.predictor import ProductsPredictor
 from meteo_ray.products.questions import Question
 from meteo_ray.products.task import ProductsTask
-from meteo_ray.schema import INDEX, TRAIN, VALIDATION
+from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training.task import Progress
 from meteo_ray.vocabulary import Vocabulary
 
-PRODUCTS = ("snow_depth", "lightning_density", "24h_cn_temperature_change", "24h_cn_max_temperature")
 START = Progress(epoch=0, step=0, fraction=0.0)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixteen flat images; each product has a colour of its own."""
-    folder = tmp_path_factory.mktemp("data")
-    for number in range(16):
-        colour = tuple((60 * (number % 4) + 20 * channel) % 256 for channel in range(3))
-        image = Image.new("RGB", (64, 48), colour)
-        image.paste((255, 255, 255), (8, 8, 30, 30))
-        image.save(folder / f"{number}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def index(data: Path, vocabulary: Vocabulary) -> pa.Table:
-    rows = []
-    for number in range(16):
-        product = PRODUCTS[number % 4]
-        content = (data / f"{number}.png").read_bytes()
-        rows.append(
-            {
-                "image_id": hashlib.sha256(str(number).encode()).hexdigest()[:16],
-                "path": f"{number}.png",
-                "sha256": hashlib.sha256(content).hexdigest(),
-                "is_meteo": True,
-                "elements": list(vocabulary.product_by_id[product].elements) if number % 5 else None,
-                "product": product if number < 14 else None,
-                "split": TRAIN if number < 8 else VALIDATION,
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=INDEX)
 
 
 def task_of(
