@@ -159,11 +159,17 @@ def _adapters_base(folder: Path, document: dict[str, Any], base_model: str | Pat
     """The base that the adapter was trained on: where the caller says, where it lay, or by its name."""
     made_from = document["base"]
     base = GemmaBase.open(base_model or _origin(document))
-    actual = base.fingerprint()
-    changed = [name for name, expected in made_from["sha256"].items() if actual.get(name) != expected]
+    recorded, actual = made_from["sha256"], base.fingerprint()
+    changed = [name for name, expected in recorded.items() if actual.get(name) != expected]
     if changed:
         raise UsageError(
             f"{base.folder}: not the base model that the adapter in {folder} was trained on "
             f"({', '.join(changed)} differs); give {made_from['name']} as it was then, or train again"
+        )
+    unknown = [name for name in actual if name not in recorded]
+    if unknown:
+        raise UsageError(
+            f"{folder}: made by an earlier meteo_ray, which did not record which {', '.join(unknown)} its adapter was "
+            "trained with, so nobody can tell whether this base fits; train it again with jobs/train_products.py"
         )
     return base

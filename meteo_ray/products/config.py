@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from meteo_ray.config.fields import NotInIdentity
 from meteo_ray.config.parsing import JobConfig, NameOrPath, Section
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.judging.settings import EvaluationSettings
@@ -14,8 +15,9 @@ from meteo_ray.training.config import LoopSettings, TrainingJob
 class ProductsTraining(Section):
     """What distinguishes training the product stage from the other stages (R30-R35)."""
 
-    base_model: Annotated[str, NameOrPath()] = "google/gemma-3-4b-pt"
-    """A folder with a Gemma 3 checkpoint (vision included), or a model name that the local hub cache holds."""
+    base_model: Annotated[str, NameOrPath(), NotInIdentity()] = "google/gemma-3-4b-pt"
+    """A folder with a Gemma 3 checkpoint (vision included), or a model name that the local hub cache holds. Moving it
+    does not start a run anew; other weights do."""
     adaptation: Literal["lora", "full"] = "lora"
     """lora: train a low-rank adapter on the language model, vision frozen; full: train everything (small bases)."""
     quantize: Literal["nf4", "none"] = "nf4"
@@ -36,6 +38,9 @@ class ProductsTraining(Section):
     """End of the cosine."""
     warmup_epochs: float = Field(0.0, ge=0)
     """Linear rise to the peak; worth half an epoch or more when training from scratch."""
+    loss: Literal["answer", "candidates", "both"] = "answer"
+    """answer: the right name's negative log-likelihood (R34); candidates: cross-entropy over the likelihoods of all
+    listed names, which is what ranks them; both: their sum."""
     minimum_match: float = Field(0.5, gt=0, le=1)
     """A product is a candidate when at least this share of its elements was detected (R32)."""
     maximum_candidates: int = Field(12, gt=1)
@@ -46,11 +51,20 @@ class ProductsTraining(Section):
     """Beams of the constrained decoding (R35)."""
     augmentation: AugmentConfig = AugmentConfig()
     """What is done to the images (R5)."""
+    stored_draws: int = Field(0, ge=0)
+    """Run the frozen vision tower once for each image as it is and for this many altered draws of it, and keep what it
+    answers in CACHE/features for all epochs and trials (1.3 MB each with Gemma 3 4B); epochs then take turns among
+    these instead of altering the images anew. 0: keep nothing."""
+    stored_gb: Annotated[float, Field(gt=0), NotInIdentity()] = 30.0
+    """What is kept there may take this much, that of earlier trainings included: 30 GB hold 5700 charts with three
+    draws."""
 
     @model_validator(mode="after")
     def _full_training_needs_whole_weights(self) -> Self:
         if self.adaptation == "full" and self.quantize != "none":
             raise ValueError("adaptation 'full' cannot train 4-bit weights: set quantize to 'none'")
+        if self.adaptation == "full" and self.stored_draws:
+            raise ValueError("adaptation 'full' trains the vision tower, whose answers change: set stored_draws to 0")
         return self
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from meteo_ray.products.base_model import GemmaBase
+from meteo_ray.products.image_features import as_model_input, image_features
 from meteo_ray.products.trie import build_trie
 
 
@@ -47,7 +48,7 @@ def constrained_beam(
 
     generated = model.generate(
         **inputs,
-        pixel_values=base.pixel_values(images),
+        mm_encoder_outputs=as_model_input(image_features(model, base, images)),
         prefix_allowed_tokens_fn=allowed,
         max_new_tokens=max(len(answer) for row in answers for answer in row),
         num_beams=width,

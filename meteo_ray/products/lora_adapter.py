@@ -19,7 +19,11 @@ TIED = "lm_head.weight"
 
 
 def training_model(base: GemmaBase, config: ProductsTraining, device: str, seed: int = 0) -> nn.Module:
-    """The base model, ready to train as the config says; only what is trained requires a gradient."""
+    """The base model, ready to train as the config says; only what is trained requires a gradient.
+
+    With LoRA only the language model's activations are checkpointed: the frozen tower keeps none, and switched on for
+    the whole model transformers would make its embeddings ask for a gradient, and with them every layer of it.
+    """
     full = config.adaptation == "full"
     model: Any = base.load_model(config.quantize, device, train_all=full)
     if not full:
@@ -27,8 +31,14 @@ def training_model(base: GemmaBase, config: ProductsTraining, device: str, seed:
             torch.manual_seed(seed)
             add_adapter(model, config.lora_rank, config.lora_alpha, config.lora_dropout)
     if config.gradient_checkpointing:
-        model.activation_checkpointing_enable({"use_reentrant": False})
+        _checkpoint_activations(model if full else model.model.language_model)
     return model
+
+
+def _checkpoint_activations(model: Any) -> None:
+    """Without the gradient of the input embeddings, which only checkpoints of the older, reentrant kind need."""
+    model.activation_checkpointing_enable({"use_reentrant": False})
+    model.disable_input_require_grads()
 
 
 def add_adapter(model: nn.Module, rank: int, alpha: int, dropout: float = 0.0) -> None:

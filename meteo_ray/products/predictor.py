@@ -20,8 +20,9 @@ from meteo_ray.vocabulary import Vocabulary, element_ids, load_vocabulary
 
 TOP = 5
 
-# At 4 rows with all products as candidates Gemma's logits take 4 x 350 slots x 262 208 tokens x 2 B = 0.7 GB beside
-# 3 GB of 4-bit weights: an 8 GB card holds that.
+# At 4 rows the vision tower's widest activations are 4 x 4096 patches x 4304 x 2 B = 0.14 GB; with all products as
+# candidates the logits of a part of the vocabulary take 4 x 350 slots x 8192 x 4 B = 0.05 GB. An 8 GB card holds that
+# beside 4 GB of weights.
 MICRO_BATCH = {"cuda": 4, "cpu": 8}
 
 
@@ -89,7 +90,7 @@ class ProductsPredictor:
         """The untrained base model as a predictor: the zero-shot baseline (R36)."""
         place = torch.device(device) if device else pick_device()
         base = GemmaBase.open(base_model)
-        version = f"zero-shot-{base.fingerprint()['config.json'][:12]}"
+        version = f"zero-shot-{base.digest[:12]}"
         model = base.load_model(quantize, str(place))
         return cls(model, base, vocabulary or load_vocabulary(), version, place, **options)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +19,12 @@ from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.bundle import ProductsCalibration, write_bundle
 from meteo_ray.products.candidate_scoring import IMPOSSIBLE, confidences, log_likelihoods, pack
 from meteo_ray.products.config import ProductsTraining
+from meteo_ray.products.feature_store import FeatureStore, StoredPixels, complete, feature_tensors
 from meteo_ray.products.lora_adapter import adapter_parameters, load_trained_state, trained_state, training_model
+from meteo_ray.products.loss import answer_loss, candidate_loss
 from meteo_ray.products.prompt import PromptEncoder
 from meteo_ray.products.questions import CandidateQuestions, PrepareQuestions, Question, TrainingQuestions
-from meteo_ray.schema import TRAIN
+from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
@@ -39,7 +41,8 @@ class ProductsTask(Task):
         data: the prepared data folder.
         vocabulary: names in the prompt; travels into the bundle.
         seed: of order, candidate lists, augmentation and the adapter's first weights.
-        cache: where fixed pixels are kept, see `PreparePixels`.
+        cache: where fixed pixels are kept, see `PreparePixels`, and what the vision tower makes of them, see
+            `FeatureStore`.
 
     Raises:
         UsageError: when the base model is not on this machine.
@@ -57,6 +60,12 @@ class ProductsTask(Task):
     @cached_property
     def _encoder(self) -> PromptEncoder:
         return PromptEncoder(self.base.processor, self.vocabulary)
+
+    @cached_property
+    def _store(self) -> FeatureStore | None:
+        if not self.config.stored_draws or self.cache is None:
+            return None
+        return FeatureStore.of(self.base, str(pick_device()), self.cache)
 
     @cached_property
     def _positions(self) -> dict[str, int]:
@@ -77,7 +86,20 @@ class ProductsTask(Task):
                 f"the index holds products that the vocabulary lacks: {', '.join(unknown)}; run jobs/prepare_data.py "
                 "again with this vocabulary"
             )
+        if split == TRAIN:
+            self._require_room(index)
         return found
+
+    def _require_room(self, index: pa.Table) -> None:
+        """Raises UsageError when features of both splits would not fit where they are kept."""
+        if self._store is None:
+            return
+        keys: set[str] = set()
+        for split in (TRAIN, VALIDATION):
+            known = pc.and_(pc.equal(index["split"], split), pc.is_valid(index["product"]))
+            pixels = cast(StoredPixels, cast(PrepareQuestions, self.prepare(split, 0)).pixels)
+            keys |= pixels.keys(index.filter(known))
+        self._store.require_room(keys, self.config.stored_gb)
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> np.ndarray:
         return np.random.default_rng([self.seed, epoch]).permutation(rows.num_rows).astype(np.int64)
@@ -94,6 +116,8 @@ class ProductsTask(Task):
             size=self.base.image_size,
             vocabulary=self.vocabulary,
         )
+        if self._store is not None:
+            pixels = StoredPixels(**vars(pixels), store=self._store, draws=config.stored_draws)
         if not training:
             return PrepareQuestions(pixels, CandidateQuestions(self.vocabulary, config.minimum_match))
         ask = TrainingQuestions(
@@ -106,17 +130,30 @@ class ProductsTask(Task):
         `(rows,)`."""
         questions = [Question.from_json(str(text)) for text in batch["question"]]
         prompts = [self._encoder.encode_prompt(asked.elements, asked.candidates) for asked in questions]
-        answers = [self._encoder.encode_answers(asked.answers) for asked in questions]
+        scored = [self._scored(asked) for asked in questions]
+        answers = [self._encoder.encode_answers(names) for names in scored]
         position = np.full((len(questions), max(map(len, answers))), -1, dtype=np.int64)
-        for row, asked in enumerate(questions):
-            position[row, : len(asked.answers)] = [self._positions[answer] for answer in asked.answers]
+        for row, names in enumerate(scored):
+            position[row, : len(names)] = [self._positions[name] for name in names]
         target = np.array([self._positions[str(product)] for product in batch["product"]], dtype=np.int64)
         return {
             **pack(prompts, answers, self.base),
-            "image": torch.from_numpy(np.array(batch["image"])),  # a copy: Ray's arrays are read-only
+            **self._seen(batch),
             "answer": torch.from_numpy(position),
             "target": torch.from_numpy(target),
         }
+
+    def _seen(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Pixels, or what is stored of them."""
+        if self._store is not None:
+            return feature_tensors(batch, self._store)
+        return {"image": torch.from_numpy(np.array(batch["image"]))}  # a copy: Ray's arrays are read-only
+
+    def _scored(self, asked: Question) -> list[str]:
+        """The answers, and the other candidates too where the loss compares them."""
+        if self.config.loss == "answer":
+            return asked.answers
+        return [*asked.answers, *(name for name in asked.candidates if name not in asked.answers)]
 
     # -- model -------------------------------------------------------------------------------------------------------
 
@@ -127,6 +164,10 @@ class ProductsTask(Task):
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         return {"adapter": adapter_parameters(model)} if self.config.adaptation == "lora" else {"model": model}
 
+    def origin(self) -> str:
+        """Digest of the base model's files: its folder may move, but other weights make another run."""
+        return self.base.digest
+
     def phases(self) -> list[Phase]:
         """One phase: cosine from the peak to the minimum (R34)."""
         group = "adapter" if self.config.adaptation == "lora" else "model"
@@ -135,16 +176,27 @@ class ProductsTask(Task):
         return [Phase("answers", settings.epochs, rates, settings.warmup_epochs, settings.minimum_learning_rate)]
 
     def loss(self, model: nn.Module, batch: dict[str, torch.Tensor], progress: Progress) -> Loss:
-        """Mean over rows of the answer's mean negative log-likelihood per token; prompt tokens are not learned."""
-        total = log_likelihoods(model, batch, self.base)[:, 0]
-        rows = -total / batch["step_real"][:, 0].sum(dim=-1)
-        return Loss(rows.mean(), rows=rows.detach())
+        """Mean over rows of what `config.loss` names; prompt tokens are not learned."""
+        scores, answer = self._log_likelihoods(model, batch), batch["answer"]
+        right = (answer == batch["target"][:, None]).int().argmax(dim=1)
+        parts = {}
+        if self.config.loss != "candidates":
+            parts["answer_loss"] = answer_loss(scores, right)
+        if self.config.loss != "answer":
+            parts["candidate_loss"] = candidate_loss(scores, right, answer >= 0)
+        rows = torch.stack(list(parts.values())).sum(dim=0)
+        return Loss(rows.mean(), {name: part.detach().mean() for name, part in parts.items()}, rows.detach())
+
+    def _log_likelihoods(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        if self._store is not None:
+            batch = complete(batch, self._store, model, self.base)
+        return log_likelihoods(model, batch, self.base)
 
     # -- validation and result ---------------------------------------------------------------------------------------
 
     def outputs(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> Batch:
         """log_likelihood float32 `(rows, products)`, -inf where no candidate; target int64 `(rows,)`."""
-        scores = log_likelihoods(model, batch, self.base).float().cpu().numpy()
+        scores = self._log_likelihoods(model, batch).float().cpu().numpy()
         answer = batch["answer"].cpu().numpy()
         every = np.full((len(answer), len(self.vocabulary.products)), IMPOSSIBLE, dtype=np.float32)
         row, column = np.nonzero(answer >= 0)

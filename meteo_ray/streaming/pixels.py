@@ -114,15 +114,20 @@ class PreparePixels:
 
     def _cache_file(self, sha256: str, image_id: str, product: str | None) -> Path | None:
         """Where this image's pixels are kept, or None when they differ from epoch to epoch."""
-        augmentation = self._altering
-        if self.cache is None or (augmentation is not None and self.epoch is not None):
+        if self.cache is None or (self._altering is not None and self.epoch is not None):
             return None
+        key = self.identity(sha256, image_id, product)
+        return self.cache / key[:2] / f"{key[2:]}.png"
+
+    def identity(self, sha256: str, image_id: str, product: str | None) -> str:
+        """64 hex digits of everything that an image's pixels depend on."""
         parts: list[Any] = [PREPROCESSING_VERSION, sha256, self.size]
+        augmentation = self._altering
         if augmentation is not None:
             parts += [AUGMENTATION_VERSION, augmentation.model_dump(mode="json"), self.seed, image_id, product]
             parts.append(_ingredients(self.data, self.vocabulary))
-        key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-        return self.cache / key[:2] / f"{key[2:]}.png"
+            parts += [] if self.epoch is None else [self.epoch]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @lru_cache(maxsize=4)

@@ -66,6 +66,26 @@ def test_scores_equal_a_full_forward_pass_per_candidate(base, question, window: 
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("chunk", [7, 8192])
+def test_half_precision_weights_round_no_logit(base, question, chunk: int, monkeypatch) -> None:
+    """Against float64 from the last hidden states on: a logit rounded to bfloat16 would be off by some 0.01."""
+    monkeypatch.setattr("meteo_ray.products.candidate_scoring.VOCABULARY_CHUNK", chunk)
+    prompts, answers, images = question
+    model = base.load_model().bfloat16()
+    kept = []
+    model.model.register_forward_hook(lambda _, __, output: kept.append(output.last_hidden_state))
+    scores = log_likelihoods(model, batch := {**pack(prompts, answers, base), "image": images}, base)
+    hidden = kept[0][:, -int(batch["slots"][0, 0]) :]
+    assert hidden.dtype == torch.bfloat16
+    exact = (hidden.double() @ model.lm_head.weight.double().T).log_softmax(-1)
+    for row, row_answers in enumerate(answers):
+        for place in range(len(row_answers)):
+            real = batch["step_real"][row, place]
+            steps = exact[row, batch["step_slot"][row, place, real], batch["step_token"][row, place, real]]
+            assert float(scores[row, place]) == pytest.approx(float(steps.sum()), abs=1e-4)
+
+
+@torch.no_grad()
 def test_a_row_scores_the_same_alone_and_among_others(base, question) -> None:
     prompts, answers, images = question
     model = base.load_model()

@@ -1,13 +1,11 @@
 """The product stage in training: rows, questions, loss, a short run, and the bundle that comes out."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from PIL import Image
 
 from meteo_ray import bundle
 from meteo_ray.batch import Batch
@@ -19,47 +17,16 @@ from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.predictor import ProductsPredictor
 from meteo_ray.products.questions import Question
 from meteo_ray.products.task import ProductsTask
-from meteo_ray.schema import INDEX, TRAIN, VALIDATION
+from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training.task import Progress
 from meteo_ray.vocabulary import Vocabulary
 
-PRODUCTS = ("snow_depth", "lightning_density", "24h_cn_temperature_change", "24h_cn_max_temperature")
 START = Progress(epoch=0, step=0, fraction=0.0)
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixteen flat images; each product has a colour of its own."""
-    folder = tmp_path_factory.mktemp("data")
-    for number in range(16):
-        colour = tuple((60 * (number % 4) + 20 * channel) % 256 for channel in range(3))
-        image = Image.new("RGB", (64, 48), colour)
-        image.paste((255, 255, 255), (8, 8, 30, 30))
-        image.save(folder / f"{number}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def index(data: Path, vocabulary: Vocabulary) -> pa.Table:
-    rows = []
-    for number in range(16):
-        product = PRODUCTS[number % 4]
-        content = (data / f"{number}.png").read_bytes()
-        rows.append(
-            {
-                "image_id": hashlib.sha256(str(number).encode()).hexdigest()[:16],
-                "path": f"{number}.png",
-                "sha256": hashlib.sha256(content).hexdigest(),
-                "is_meteo": True,
-                "elements": list(vocabulary.product_by_id[product].elements) if number % 5 else None,
-                "product": product if number < 14 else None,
-                "split": TRAIN if number < 8 else VALIDATION,
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=INDEX)
-
-
-def task_of(base_folder: Path, data: Path, vocabulary: Vocabulary, adaptation: str, quantize: str) -> ProductsTask:
+def task_of(
+    base_folder: Path, data: Path, vocabulary: Vocabulary, adaptation: str, quantize: str, **settings: object
+) -> ProductsTask:
     config = ProductsTraining(
         base_model=str(base_folder),
         adaptation=adaptation,
@@ -67,6 +34,7 @@ def task_of(base_folder: Path, data: Path, vocabulary: Vocabulary, adaptation: s
         augmentation=AugmentConfig(enabled=False),
         lora_dropout=0.0,
         learning_rate=1e-2,
+        **settings,
     )
     return ProductsTask(config, data, vocabulary)
 
@@ -168,7 +136,7 @@ def test_what_stops_and_calibrates_sees_images_as_they_are(base_folder, data, vo
         np.testing.assert_array_equal(image, load_image(data / path, task.base.image_size).pixels)
 
 
-def test_the_loss_is_the_mean_over_answer_tokens(base_folder, data, vocabulary, index) -> None:
+def test_the_loss_is_the_answers_total_log_likelihood(base_folder, data, vocabulary, index) -> None:
     """Against cross-entropy over the answer's tokens alone, from the library's own forward pass."""
     task = task_of(base_folder, data, vocabulary, "full", "none")
     batch = prepared(task, index, TRAIN)
@@ -176,16 +144,41 @@ def test_the_loss_is_the_mean_over_answer_tokens(base_folder, data, vocabulary, 
     with torch.no_grad():
         loss = task.loss(model, task.collate(batch), START)
     assert float(loss.total) == pytest.approx(float(loss.rows.mean()))
+    assert set(loss.parts) == {"answer_loss"}
     for row, asked in enumerate(questions_of(batch)):
-        prompt = task._encoder.encode_prompt(asked.elements, asked.candidates)
-        answer = task._encoder.encode_answer(asked.answers[0])
-        ids = torch.tensor([prompt + answer])
-        pixels = task.base.pixel_values(torch.from_numpy(batch["image"][row : row + 1]))
-        inputs = {"attention_mask": torch.ones_like(ids), "token_type_ids": (ids == task.base.image_token).long()}
-        with torch.no_grad():
-            logits = model(input_ids=ids, pixel_values=pixels, **inputs).logits[0, len(prompt) - 1 : -1]
-        expected = torch.nn.functional.cross_entropy(logits, torch.tensor(answer))
-        assert float(loss.rows[row]) == pytest.approx(float(expected), abs=1e-4)
+        expected = -reference(task, model, batch, row, asked, asked.answers[0])
+        assert float(loss.rows[row]) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["candidates", "both"])
+def test_the_candidates_loss_compares_the_listed_products(kind: str, base_folder, data, vocabulary, index) -> None:
+    """Against the softmax in float64 over the candidates' log-likelihoods, each from a forward pass of its own."""
+    task = task_of(base_folder, data, vocabulary, "full", "none", loss=kind)
+    batch = prepared(task, index, TRAIN)
+    batch = {name: column[:5] for name, column in batch.items()}
+    model = task.build().eval()
+    with torch.no_grad():
+        loss = task.loss(model, task.collate(batch), START)
+    assert len({len(asked.candidates) for asked in questions_of(batch)}) > 1
+    for row, asked in enumerate(questions_of(batch)):
+        scores = np.array([reference(task, model, batch, row, asked, name) for name in asked.candidates])
+        right = scores[asked.candidates.index(asked.answers[0])]
+        expected = np.logaddexp.reduce(scores) - right - (right if kind == "both" else 0.0)
+        assert float(loss.rows[row]) == pytest.approx(expected, abs=2e-4)
+    assert float(loss.total) == pytest.approx(float(sum(loss.parts.values())), rel=1e-6)
+    assert ("answer_loss" in loss.parts) == (kind == "both")
+
+
+def reference(task: ProductsTask, model: torch.nn.Module, batch: Batch, row: int, asked: Question, name: str) -> float:
+    """Log-likelihood in float64 of one answer, prompt and answer in one sequence through the library's own masks."""
+    prompt = task._encoder.encode_prompt(asked.elements, asked.candidates)
+    answer = task._encoder.encode_answer(name)
+    ids = torch.tensor([prompt + answer])
+    pixels = task.base.pixel_values(torch.from_numpy(batch["image"][row : row + 1]))
+    inputs = {"attention_mask": torch.ones_like(ids), "token_type_ids": (ids == task.base.image_token).long()}
+    with torch.no_grad():
+        logits = model(input_ids=ids, pixel_values=pixels, **inputs).logits[0, len(prompt) - 1 : -1]
+    return -float(torch.nn.functional.cross_entropy(logits.double(), torch.tensor(answer), reduction="sum"))
 
 
 @pytest.mark.parametrize(("adaptation", "quantize"), [("full", "none"), ("lora", "nf4"), ("lora", "none")])
