@@ -76,7 +76,7 @@ class GemmaBase:
     @property
     def feature_shape(self) -> tuple[int, int]:
         """Soft tokens that an image becomes, and their width."""
-        return int(self.config.mm_tokens_per_image), int(self._part("text_config").hidden_size)
+        return int(self._part("mm_tokens_per_image")), int(self._part("text_config").hidden_size)
 
     @staticmethod
     def weight_type(device: str, train_all: bool = False) -> torch.dtype:
