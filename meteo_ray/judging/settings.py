@@ -23,6 +23,11 @@ class CascadeSettings(Section):
     little. The ranges that this takes come with the model."""
     minimum_match: float | None = Field(None, gt=0, le=1)
     """Share of a product's elements that must be detected for it to become a candidate (R32)."""
+    products_decoding: Literal["exact", "beam"] = "exact"
+    """exact: every candidate product is scored, in one pass; beam: the candidates' names are searched with as many
+    beams as the model was trained for (R35), and only what these find is listed and shares the confidence."""
+    products_quantize: Literal["nf4", "none"] | None = None
+    """How to load the base model of a products adapter, instead of as in training: nf4, in 4 bits; none, whole."""
 
 
 class JudgingJob(JobConfig):

@@ -119,6 +119,7 @@ def read_bundle(
             f"prepares them by version {PREPROCESSING_VERSION}; train it again with jobs/train_products.py"
         )
     training = ProductsTraining.model_validate(document["training"])
+    require_quantizable(folder, quantize)
     if training.adaptation == "full":
         base = GemmaBase.open(folder / BASE_FOLDER, with_weights=False)
         model = base.empty_model(device)
@@ -141,6 +142,15 @@ def _require_same_names(folder: Path, vocabulary: Vocabulary, trained: Vocabular
     ]
     if renamed:
         raise UsageError.of_problems(f"{folder}: trained with other names; give them back, or train again:", renamed)
+
+
+def require_quantizable(folder: Path, quantize: Quantize | None) -> None:
+    """Raises UsageError when 4 bits are asked for and the bundle holds a whole model instead of an adapter."""
+    adaptation = bundle.read_config(folder, STAGE)["training"]["adaptation"]
+    if quantize == "nf4" and adaptation == "full":
+        raise UsageError(
+            f"{folder}: trained in full, so its weights are used as they are; leave --cascade.products-quantize out"
+        )
 
 
 def read_origin(folder: Path) -> tuple[str, ProductsTraining]:

@@ -48,7 +48,13 @@ class ProductsEvaluation(StageEvaluation):
         judged = self._judge(context, predictor, rows, "products")
         found = self._metrics(context, predictor, judged)
         if job.zero_shot:
-            base = ProductsPredictor.zero_shot_of(job.models.resolve() / "products", context.vocabulary)
+            base = ProductsPredictor.zero_shot_of(
+                job.models.resolve() / "products",
+                context.vocabulary,
+                quantize=job.cascade.products_quantize,
+                minimum_match=predictor.minimum_match,
+                decoding=predictor.decoding,
+            )
             found["zero_shot"] = self._metrics(context, base, self._judge(context, base, rows, "products, zero-shot"))
         if job.augmentation.enabled:
             titled = misled(judged) if job.own_titles else rows.slice(0, 0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from meteo_ray.products.constrained_decoding import constrained_beam
 from meteo_ray.products.prompt import PromptEncoder
 from meteo_ray.training.device import autocast, pick_device
 from meteo_ray.vocabulary import Vocabulary, element_ids, load_vocabulary
+
+Decoding = Literal["exact", "beam"]
 
 TOP = 5
 
@@ -39,12 +41,14 @@ class ProductsPredictor:
         temperature: float = 1.0,
         minimum_match: float = MINIMUM_MATCH,
         beam_width: int = 3,
+        decoding: Decoding = "exact",
         precision: str = "auto",
         micro_batch: int | None = None,
     ) -> None:
         self.model, self.base, self.vocabulary, self.version = model.eval(), base, vocabulary, version
         self.device, self.precision = device, precision
-        self.temperature, self.minimum_match, self.beam_width = temperature, minimum_match, beam_width
+        self.temperature, self.minimum_match = temperature, minimum_match
+        self.decoding, self.beam_width = decoding, beam_width
         self.micro_batch = micro_batch or MICRO_BATCH[device.type]
         self._encoder = PromptEncoder(base.processor, vocabulary)
 
@@ -61,7 +65,7 @@ class ProductsPredictor:
     ) -> Self:
         """Read a bundle. `vocabulary` may hold products that came up after training: they are scored like the others.
 
-        `options` are minimum_match, beam_width, precision ("auto", "bf16", "fp32") and micro_batch.
+        `options` are minimum_match, decoding, beam_width, precision ("auto", "bf16", "fp32") and micro_batch.
 
         Raises:
             UsageError: bundle missing or damaged, or its base model missing or another one.
@@ -96,16 +100,22 @@ class ProductsPredictor:
 
     @classmethod
     def zero_shot_of(
-        cls, bundle: Path, vocabulary: Vocabulary | None = None, device: str | None = None, **options: Any
+        cls,
+        bundle: Path,
+        vocabulary: Vocabulary | None = None,
+        device: str | None = None,
+        quantize: Quantize | None = None,
+        **options: Any,
     ) -> Self:
-        """What a bundle's model was before it was trained, loaded alike: the baseline to report beside it.
+        """What a bundle's model was before it was trained, loaded as in training unless `quantize` says otherwise: the
+        baseline to report beside it.
 
         Raises:
             UsageError: when the base model is no longer on this machine.
         """
         origin, training = read_origin(Path(bundle))
         options = {"minimum_match": training.minimum_match, "beam_width": training.beam_width, **options}
-        return cls.from_base(origin, vocabulary, device, training.quantize, **options)
+        return cls.from_base(origin, vocabulary, device, quantize or training.quantize, **options)
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -119,34 +129,19 @@ class ProductsPredictor:
 
         Returns:
             product (str), product_score (float32, calibrated probability among the candidates) and product_top (list
-            of up to five `{"id", "score"}`, best first), each `(rows,)`.
+            of up to five `{"id", "score"}`, best first), each `(rows,)`. With `decoding` "beam" only what the beams
+            found is listed, and the probabilities are among those.
         """
-        tops = [top for _, top in self._scored(batch)]
+        scored = self.beam_search(batch) if self.decoding == "beam" else self.log_likelihoods(batch)
+        tops = [self._top(scores) for scores in scored]
         product, score, every = (np.empty(len(tops), dtype=kind) for kind in (object, np.float32, object))
         for row, top in enumerate(tops):
             product[row], score[row], every[row] = top[0]["id"], top[0]["score"], top
         return {"product": product, "product_score": score, "product_top": every}
 
+    @torch.inference_mode()
     def log_likelihoods(self, batch: Batch) -> list[dict[str, float]]:
         """For every row of `batch` (as in `__call__`) its candidates' ids and log-likelihoods."""
-        return [scores for scores, _ in self._scored(batch)]
-
-    @torch.inference_mode()
-    def beam_search(self, batch: Batch) -> list[list[str]]:
-        """For every row of `batch` (as in `__call__`) the products that a constrained beam finds, best first (R35)."""
-        found = []
-        for rows in self._chunks(batch):
-            listed, prompts, answers = self._ask([batch["elements"][row] for row in rows])
-            with autocast(self.device, self.precision):
-                decoded = constrained_beam(
-                    self.model, self.base, self._images(batch, rows), prompts, answers, self.beam_width
-                )
-            found += [[names[answer] for answer in row.answers] for names, row in zip(listed, decoded, strict=True)]
-        return found
-
-    @torch.inference_mode()
-    def _scored(self, batch: Batch) -> list[tuple[dict[str, float], list[dict[str, Any]]]]:
-        """For every row its candidates' log-likelihoods and its best answers with confidence."""
         found = []
         for rows in self._chunks(batch):
             listed, prompts, answers = self._ask([batch["elements"][row] for row in rows])
@@ -154,13 +149,29 @@ class ProductsPredictor:
             with autocast(self.device, self.precision):
                 scores = log_likelihoods(self.model, {**packed, "image": self._images(batch, rows)}, self.base)
             for names, row in zip(listed, scores.double().cpu().numpy(), strict=True):
-                found.append((dict(zip(names, row[: len(names)].tolist(), strict=True)), self._top(names, row)))
+                found.append(dict(zip(names, row[: len(names)].tolist(), strict=True)))
         return found
 
-    def _top(self, names: Sequence[str], scores: np.ndarray) -> list[dict[str, Any]]:
-        if not np.isfinite(scores).all():
+    @torch.inference_mode()
+    def beam_search(self, batch: Batch) -> list[dict[str, float]]:
+        """For every row of `batch` (as in `__call__`) the products that a constrained beam finds (R35), best first, and
+        their log-likelihoods."""
+        found = []
+        for rows in self._chunks(batch):
+            listed, prompts, answers = self._ask([batch["elements"][row] for row in rows])
+            with autocast(self.device, self.precision):
+                decoded = constrained_beam(
+                    self.model, self.base, self._images(batch, rows), prompts, answers, self.beam_width
+                )
+            for names, row in zip(listed, decoded, strict=True):
+                found.append({names[place]: score for place, score in zip(row.answers, row.scores, strict=True)})
+        return found
+
+    def _top(self, scores: dict[str, float]) -> list[dict[str, Any]]:
+        values = np.array(list(scores.values()))
+        if not len(values) or not np.isfinite(values).all():
             raise FloatingPointError(f"products {self.version}: a candidate's score is not a number")
-        shares = confidences(scores[None, : len(names)], self.temperature)[0]
+        names, shares = list(scores), confidences(values[None], self.temperature)[0]
         best = np.argsort(-shares, kind="stable")[:TOP]
         return [{"id": names[place], "score": float(shares[place])} for place in best]
 

@@ -11,6 +11,7 @@ from meteo_ray.schema import SCORED_ID
 from meteo_ray.stage import Demo, Judging, PreparingJob, Stage
 
 if TYPE_CHECKING:
+    from meteo_ray.products.base_model import Quantize
     from meteo_ray.products.evaluation import ProductsEvaluation
     from meteo_ray.products.predictor import ProductsPredictor
     from meteo_ray.products.task import ProductsTask
@@ -30,7 +31,17 @@ def _load(*arguments: Any, **options: Any) -> "ProductsPredictor":
 
 
 def _options(job: JudgingJob) -> dict[str, Any]:
-    return {"minimum_match": job.cascade.minimum_match}
+    return {
+        "minimum_match": job.cascade.minimum_match,
+        "decoding": job.cascade.products_decoding,
+        "quantize": job.cascade.products_quantize,
+    }
+
+
+def _check(bundle: Path, *, quantize: "Quantize | None" = None, **others: Any) -> None:
+    from meteo_ray.products.bundle import require_quantizable
+
+    require_quantizable(bundle, quantize)
 
 
 def _evaluation() -> "ProductsEvaluation":
@@ -59,6 +70,7 @@ PRODUCTS = Stage(
         ),
         load=_load,
         options=_options,
+        check=_check,
         evaluation=_evaluation,
         needs=("gate", "elements"),
         reads=("elements",),
