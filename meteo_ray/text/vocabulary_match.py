@@ -152,7 +152,7 @@ def _names_of(spellings: tuple[tuple[str, tuple[str, ...]], ...]) -> _Names:
 
 
 def _names(vocabulary: Vocabulary) -> _Names:
-    return _names_of(tuple((e.id, (e.id, e.zh, e.en, *e.aliases)) for e in vocabulary.elements))
+    return _names_of(tuple((e.id, e.names) for e in vocabulary.elements))
 
 
 def _plain(name: str) -> str:
