@@ -11,9 +11,12 @@ HARD_NEGATIVE_JACCARD = (0.3, 0.8)  # R33, both ends included
 
 
 def match(detected: Collection[str], required: Collection[str]) -> float:
-    """The share of a product's required elements that were detected, `|detected & required| / |required|` (R32)."""
+    """The share of a product's required elements that were detected, `|detected & required| / |required|` (R32).
+
+    Of a product that requires none (`elements: any`) all are there: 1.
+    """
     wanted = set(required)
-    return len(wanted & set(detected)) / len(wanted)
+    return len(wanted & set(detected)) / len(wanted) if wanted else 1.0
 
 
 def jaccard(first: Collection[str], second: Collection[str]) -> float:
@@ -25,15 +28,22 @@ def jaccard(first: Collection[str], second: Collection[str]) -> float:
 def candidates(elements: Collection[str], vocabulary: Vocabulary, minimum_match: float = MINIMUM_MATCH) -> list[str]:
     """Ids of the products whose elements match at least `minimum_match`, best match first, then vocabulary order.
 
-    Never empty: when no product matches, every product is a candidate.
+    Products that may show whichever elements are always candidates, after those whose own elements were detected. Never
+    empty: when of all others none matches, every product is a candidate.
     """
-    matches = {product.id: match(elements, product.elements) for product in vocabulary.products}
+    matches = {product.id: match(elements, product.elements) for product in vocabulary.products if product.elements}
     kept = [product_id for product_id, share in matches.items() if share >= minimum_match]
-    return sorted(kept, key=lambda product_id: -matches[product_id]) or list(matches)
+    if not kept:
+        return list(vocabulary.product_ids)
+    open_to_any = [product.id for product in vocabulary.products if not product.elements]
+    return [*sorted(kept, key=lambda product_id: -matches[product_id]), *open_to_any]
 
 
 def hard_negatives(product_id: str, vocabulary: Vocabulary) -> list[str]:
-    """Ids of the other products whose element sets overlap the given one's with a Jaccard index of 0.3 to 0.8 (R33)."""
+    """Ids of the other products whose element sets overlap the given one's with a Jaccard index of 0.3 to 0.8 (R33).
+
+    One that may show whichever elements is nobody's and has none; it is a candidate beside every product as it is.
+    """
     lowest, highest = HARD_NEGATIVE_JACCARD
     own = vocabulary.product_by_id[product_id].elements
     return [

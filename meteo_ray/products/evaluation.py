@@ -130,10 +130,12 @@ def products_metrics(
 
 
 def agreement(answers: Sequence[str], shown: Sequence[Sequence[str]], vocabulary: Vocabulary) -> float | None:
-    """Mean share of the answered products' required elements that are among those shown; None without rows."""
-    return _mean(
-        [match(row, vocabulary.product_by_id[answer].elements) for answer, row in zip(answers, shown, strict=True)]
-    )
+    """Mean share of the answered products' required elements that are among those shown; None without rows.
+
+    Answers that require none (`elements: any`) agree with everything and are left out.
+    """
+    required = [(vocabulary.product_by_id[answer].elements, row) for answer, row in zip(answers, shown, strict=True)]
+    return _mean([match(row, elements) for elements, row in required if elements])
 
 
 def _chance(target: str, elements: Sequence[str], vocabulary: Vocabulary, minimum_match: float) -> float:

@@ -74,9 +74,9 @@ def element_matches(text: str, vocabulary: Vocabulary) -> NDArray[np.float32]:
     """
     names = _names(vocabulary)
     scores = np.zeros(len(vocabulary.elements), dtype=np.float32)
-    spoken = _plain(text)
+    spoken = plain(text)
     for match in names.pattern.finditer(spoken):
-        element, worth = names.worth[_key(match[0])]
+        element, worth = names.worth[key(match[0])]
         if element >= 0:
             scores[element] = max(scores[element], worth)
     for element, similarity in _misread(names.pattern.sub(MASK, spoken), names):
@@ -135,38 +135,39 @@ def _names_of(spellings: tuple[tuple[str, tuple[str, ...]], ...]) -> _Names:
     terms = _ChartTerms.model_validate(yaml.safe_load(CHART_TERMS.read_text("utf-8")))
     worth: dict[str, tuple[int, float]] = {}
     for position, (element_id, own) in enumerate(spellings):
-        for name in map(_plain, (*own, *terms.names.get(element_id, ()))):
+        for name in map(plain, (*own, *terms.names.get(element_id, ()))):
             worth.setdefault(name, (position, HINTED if len(name) == 1 else NAMED))
-    for name in map(_plain, terms.not_names):
+    for name in map(plain, terms.not_names):
         worth.setdefault(name, (-1, 0.0))
     for position, (element_id, _) in enumerate(spellings):
-        for name in map(_plain, terms.hints.get(element_id, ())):
+        for name in map(plain, terms.hints.get(element_id, ())):
             worth.setdefault(name, (position, HINTED))
-    ordered = sorted(filter(None, worth), key=lambda name: len(_key(name)), reverse=True)
-    long = {_key(name): element for name, (element, score) in worth.items() if score != HINTED}
+    ordered = sorted(filter(None, worth), key=lambda name: len(key(name)), reverse=True)
+    long = {key(name): element for name, (element, score) in worth.items() if score != HINTED}
     return _Names(
-        {_key(name): meaning for name, meaning in reversed(worth.items())},
-        re.compile("|".join(map(_pattern, ordered)) or r"(?!)"),
-        {key: element for key, element in long.items() if _slips_allowed(key)},
+        {key(name): meaning for name, meaning in reversed(worth.items())},
+        re.compile("|".join(map(name_pattern, ordered)) or r"(?!)"),
+        {letters: element for letters, element in long.items() if _slips_allowed(letters)},
     )
 
 
 def _names(vocabulary: Vocabulary) -> _Names:
-    return _names_of(tuple((e.id, (e.id, e.zh, e.en, *e.aliases)) for e in vocabulary.elements))
+    return _names_of(tuple((e.id, e.names) for e in vocabulary.elements))
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A text or a name as names are looked for in it: normalised, an id's underscores being spaces."""
     return normalised(name).replace("_", " ")
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
     """A name as it is compared: without spaces and hyphens, which charts and OCR set as they like."""
     return re.sub(r"[\s-]", "", name)
 
 
-def _pattern(name: str) -> str:
+def name_pattern(name: str) -> str:
     """A pattern for a name, with or without its spaces; at word boundaries unless it is Chinese or long."""
     if CHINESE.search(name):
-        return r"\s?".join(map(re.escape, _key(name)))
+        return r"\s?".join(map(re.escape, key(name)))
     loose = r"[\s-]*".join(map(re.escape, re.split(r"[\s-]+", name)))
-    return loose if len(_key(name)) >= LONG_NAME else rf"(?<![a-z0-9]){loose}(?![a-z0-9])"
+    return loose if len(key(name)) >= LONG_NAME else rf"(?<![a-z0-9]){loose}(?![a-z0-9])"

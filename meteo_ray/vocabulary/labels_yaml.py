@@ -69,8 +69,8 @@ Place = tuple[int | str, ...]
 def _consistency_problems(file: _File) -> list[tuple[Place, str]]:
     """Names with two meanings and products of unknown elements, each with its place in the file."""
     element_ids = {element.id for element in file.elements}
-    element_names = [(e.id, [e.id, e.zh, e.en, *e.aliases]) for e in file.elements]
-    product_names = [(p.id, [p.id, p.zh]) for p in file.products]
+    element_names = [(e.id, e.names) for e in file.elements]
+    product_names = [(p.id, p.names) for p in file.products]
     problems = _ambiguous_names("elements", element_names) + _ambiguous_names("products", product_names)
     for position, product in enumerate(file.products):
         unknown = [element for element in product.elements if element not in element_ids]

@@ -4,11 +4,15 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 from rapidfuzz import process
+
+ANY = "any"
+"""What a labels.yaml says instead of a product's elements where no element tells the product."""
 
 
 class Element(BaseModel):
@@ -20,14 +24,46 @@ class Element(BaseModel):
     en: str = Field(min_length=1)
     aliases: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every spelling that means it, the id first."""
+        return (self.id, self.zh, self.en, *self.aliases)
+
 
 class Product(BaseModel):
-    """A product that an office issues, and the element ids that it must show."""
+    """A product that an office issues, and the element ids that it must show.
+
+    `elements: any` stands for a product that may show whichever, such as a verification map or a vertical section; in
+    memory that is an empty tuple. An empty list is refused, for it may as well have been left unfinished.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     id: str = Field(min_length=1)
     zh: str = Field(min_length=1)
-    elements: tuple[str, ...] = Field(min_length=1)
+    en: str | None = Field(None, min_length=1)
+    aliases: tuple[str, ...] = ()
+    elements: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every spelling that means it, the id first."""
+        return (self.id, *self.titles)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What a chart can be titled when it is this product: all names but the id."""
+        return (self.zh, *([self.en] if self.en else []), *self.aliases)
+
+    @field_validator("elements", mode="before")
+    @classmethod
+    def _any(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple) and not value:
+            raise ValueError(f"expected at least 1 element; {ANY!r} where the product may show whichever")
+        return () if value == ANY else value
+
+    @field_serializer("elements", when_used="json")
+    def _as_written(self, elements: tuple[str, ...]) -> list[str] | str:
+        return list(elements) or ANY
 
 
 @dataclass(frozen=True)
@@ -59,11 +95,11 @@ class Vocabulary:
 
     @cached_property
     def _element_names(self) -> dict[str, str]:
-        return {normalise(name): e.id for e in self.elements for name in (e.id, e.zh, e.en, *e.aliases)}
+        return {normalise(name): e.id for e in self.elements for name in e.names}
 
     @cached_property
     def _product_names(self) -> dict[str, str]:
-        return {normalise(name): p.id for p in self.products for name in (p.id, p.zh)}
+        return {normalise(name): p.id for p in self.products for name in p.names}
 
     def resolve_element(self, name: str) -> str:
         """The id of the element that `name` (id, zh, en or alias; any case or width) means.
@@ -74,7 +110,7 @@ class Vocabulary:
         return _resolve(name, self._element_names, "element")
 
     def resolve_product(self, name: str) -> str:
-        """The id of the product that `name` (id or zh; any case or width) means; KeyError as `resolve_element`."""
+        """The id of the product that `name` (as of an element) means; KeyError as `resolve_element`."""
         return _resolve(name, self._product_names, "product")
 
     def multi_hot(self, element_ids: Iterable[str]) -> np.ndarray:
@@ -87,7 +123,7 @@ class Vocabulary:
         """The text of a labels.yaml that reads back as this vocabulary; model bundles carry it."""
         document = {
             "elements": [element.model_dump(mode="json") for element in self.elements],
-            "products": [product.model_dump(mode="json") for product in self.products],
+            "products": [product.model_dump(mode="json", exclude_none=True) for product in self.products],
         }
         return yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
 

@@ -155,3 +155,11 @@ def test_products_by_the_title_that_was_drawn():
 
 def test_agreement_without_rows():
     assert agreement([], [], VOCABULARY) is None
+
+
+def test_an_answer_that_may_show_any_elements_counts_in_no_agreement():
+    vocabulary = Vocabulary(
+        VOCABULARY.elements, (*VOCABULARY.products, Product(id="section", zh="剖面", elements="any"))
+    )
+    assert agreement(["section", "storm map"], [["snow"], ["wind"]], vocabulary) == pytest.approx(1 / 2)
+    assert agreement(["section"], [["snow"]], vocabulary) is None

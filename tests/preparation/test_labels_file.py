@@ -59,6 +59,11 @@ def test_spellings_become_ids_in_vocabulary_order_each_once(tmp_path: Path) -> N
     assert row.product == "24h_cn_2m_max_wind"
 
 
+@pytest.mark.parametrize("name", ["radar_mosaic", "全国雷达组合反射率拼图", "National Radar Mosaic", "雷达拼图"])
+def test_a_product_is_known_by_id_names_and_aliases(tmp_path: Path, name: str) -> None:
+    assert only_row(tmp_path, product=name).product == "radar_mosaic"
+
+
 @pytest.mark.parametrize(("given", "meaning"), [(0, False), (1, True), (False, False), (True, True)])
 def test_is_meteo_has_four_spellings(tmp_path: Path, given: Any, meaning: bool) -> None:
     assert only_row(tmp_path, is_meteo=given).is_meteo is meaning

@@ -14,7 +14,7 @@ ELEMENTS = ("wind", "pressure", "height", "rain", "snow")
 def vocabulary_of(**products: tuple[str, ...]) -> Vocabulary:
     return Vocabulary(
         tuple(Element(id=name, zh=name + "场", en=name) for name in ELEMENTS),
-        tuple(Product(id=name, zh=f"{name}图", elements=elements) for name, elements in products.items()),
+        tuple(Product(id=name, zh=f"{name}图", elements=elements or "any") for name, elements in products.items()),
     )
 
 
@@ -53,6 +53,15 @@ def test_products_with_equal_elements_are_no_hard_negatives_of_each_other() -> N
     twins = vocabulary_of(first=("wind",), second=("wind",))
     assert hard_negatives("first", twins) == []
     assert candidates(["wind"], twins) == ["first", "second"]
+
+
+def test_a_product_of_any_elements_is_a_candidate_after_those_that_match() -> None:
+    vocabulary = vocabulary_of(section=(), wind_map=("wind",), rain_map=("rain",))
+    assert candidates(["wind"], vocabulary) == ["wind_map", "section"]
+    assert candidates(["height"], vocabulary) == ["section", "wind_map", "rain_map"], "none matches: all are"
+    assert hard_negatives("section", vocabulary) == hard_negatives("wind_map", vocabulary) == []
+    drawn = training_candidates("section", ["wind"], vocabulary, 12, np.random.default_rng(0))
+    assert sorted(drawn) == ["section", "wind_map"]
 
 
 @given(element_lists, element_lists)

@@ -62,9 +62,28 @@ def test_every_spelling_of_an_element_resolves_to_its_id(element, data) -> None:
         assert VOCABULARY.resolve_element(spelling) == element.id
 
 
-def test_a_product_resolves_by_id_and_chinese_name() -> None:
-    assert VOCABULARY.resolve_product("24小时全国近地面２ｍ最大风速") == "24h_cn_2m_max_wind"
-    assert VOCABULARY.resolve_product("24H_CN_2M_MAX_WIND") == "24h_cn_2m_max_wind"
+@given(st.sampled_from(VOCABULARY.products), st.data())
+def test_every_spelling_of_a_product_resolves_to_its_id(product, data) -> None:  # type: ignore[no-untyped-def]
+    name = data.draw(st.sampled_from([product.id, product.zh, product.en, *product.aliases]))
+    full_width = "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in name)
+    for spelling in (name, name.upper(), f"  {name}　", full_width):
+        assert VOCABULARY.resolve_product(spelling) == product.id
+
+
+def test_every_product_of_the_package_has_an_english_name_and_aliases() -> None:
+    assert [product.id for product in VOCABULARY.products if not product.en or not product.aliases] == []
+
+
+def test_a_product_needs_neither_english_name_nor_aliases(tmp_path: Path) -> None:
+    product = load_vocabulary(write(tmp_path, SMALL)).products[0]
+    assert (product.en, product.aliases, product.names) == (None, (), ("gale", "大风图"))
+
+
+def test_a_product_may_show_any_elements(tmp_path: Path) -> None:
+    vocabulary = load_vocabulary(write(tmp_path, SMALL.replace("[wind]}", "any}")))
+    assert vocabulary.products[0].elements == ()
+    assert "elements: any" in vocabulary.to_yaml()
+    assert load_vocabulary(write(tmp_path, vocabulary.to_yaml())) == vocabulary
 
 
 def test_an_unknown_label_comes_with_the_nearest_known_one() -> None:
@@ -100,7 +119,10 @@ def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
         ("id: pressure", "id: Wind", r"labels.yaml:3: element Wind: the name 'wind' already means wind"),
         ("[风速]", "[气压场]", r"labels.yaml:3: element pressure: the name '气压场' already means wind"),
         ("elements: [wind]", "elements: [rain]", r"labels.yaml:5: product gale: unknown element 'rain'"),
-        ("elements: [wind]", "elements: []", r"labels.yaml:5: products.0.elements: .*at least 1"),
+        ("elements: [wind]", "elements: []", r"labels.yaml:5: products.0.elements: .*at least 1 element; 'any' where"),
+        ("elements: [wind]", "elements: all", r"labels.yaml:5: products.0.elements: .*tuple"),
+        ("products:", "products:\n  - {id: a, zh: 甲, aliases: [大风图], elements: any}", r":6: .*gale.*means a"),
+        ("products:", "products:\n  - {id: a, zh: 甲, en: ＧＡＬＥ, elements: any}", r":6: .*gale.*means a"),
         ("en: pressure field", "colour: red", r"labels.yaml:3: elements.1.en: Field required"),
         ("id: gale", "id: 7", r"labels.yaml:5: products.0.id: .*string"),
         ("{id: gale", "{id: gale, {", r"not valid YAML.*line 5"),
