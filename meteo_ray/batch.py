@@ -7,6 +7,9 @@ import numpy as np
 Batch = dict[str, np.ndarray]
 """Column name -> array whose first axis is the row; object arrays carry strings, lists and None."""
 
+ANSWERED = "answered_"
+"""Before the name of a column that holds what a stage answered, in rows that hold the label too."""
+
 
 def concatenate(parts: list[Batch]) -> Batch:
     """Batches of equal columns, joined along the rows."""

@@ -42,6 +42,8 @@ class Judging:
             questions)`, on which the verdict can be found again when the text has been read.
         load_verdict: `load_verdict(bundle, vocabulary=..., **options)` -> the verdict of that bundle, with the options
             of `load`; None where text changes nothing.
+        stand_in: `stand_in(job)` -> what loads the predictor that judges in the place of a bundle, called with
+            `vocabulary`, where the settings name such a one; None where they do not.
         own_pixels: its predictor has an `image_size` of its own, for which images are decoded once more; the others
             share one decoded 320x240 image.
         sections: those of the vocabulary that it uses, in what it reads or answers: elements, products.
@@ -61,6 +63,7 @@ class Judging:
     votes: str | None = None
     load_verdict: "Callable[..., Verdict] | None" = None
     check: "Callable[..., None] | None" = None
+    stand_in: "Callable[[JudgingJob], Callable[..., Predictor] | None] | None" = None
     own_pixels: bool = False
     sections: tuple[str, ...] = ()
     tallies: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +73,10 @@ class Judging:
     def answers(self) -> tuple[str, ...]:
         """The names of all that it answers for others to read."""
         return (*self.columns.names, *(field.name for field in self.tells))
+
+    def replaced(self, job: JudgingJob) -> "Callable[..., Predictor] | None":
+        """What loads the predictor in the place of a bundle, where `job` says so."""
+        return None if self.stand_in is None else self.stand_in(job)
 
     def given_options(self, job: JudgingJob) -> dict[str, Any]:
         """The options that `job` really asks for."""
@@ -107,6 +114,8 @@ class Stage:
         name: of its bundle in MODELS/, its section in the config, jobs/train_NAME.py and tune_spaces/NAME.py.
         job: the config of its training.
         make_task: what the training loop trains; its `watch` is what early stopping and sweeps raise.
+        without_network: `without_network(job, inputs)` trains at once, without the loop, and returns the metrics, where
+            the settings ask for no network; None where they do.
         training_headline: the validation metrics that a training ends with.
         learns_from_answers_on: a label's column of the index: on rows where it is known the task is given what earlier
             stages answer; None where labels are enough.
@@ -119,6 +128,7 @@ class Stage:
     job: type[TrainingJob]
     make_task: "Callable[[Any, TaskInputs], Task]"
     training_headline: tuple[str, ...]
+    without_network: "Callable[[Any, TaskInputs], dict[str, Any] | None] | None" = None
     learns_from_answers_on: str | None = None
     trial_settings: Mapping[str, Any] = field(default_factory=dict)
     judging: Judging | None = None

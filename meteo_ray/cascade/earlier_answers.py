@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from meteo_ray import bundle
+from meteo_ray.batch import ANSWERED
 from meteo_ray.cascade.over_rows import answered, with_answers, with_text_heard
 from meteo_ray.cluster import connect
 from meteo_ray.errors import UsageError
@@ -25,9 +26,6 @@ from meteo_ray.streaming.pixels import PreparePixels
 from meteo_ray.text.table import with_texts
 from meteo_ray.training.inputs import TaskInputs
 
-PREFIX = "answered_"
-"""Before a column's name in an index that holds both the label and the answer."""
-
 # Images of one call of an earlier stage's predictor.
 BATCH = 64
 
@@ -35,7 +33,7 @@ BATCH = 64
 def with_earlier_answers(stage: Stage, inputs: TaskInputs, cascade: Mapping[str, Judging]) -> TaskInputs:
     """The inputs, and where the stage learns from answers, an index with those on the rows that it learns from.
 
-    Every column of an earlier stage that it reads comes as PREFIX + its name, null on other rows. Answers are kept in
+    Every column of an earlier stage that it reads comes as ANSWERED + its name, null on other rows. Answers are kept in
     the cache folder by model, rows and texts: a run that goes on does not ask again.
 
     Raises:
@@ -74,7 +72,7 @@ def _answers(
     judged = judge(f"what {name} answers", predictor, rows, pixels, ("title", "text"), BATCH, None)
     judged = with_text_heard(judged, judging, predictor)
     table = with_answers(judged.rows.select(["image_id"]), fields, {name: judged})
-    table = table.rename_columns([column if column == "image_id" else PREFIX + column for column in table.column_names])
+    table = table.rename_columns(["image_id", *(ANSWERED + column for column in table.column_names[1:])])
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_parquet(kept, table)
     return table

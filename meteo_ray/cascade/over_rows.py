@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from meteo_ray.batch import ANSWERED
 from meteo_ray.calibration.votes import unstacked
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.judging.judge import Judge, Judged
@@ -42,6 +43,24 @@ def run_cascade(
         if judging.passes is not None:
             rows = rows.filter(pa.array(found.columns.get(judging.passes, ()), pa.bool_()))
     return judged
+
+
+def with_earlier_stages(
+    judge: Judge, rows: pa.Table, judging: Judging, cascade: Mapping[str, Judging], predictors: Mapping[str, Any]
+) -> pa.Table:
+    """The rows with what earlier stages answer on them, as ANSWERED + column, of those whose predictors are there.
+
+    Labels stay beside it. What is written is heard where the rows tell it.
+    """
+    wanted = {name: place for name, place in answered(judging.reads, cascade).items() if place[0] in predictors}
+    for stage in dict.fromkeys(place for place, _ in wanted.values()):
+        found = judge(f"what {stage} answers", predictors[stage], rows, extra=("title", "text"))
+        found = with_text_heard(found, cascade[stage], predictors[stage])
+        fields = {column: place for column, place in wanted.items() if place[0] == stage}
+        answers = with_answers(rows.select(["image_id"]), fields, {stage: found})
+        for column in fields:
+            rows = rows.append_column(ANSWERED + column, answers[column])
+    return rows
 
 
 def with_text_heard(found: Judged, judging: Judging, predictor: Any) -> Judged:

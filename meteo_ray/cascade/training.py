@@ -24,5 +24,7 @@ def train_stage(stage: Stage, job: TrainingJob) -> None:
     from meteo_ray.training.launch import summary_line, train
 
     inputs = stage_inputs(stage, job)
-    metrics = train(job, stage.make_task(job, inputs), inputs)
+    metrics = stage.without_network(job, inputs) if stage.without_network is not None else None
+    if metrics is None:
+        metrics = train(job, stage.make_task(job, inputs), inputs)
     print(summary_line(stage.name, inputs.models, metrics, stage.training_headline))

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from meteo_ray import bundle
-from meteo_ray.cascade.over_rows import run_cascade
+from meteo_ray.cascade.over_rows import answered, run_cascade, with_earlier_stages
 from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.config import ALL, END_TO_END, EvaluateJob
 from meteo_ray.evaluation.end_to_end import cascade_metrics
@@ -70,7 +70,7 @@ class Evaluation:
             elif name == END_TO_END:
                 document[name] = self._end_to_end()
             else:
-                scored[name] = self.stages[name].score(self.context, self.predictors[name], self.rows[name])
+                scored[name] = self._score(name, self.context)
                 document[name] = scored[name].metrics | self._as_they_are(name)
         return Outcome(document, scored, self.predictors)
 
@@ -83,9 +83,14 @@ class Evaluation:
         """The stage's main metrics on images that nothing was done to (R5), where the others were altered."""
         if not self.job.augmentation.enabled:
             return {}
-        stage = self.stages[name]
-        found = stage.score(self.context.unaltered(), self.predictors[name], self.rows[name]).metrics
-        return {"as_they_are": {metric: found[metric] for metric in stage.headline if metric in found}}
+        found = self._score(name, self.context.unaltered()).metrics
+        headline = self.stages[name].headline
+        return {"as_they_are": {metric: found[metric] for metric in headline if metric in found}}
+
+    def _score(self, name: str, context: SplitContext) -> Scored:
+        """A stage's measures, given what the stages before it answer on the same images, where their models are."""
+        rows = with_earlier_stages(context.judge, self.rows[name], CASCADE[name], CASCADE, self.predictors)
+        return self.stages[name].score(context, self.predictors[name], rows)
 
     def _end_to_end(self) -> dict[str, Any]:
         rows = self._rows_of(END_TO_END)
@@ -102,7 +107,7 @@ class Evaluation:
         """Wanted stage -> why it cannot be scored. Raises UsageError when that leaves nothing, or was asked for."""
         found: dict[str, str] = {}
         for name in self.wanted:
-            missing = [model for model in _models_of(name) if not (self.models / model / bundle.SUMS).is_file()]
+            missing = [model for model in _models_of(name) if not self._there(model)]
             if missing:
                 jobs = ", ".join(f"jobs/train_{model}.py" for model in missing)
                 found[name] = f"no {' and no '.join(missing)} model in {self.models}; train with {jobs}"
@@ -112,11 +117,19 @@ class Evaluation:
             raise UsageError.of_problems("nothing to evaluate:", [f"{name}: {why}" for name, why in found.items()])
         return found
 
+    def _there(self, stage: str) -> bool:
+        return CASCADE[stage].replaced(self.job) is not None or (self.models / stage / bundle.SUMS).is_file()
+
     def _needed(self, stage: str) -> bool:
-        return any(stage in _models_of(name) for name in self.wanted if name not in self.absent)
+        """A stage that is scored, or whose answers one reads that is, if its model is there."""
+        scored = [name for name in self.wanted if name not in self.absent]
+        return any(stage in _models_of(name) or (stage in _read_by(name) and self._there(stage)) for name in scored)
 
     def _load(self, name: str) -> Any:
         folder, vocabulary, judging = self.models / name, self.context.vocabulary, CASCADE[name]
+        instead = judging.replaced(self.job)
+        if instead is not None:
+            return instead(vocabulary=vocabulary)
         predictor = judging.load(folder, vocabulary=vocabulary, **judging.given_options(self.job))
         bundle.tell_unknown(folder, vocabulary, judging.sections)
         return predictor
@@ -144,3 +157,8 @@ def write_file(path: Path, text: str, flag: str) -> None:
 
 def _models_of(name: str) -> tuple[str, ...]:
     return tuple(CASCADE) if name == END_TO_END else (name,)
+
+
+def _read_by(name: str) -> set[str]:
+    """The stages whose answers a stage reads."""
+    return set() if name == END_TO_END else {stage for stage, _ in answered(CASCADE[name].reads, CASCADE).values()}

@@ -21,8 +21,11 @@ class CascadeSettings(Section):
     elements_8bit: bool = False
     """Let the elements' image encoder compute in 8-bit integers (R27), on a CPU only: faster, and scores shift a
     little. The ranges that this takes come with the model."""
-    minimum_match: float | None = Field(None, gt=0, le=1)
-    """Share of a product's elements that must be detected for it to become a candidate (R32)."""
+    products_candidates: int | None = Field(None, gt=1)
+    """Products that the language model is asked about (R32), instead of as many as in training."""
+    products_below: float | None = Field(None, gt=0, le=1)
+    """Ask the language model only about charts of which elements, text and descriptors together are less sure than
+    this. A training ends with the value from which they did as well (`below`). Default: ask about all."""
     products_decoding: Literal["exact", "beam"] = "exact"
     """exact: every candidate product is scored, in one pass; beam: the candidates' names are searched with as many
     beams as the model was trained for (R35), and only what these find is listed and shares the confidence."""

@@ -137,6 +137,18 @@ def robustness(table: Sequence[Mapping[str, Any]]) -> str:
     return _uri(figure)
 
 
+def cost_and_quality(curve: Sequence[Mapping[str, float]]) -> str:
+    """Share of right answers against the share of charts that are put to the costly model; a `data:` URI.
+
+    `curve` holds `asked` and `top1` of each point.
+    """
+    figure, axes = _axes("Cost and quality", "share put to the language model", "top-1")
+    asked, top1 = ([point[name] for point in curve] for name in ("asked", "top1"))
+    axes.plot(asked, top1, color=ACCENT, marker="o", markersize=3)
+    axes.set_xlim(-0.03, 1.03)
+    return _uri(figure)
+
+
 def _most_confused(targets: Sequence[str], answers: Sequence[str]) -> list[str]:
     """At most MOST_NAMES of the products that occur, those with the most wrong answers, by name."""
     names = sorted(set(targets) | set(answers))

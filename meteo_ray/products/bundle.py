@@ -2,91 +2,76 @@
 
 LoRA: weights.safetensors holds the adapter, config.json names the base model and the sums of its files, and loading
 refuses another base. Full training: weights.safetensors holds everything and `base/` the config and the tokenizer.
+Without a language model there are no weights. The shortlist is in files of its own.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors.torch import save_file
 from torch import nn
 
 from meteo_ray import bundle
-from meteo_ray.calibration.probabilities import fit_temperature
 from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, write_json
+from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.products.base_model import GemmaBase, Quantize
+from meteo_ray.products.calibration import ProductsCalibration
 from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.lora_adapter import add_adapter, load_trained_state, trained_state
+from meteo_ray.products.shortlist import Shortlist
 from meteo_ray.versions import versions
 from meteo_ray.vocabulary import Vocabulary
+from meteo_ray.voters.bundle import as_built_here
 
 STAGE = "products"
 BASE_FOLDER = "base"
 
-# Stands for the log-likelihood of a product that is no candidate where arithmetic needs a number: at the highest
-# temperature that calibration tries, 20, its probability is still exp(-500).
-NOT_A_CANDIDATE = -1e4
-
-
-@dataclass(frozen=True)
-class ProductsCalibration:
-    """Softmax temperature of the candidates' log-likelihoods, and the number of validation rows it was fitted on."""
-
-    temperature: float
-    validation_rows: int
-
-    @classmethod
-    def fit(cls, log_likelihood: np.ndarray, targets: np.ndarray) -> "ProductsCalibration":
-        """Fit on `(rows, products)`, -inf where no candidate, and target positions `(rows,)` (R40).
-
-        Rows whose right product was no candidate say nothing about sharpness and are left out.
-        """
-        judged = np.isfinite(log_likelihood[np.arange(len(targets)), targets])
-        logits = np.maximum(log_likelihood[judged], NOT_A_CANDIDATE)
-        return cls(float(fit_temperature(logits, targets[judged])), int(judged.sum()))
-
 
 @dataclass(frozen=True)
 class LoadedProducts:
-    """What a bundle gives a predictor."""
+    """What a bundle gives a predictor; without a language model `model` and `base` are None."""
 
-    model: nn.Module
-    base: GemmaBase
-    vocabulary: Vocabulary
+    model: nn.Module | None
+    base: GemmaBase | None
+    shortlist: Shortlist
     training: ProductsTraining
-    temperature: float
+    calibration: ProductsCalibration
     version: str
 
 
 def write_bundle(
     folder: Path,
-    model: nn.Module,
-    base: GemmaBase,
+    model: nn.Module | None,
+    base: GemmaBase | None,
     config: ProductsTraining,
-    vocabulary: Vocabulary,
+    shortlist: Shortlist,
     calibration: ProductsCalibration,
 ) -> None:
     """Write everything but SHA256SUMS and metrics.json into an existing folder."""
-    state = trained_state(model, config.adaptation)
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, folder / bundle.WEIGHTS)
-    if config.adaptation == "full":
-        base.config.save_pretrained(folder / BASE_FOLDER)
-        base.processor.save_pretrained(folder / BASE_FOLDER)
+    made_from = None
+    if model is not None and base is not None:
+        state = trained_state(model, config.adaptation)
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, folder / bundle.WEIGHTS)
+        made_from = {"name": config.base_model, "folder": str(base.folder), "sha256": base.fingerprint()}
+        if config.adaptation == "full":
+            base.config.save_pretrained(folder / BASE_FOLDER)
+            base.processor.save_pretrained(folder / BASE_FOLDER)
+    shortlist.write(folder)
     document = {
         "stage": STAGE,
         "bundle_version": bundle.BUNDLE_VERSION,
-        "image_size": list(base.image_size),
+        "image_size": list(INPUT_SIZE if base is None else base.image_size),
         "preprocessing_version": PREPROCESSING_VERSION,
-        "base": {"name": config.base_model, "folder": str(base.folder), "sha256": base.fingerprint()},
+        "base": made_from,
         "training": config.model_dump(mode="json"),
         "versions": versions(),
     }
     write_json(folder / bundle.CONFIG, document)
-    (folder / bundle.LABELS).write_text(vocabulary.to_yaml(), "utf-8")
-    write_json(folder / bundle.CALIBRATION, asdict(calibration))
+    (folder / bundle.LABELS).write_text(shortlist.vocabulary.to_yaml(), "utf-8")
+    write_json(folder / bundle.CALIBRATION, calibration.to_json())
 
 
 def read_bundle(
@@ -101,7 +86,7 @@ def read_bundle(
     Args:
         folder: the bundle.
         device: torch's name of it.
-        vocabulary: the caller's; it may go on where the trained one ends. What came up since is scored by its name.
+        vocabulary: the caller's; it may go on where the trained one ends. What came up since is ranked by its names.
         base_model: where an adapter's base lies now, if not where it was trained from.
         quantize: how to load an adapter's base, if not as in training.
 
@@ -110,16 +95,38 @@ def read_bundle(
     """
     version = bundle.check(folder, STAGE)
     document = bundle.read_config(folder, STAGE)
-    trained = bundle.read_labels(folder, vocabulary)
-    if vocabulary is not None:
-        _require_same_names(folder, vocabulary, trained)
+    shortlist = read_shortlist(folder, vocabulary)
     if document.get("preprocessing_version") != PREPROCESSING_VERSION:
         raise UsageError(
             f"{folder}: made for images prepared by version {document.get('preprocessing_version')}, this meteo_ray "
             f"prepares them by version {PREPROCESSING_VERSION}; train it again with jobs/train_products.py"
         )
-    training = ProductsTraining.model_validate(document["training"])
+    with as_built_here(folder, "a product model"):
+        training = ProductsTraining.model_validate(document["training"])
+        calibration = ProductsCalibration.from_json(read_json(folder / bundle.CALIBRATION))
     require_quantizable(folder, quantize)
+    model, base = _language_model(folder, device, document, training, base_model, quantize)
+    return LoadedProducts(model, base, shortlist, training, calibration, version)
+
+
+def read_shortlist(folder: Path, vocabulary: Vocabulary | None = None) -> Shortlist:
+    """The shortlist of a bundle, for the caller's vocabulary, as in `read_bundle`. Raises UsageError."""
+    trained = bundle.read_labels(folder, vocabulary)
+    if vocabulary is not None:
+        _require_same_names(folder, vocabulary, trained)
+    return Shortlist.read(folder, vocabulary or trained)
+
+
+def _language_model(
+    folder: Path,
+    device: str,
+    document: dict[str, Any],
+    training: ProductsTraining,
+    base_model: str | Path | None,
+    quantize: Quantize | None,
+) -> tuple[nn.Module | None, GemmaBase | None]:
+    if document["base"] is None:
+        return None, None
     if training.adaptation == "full":
         base = GemmaBase.open(folder / BASE_FOLDER, with_weights=False)
         model = base.empty_model(device)
@@ -128,8 +135,7 @@ def read_bundle(
         model = base.load_model(quantize or training.quantize, device)
         add_adapter(model, training.lora_rank, training.lora_alpha)
     load_trained_state(model, bundle.read_weights(folder), training.adaptation)
-    temperature = float(read_json(folder / bundle.CALIBRATION)["temperature"])
-    return LoadedProducts(model.eval(), base, vocabulary or trained, training, temperature, version)
+    return model.eval(), base
 
 
 def _require_same_names(folder: Path, vocabulary: Vocabulary, trained: Vocabulary) -> None:
@@ -154,9 +160,15 @@ def require_quantizable(folder: Path, quantize: Quantize | None) -> None:
 
 
 def read_origin(folder: Path) -> tuple[str, ProductsTraining]:
-    """Where the base model lies that a bundle was trained from (or its name), and the settings of the training."""
+    """Where the base model lies that a bundle was trained from (or its name), and the settings of the training.
+
+    Raises:
+        UsageError: when the bundle has none.
+    """
     bundle.check(folder, STAGE)
     document = bundle.read_config(folder, STAGE)
+    if document["base"] is None:
+        raise UsageError(f"{folder}: has no language model: it was trained with --products.base-model none")
     return _origin(document), ProductsTraining.model_validate(document["training"])
 
 

@@ -11,13 +11,19 @@ from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.judging.settings import EvaluationSettings
 from meteo_ray.training.config import LoopSettings, TrainingJob
 
+NO_BASE = "none"
+
+# Of how many products the right one should be among the candidates; a prompt's length is theirs.
+CANDIDATES = 10
+
 
 class ProductsTraining(Section):
     """What distinguishes training the product stage from the other stages (R30-R35)."""
 
-    base_model: Annotated[str, NameOrPath(), NotInIdentity()] = "google/gemma-3-4b-pt"
+    base_model: Annotated[str, NameOrPath((NO_BASE,)), NotInIdentity()] = "google/gemma-3-4b-pt"
     """A folder with a Gemma 3 checkpoint (vision included), or a model name that the local hub cache holds. Moving it
-    does not start a run anew; other weights do."""
+    does not start a run anew; other weights do. none: no language model; elements, text and descriptors answer alone,
+    trained in seconds."""
     adaptation: Literal["lora", "full"] = "lora"
     """lora: train a low-rank adapter on the language model, vision frozen; full: train everything (small bases)."""
     quantize: Literal["nf4", "none"] = "nf4"
@@ -41,12 +47,19 @@ class ProductsTraining(Section):
     loss: Literal["answer", "candidates", "both"] = "answer"
     """answer: the right name's negative log-likelihood (R34); candidates: cross-entropy over the likelihoods of all
     listed names, which is what ranks them; both: their sum."""
-    minimum_match: float = Field(0.5, gt=0, le=1)
-    """A product is a candidate when at least this share of its elements was detected (R32)."""
-    maximum_candidates: int = Field(12, gt=1)
-    """Candidates listed per training row, the right product included; bounds the length of the prompt."""
-    perturbed_share: float = Field(0.2, ge=0, le=1)
-    """Training rows whose element list gets one element too many or too few, as a detector errs."""
+    candidates: int = Field(CANDIDATES, gt=1)
+    """Products that the language model is asked about, in training and in use: the likeliest by elements, text and
+    descriptors (R32). Bounds the length of the prompt."""
+    hard_negatives: int = Field(2, ge=0)
+    """Of these, places in training that are kept for products of overlapping elements (R33)."""
+    title_in_prompt: bool = True
+    """Tell the language model the title that was read on the chart."""
+    untitled_share: float = Field(0.2, ge=0, le=1)
+    """Training rows that are asked about without their title, so that the picture is looked at too."""
+    balance: float = Field(0.5, ge=0, le=1)
+    """How much more often charts of rare products are drawn: 0 as they come, 1 every product alike often."""
+    none_share: float = Field(0.1, gt=0, lt=1)
+    """The share of charts to expect that are no product of the vocabulary: how readily "none of these" is said."""
     beam_width: int = Field(3, gt=0)
     """Beams of the constrained decoding (R35)."""
     augmentation: AugmentConfig = AugmentConfig()
@@ -61,6 +74,8 @@ class ProductsTraining(Section):
 
     @model_validator(mode="after")
     def _full_training_needs_whole_weights(self) -> Self:
+        if self.hard_negatives >= self.candidates:
+            raise ValueError("hard_negatives must leave a place among the candidates for the right product")
         if self.adaptation == "full" and self.quantize != "none":
             raise ValueError("adaptation 'full' cannot train 4-bit weights: set quantize to 'none'")
         if self.adaptation == "full" and self.stored_draws:
@@ -82,12 +97,17 @@ class ProductsEvaluationSettings(EvaluationSettings):
 
     zero_shot: bool = False
     """Also score the products stage's base model without what it learned (R36)."""
+    base_model: Annotated[str | None, NameOrPath()] = None
+    """Score this bare base model in the place of MODELS/products, before anything was trained (R36)."""
+    probes: bool = True
+    """Also ask about true elements and about blank images, to see what the stage owes to what; twice as many
+    questions."""
     own_titles: bool = True
     """Judge the altered charts on which another product's title was drawn once more under their own, to tell reading
     from recognising; takes as long again for the share of images that get a title."""
 
     def unaltered(self) -> Self:
-        return super().unaltered().model_copy(update={"zero_shot": False, "own_titles": False})
+        return super().unaltered().model_copy(update={"zero_shot": False, "own_titles": False, "probes": False})
 
 
 class SmallBase(Section):

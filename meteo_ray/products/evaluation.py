@@ -8,15 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from meteo_ray.errors import UsageError
 from meteo_ray.judging.judge import Judged
 from meteo_ray.judging.stage_evaluation import Scored, SplitContext, StageEvaluation, cost
 from meteo_ray.metrics import plots
 from meteo_ray.metrics.bootstrap import bootstrap_interval
 from meteo_ray.metrics.ranking import ranking_metrics
-from meteo_ray.products.candidates import MINIMUM_MATCH, candidates, match
+from meteo_ray.products.calibration import NONE_OF_THESE
+from meteo_ray.products.candidates import match
 from meteo_ray.products.config import ProductsEvaluationSettings
-from meteo_ray.products.predictor import ProductsPredictor
+from meteo_ray.products.predictor import READS, ProductsPredictor
+from meteo_ray.products.probes import LABELLED, Probe, as_answered, asking_less, probes, voices
+from meteo_ray.products.rows import require_known
 from meteo_ray.products.title_slices import misled, title_slices, under_own_titles
 from meteo_ray.vocabulary import Vocabulary, element_ids
 
@@ -28,9 +30,9 @@ MOST_CONFUSIONS = 30
 
 
 class ProductsEvaluation(StageEvaluation):
-    """On every chart whose product is known, given the elements of its labels."""
+    """On every chart whose product is known, given what the element stage answers, as in use."""
 
-    headline: ClassVar = ("top1", "top3", "top5", "chance", "agreement", "ece")
+    headline: ClassVar = ("top1", "top3", "top5", "chance", "candidate_recall", "agreement", "ece")
     cascade_headline: ClassVar = ("product_accuracy", "product_accuracy_passed", "agreement", "with_product")
     batch_size: ClassVar = BATCH
 
@@ -38,37 +40,43 @@ class ProductsEvaluation(StageEvaluation):
         index = context.index
         known = pc.and_(pc.equal(index["split"], context.job.split), pc.is_valid(index["product"]))
         rows = index.filter(pc.fill_null(known, False))
-        unknown = sorted(set(rows["product"].to_pylist()) - set(context.vocabulary.product_ids))
-        if unknown:
-            raise UsageError(f"the index holds products that the vocabulary lacks: {', '.join(unknown)}")
-        return rows
+        require_known(rows, context.vocabulary)
+        return context.with_texts(rows)
 
     def score(self, context: SplitContext, predictor: ProductsPredictor, rows: pa.Table) -> Scored:
         job = cast(ProductsEvaluationSettings, context.job)
-        judged = self._judge(context, predictor, rows, "products")
-        found = self._metrics(context, predictor, judged)
+        asked = as_answered(rows)
+        judged = self._judge(context, predictor, asked, "products")
+        found = self._metrics(context, judged)
+        if job.probes:
+            found |= {name: self._probe(context, probe) for name, probe in probes(predictor, rows, asked).items()}
+            found["voices"] = voices(predictor, judged)
+            found["asking_less"] = asking_less(judged)
         if job.zero_shot:
             base = ProductsPredictor.zero_shot_of(
                 job.models.resolve() / "products",
                 context.vocabulary,
                 quantize=job.cascade.products_quantize,
-                minimum_match=predictor.minimum_match,
-                decoding=predictor.decoding,
+                most=job.cascade.products_candidates,
+                decoding=job.cascade.products_decoding,
             )
-            found["zero_shot"] = self._metrics(context, base, self._judge(context, base, rows, "products, zero-shot"))
+            found["zero_shot"] = self._metrics(context, self._judge(context, base, asked, "products, zero-shot"))
         if job.augmentation.enabled:
-            titled = misled(judged) if job.own_titles else rows.slice(0, 0)
+            titled = misled(judged) if job.own_titles else asked.slice(0, 0)
             told = self._judge(under_own_titles(context), predictor, titled, "products") if titled.num_rows else None
             found["slices"] = {"title": title_slices(judged, told)}
         return Scored(found, judged)
 
-    def _judge(self, context: SplitContext, predictor: ProductsPredictor, rows: pa.Table, label: str) -> Judged:
-        """Products given the elements of the labels, so that stage 2's mistakes do not count here."""
-        return context.judge(label, predictor, rows, predictor.image_size, ("elements",), BATCH)
+    def _judge(self, context: SplitContext, predictor: Any, rows: pa.Table, label: str) -> Judged:
+        reads = tuple(name for name in READS if name in rows.column_names)
+        return context.judge(label, predictor, rows, predictor.image_size, reads, BATCH)
 
-    def _metrics(self, context: SplitContext, predictor: ProductsPredictor, judged: Judged) -> dict[str, Any]:
-        job = context.job
-        return products_metrics(judged, context.vocabulary, job.bootstrap_rounds, job.seed, predictor.minimum_match)
+    def _probe(self, context: SplitContext, probe: Probe) -> dict[str, Any]:
+        metrics = self._metrics(context, self._judge(context, probe, probe.rows, f"products, {probe.label}"))
+        return {name: metrics[name] for name in ("top1", "top5", "candidate_recall")}
+
+    def _metrics(self, context: SplitContext, judged: Judged) -> dict[str, Any]:
+        return products_metrics(judged, context.vocabulary, context.job.bootstrap_rounds, context.job.seed)
 
     def end_to_end(self, judged: Mapping[str, Judged], vocabulary: Vocabulary) -> dict[str, Any]:
         """How the cascade ends for charts whose product is known.
@@ -94,58 +102,72 @@ class ProductsEvaluation(StageEvaluation):
         if not judged.rows.num_rows:
             return []
         targets = [str(product) for product in judged.rows["product"].to_pylist()]
-        answers = [str(answer) for answer in judged.columns["product"]]
+        answers = answers_of(judged)
         right = [answer == target for answer, target in zip(answers, targets, strict=True)]
+        curve = scored.metrics.get("asking_less")
         return [
             plots.reliability_diagram(right, judged.columns["product_score"]),
             plots.confusion(targets, answers),
+            *([plots.cost_and_quality(curve)] if curve else []),
         ]
 
 
-def products_metrics(
-    judged: Judged, vocabulary: Vocabulary, rounds: int, seed: int, minimum_match: float = MINIMUM_MATCH
-) -> dict[str, Any]:
-    """`ranking_metrics` given the rows' own elements; chance, agreement, confusion and an interval of top1 (R36).
+def products_metrics(judged: Judged, vocabulary: Vocabulary, rounds: int, seed: int) -> dict[str, Any]:
+    """`ranking_metrics`; chance, candidate_recall, agreement, confusion and an interval of top1 (R36).
 
-    `chance` is what drawing evenly among the candidates would reach. `agreement` is the mean share of the answered
-    product's elements that the row shows.
+    `chance` is what drawing evenly among the candidates would reach, `candidate_recall` the share of charts whose
+    product was among them. `agreement` is the mean share of the answered product's elements that the chart shows by its
+    label. "None of these" counts as a wrong answer.
     """
     targets = [str(product) for product in judged.rows["product"].to_pylist()]
-    shown = [element_ids(elements) for elements in judged.rows["elements"].to_pylist()]
-    ranked = [[entry["id"] for entry in top] for top in judged.columns["product_top"]]
-    answers = [str(answer) for answer in judged.columns["product"]]
+    answers = answers_of(judged)
     right = np.array([answer == target for answer, target in zip(answers, targets, strict=True)])
     interval = bootstrap_interval(lambda hits, _: float(hits.mean()), right, right, seed, rounds) if rounds else None
+    listed = [list(names) for names in judged.columns.get("product_candidates", ())]
+    hits = [target in names for target, names in zip(targets, listed, strict=True)]
     return {
-        **ranking_metrics(targets, ranked, judged.columns["product_score"]),
-        "chance": _mean(
-            [_chance(target, row, vocabulary, minimum_match) for target, row in zip(targets, shown, strict=True)]
-        ),
+        **ranking_metrics(targets, ranked_answers(judged), judged.columns.get("product_score", np.zeros(0))),
+        "chance": _mean([hit / len(names) for hit, names in zip(hits, listed, strict=True)]),
+        "candidate_recall": _mean(hits),
+        "none_of_these": _mean([answer == NONE_OF_THESE for answer in answers]),
+        "asked": _mean(list(judged.columns.get("product_asked", ()))),
         "interval": {"top1": interval},
-        "agreement": agreement(answers, shown, vocabulary),
+        "agreement": agreement(answers, labelled_elements(judged), vocabulary),
         "equal_elements": _equal_elements(targets, answers, vocabulary),
         "confusions": _confusions(targets, answers),
         **cost(judged),
     }
 
 
+def answers_of(judged: Judged) -> list[str]:
+    """Each chart's answer: a product's id, or NONE_OF_THESE."""
+    return [NONE_OF_THESE if answer is None else str(answer) for answer in judged.columns.get("product", ())]
+
+
+def ranked_answers(judged: Judged) -> list[list[str]]:
+    """Each chart's products, the likeliest first; NONE_OF_THESE stands before them where it is the answer."""
+    tops = ([entry["id"] for entry in top] for top in judged.columns.get("product_top", ()))
+    return [
+        [NONE_OF_THESE, *top] if answer == NONE_OF_THESE else top
+        for answer, top in zip(answers_of(judged), tops, strict=True)
+    ]
+
+
+def labelled_elements(judged: Judged) -> list[list[str]]:
+    """What each chart shows by its label, by its answer where there is none."""
+    name = LABELLED if LABELLED in judged.rows.column_names else "elements"
+    return [element_ids(row) for row in judged.rows[name].to_pylist()]
+
+
 def agreement(answers: Sequence[str], shown: Sequence[Sequence[str]], vocabulary: Vocabulary) -> float | None:
-    """Mean share of the answered products' required elements that are among those shown; None without rows.
-
-    Answers that require none (`elements: any`) agree with everything and are left out.
-    """
-    required = [(vocabulary.product_by_id[answer].elements, row) for answer, row in zip(answers, shown, strict=True)]
-    return _mean([match(row, elements) for elements, row in required if elements])
-
-
-def _chance(target: str, elements: Sequence[str], vocabulary: Vocabulary, minimum_match: float) -> float:
-    listed = candidates(elements, vocabulary, minimum_match)
-    return 1 / len(listed) if target in listed else 0.0
+    """Mean share of the answered products' required elements that are among those shown; None without an answer."""
+    pairs = [pair for pair in zip(answers, shown, strict=True) if pair[0] != NONE_OF_THESE]
+    return _mean([match(row, vocabulary.product_by_id[answer].elements) for answer, row in pairs])
 
 
 def _equal_elements(targets: Sequence[str], answers: Sequence[str], vocabulary: Vocabulary) -> dict[str, Any]:
     """How often products that require the very same elements are taken for each other (R36)."""
-    required = {product.id: frozenset(product.elements) for product in vocabulary.products}
+    required = {product.id: frozenset(product.elements) for product in vocabulary.products} | {NONE_OF_THESE: None}
     sizes = Counter(required.values())
     pairs = [(t, a) for t, a in zip(targets, answers, strict=True) if sizes[required[t]] > 1]
     return {
@@ -175,7 +197,7 @@ def _agreement(named: Judged, vocabulary: Vocabulary) -> float | None:
     if not named.rows.num_rows:
         return None
     shown = [element_ids(row) for row in named.rows["elements"].to_pylist()]
-    return agreement([str(answer) for answer in named.columns["product"]], shown, vocabulary)
+    return agreement(answers_of(named), shown, vocabulary)
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -1,56 +1,53 @@
-"""The product stage at work: pixels and detected elements in, the product with its confidence and runners-up out."""
+"""The product stage at work: what is known of a chart in, its product with a probability and the runners-up out."""
 
-from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
 
-from meteo_ray.batch import Batch
+from meteo_ray.batch import Batch, objects
+from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.products.base_model import GemmaBase, Quantize
-from meteo_ray.products.bundle import read_bundle, read_origin
-from meteo_ray.products.candidate_scoring import confidences, log_likelihoods, pack
-from meteo_ray.products.candidates import MINIMUM_MATCH, candidates
-from meteo_ray.products.constrained_decoding import constrained_beam
-from meteo_ray.products.prompt import PromptEncoder
-from meteo_ray.training.device import autocast, pick_device
+from meteo_ray.products.bundle import read_bundle, read_origin, read_shortlist
+from meteo_ray.products.config import CANDIDATES
+from meteo_ray.products.language_model import LanguageModel
+from meteo_ray.products.questions import AskingQuestions, evidence_of, titles_of
+from meteo_ray.products.shortlist import Shortlist
+from meteo_ray.products.verdict import ProductsVerdict
+from meteo_ray.training.device import pick_device
 from meteo_ray.vocabulary import Vocabulary, element_ids, load_vocabulary
-
-Decoding = Literal["exact", "beam"]
 
 TOP = 5
 
-# At 4 rows the vision tower's widest activations are 4 x 4096 patches x 4304 x 2 B = 0.14 GB; with all products as
-# candidates the logits of a part of the vocabulary take 4 x 350 slots x 8192 x 4 B = 0.05 GB. An 8 GB card holds that
-# beside 4 GB of weights.
-MICRO_BATCH = {"cuda": 4, "cpu": 8}
+READS = ("elements", "element_scores", "descriptors", "title", "text")
+"""Columns that it reads beside `image`, where they are there."""
 
 
 class ProductsPredictor:
-    """Stage 3 of the cascade; see `judging.predictor.Predictor`."""
+    """Stage 3 of the cascade; see `judging.predictor.Predictor`.
+
+    Args:
+        asking: the shortlist and how its candidates are put to the language model.
+        verdict: weighs what both say.
+        version: of the bundle.
+        language_model: None: the shortlist answers alone.
+        below: charts of which the shortlist is this sure are not put to the language model; None: all are.
+    """
 
     def __init__(
         self,
-        model: nn.Module,
-        base: GemmaBase,
-        vocabulary: Vocabulary,
+        asking: AskingQuestions,
+        verdict: ProductsVerdict,
         version: str,
-        device: torch.device,
-        temperature: float = 1.0,
-        minimum_match: float = MINIMUM_MATCH,
-        beam_width: int = 3,
-        decoding: Decoding = "exact",
-        precision: str = "auto",
-        micro_batch: int | None = None,
+        language_model: LanguageModel | None = None,
+        below: float | None = None,
     ) -> None:
-        self.model, self.base, self.vocabulary, self.version = model.eval(), base, vocabulary, version
-        self.device, self.precision = device, precision
-        self.temperature, self.minimum_match = temperature, minimum_match
-        self.decoding, self.beam_width = decoding, beam_width
-        self.micro_batch = micro_batch or MICRO_BATCH[device.type]
-        self._encoder = PromptEncoder(base.processor, vocabulary)
+        self.asking, self.verdict, self.version = asking, verdict, version
+        self.language_model, self.below = language_model, below
+        self.vocabulary = asking.shortlist.vocabulary
 
     @classmethod
     def load(
@@ -61,26 +58,25 @@ class ProductsPredictor:
         *,
         base_model: str | Path | None = None,
         quantize: Quantize | None = None,
+        most: int | None = None,
+        below: float | None = None,
         **options: Any,
     ) -> Self:
-        """Read a bundle. `vocabulary` may hold products that came up after training: they are scored like the others.
+        """Read a bundle. `vocabulary` may hold products that came up after training: they are ranked like the others.
 
-        `options` are minimum_match, decoding, beam_width, precision ("auto", "bf16", "fp32") and micro_batch.
+        `most` candidates are asked about, as in training unless given; `options` are those of `LanguageModel`.
 
         Raises:
             UsageError: bundle missing or damaged, or its base model missing or another one.
         """
         place = torch.device(device) if device else pick_device()
         loaded = read_bundle(Path(bundle), str(place), vocabulary, base_model, quantize)
-        return cls(
-            loaded.model,
-            loaded.base,
-            loaded.vocabulary,
-            loaded.version,
-            place,
-            temperature=loaded.temperature,
-            **{"minimum_match": loaded.training.minimum_match, "beam_width": loaded.training.beam_width, **options},
-        )
+        training, chooser = loaded.training, None
+        asking = AskingQuestions(loaded.shortlist, most or training.candidates, training.title_in_prompt)
+        if loaded.base is not None and loaded.model is not None:
+            options = {"beam_width": training.beam_width, **options}
+            chooser = LanguageModel(loaded.model, loaded.base, asking.shortlist.vocabulary, place, **options)
+        return cls(asking, loaded.calibration.verdict, loaded.version, chooser, below)
 
     @classmethod
     def from_base(
@@ -89,14 +85,17 @@ class ProductsPredictor:
         vocabulary: Vocabulary | None = None,
         device: str | None = None,
         quantize: Quantize = "none",
+        asking: AskingQuestions | None = None,
         **options: Any,
     ) -> Self:
-        """The untrained base model as a predictor: the zero-shot baseline (R36)."""
+        """The untrained base model as a predictor: the zero-shot baseline (R36), asked about an untrained shortlist's
+        candidates unless `asking` says otherwise. Raises UsageError when there is no such base."""
         place = torch.device(device) if device else pick_device()
         base = GemmaBase.open(base_model)
-        version = f"zero-shot-{base.digest[:12]}"
-        model = base.load_model(quantize, str(place))
-        return cls(model, base, vocabulary or load_vocabulary(), version, place, **options)
+        known = vocabulary or load_vocabulary()
+        model = LanguageModel(base.load_model(quantize, str(place)), base, known, place, **options)
+        asking = asking or AskingQuestions(Shortlist.untrained(known), CANDIDATES, with_title=True)
+        return cls(asking, ProductsVerdict.of_language_model(), f"zero-shot-{base.digest[:12]}", model)
 
     @classmethod
     def zero_shot_of(
@@ -105,92 +104,85 @@ class ProductsPredictor:
         vocabulary: Vocabulary | None = None,
         device: str | None = None,
         quantize: Quantize | None = None,
+        most: int | None = None,
         **options: Any,
     ) -> Self:
-        """What a bundle's model was before it was trained, loaded as in training unless `quantize` says otherwise: the
-        baseline to report beside it.
+        """What a bundle's language model was before it was trained, loaded as in training unless `quantize` says
+        otherwise, and asked the same: the baseline to report beside it.
 
         Raises:
-            UsageError: when the base model is no longer on this machine.
+            UsageError: when the base model is no longer on this machine, or the bundle has none.
         """
         origin, training = read_origin(Path(bundle))
-        options = {"minimum_match": training.minimum_match, "beam_width": training.beam_width, **options}
-        return cls.from_base(origin, vocabulary, device, quantize or training.quantize, **options)
+        shortlist = read_shortlist(Path(bundle), vocabulary)
+        asking = AskingQuestions(shortlist, most or training.candidates, training.title_in_prompt)
+        options = {"beam_width": training.beam_width, **options}
+        return cls.from_base(origin, vocabulary, device, quantize or training.quantize, asking, **options)
 
     @property
     def image_size(self) -> tuple[int, int]:
         """Width and height of the images that it takes, in pixels."""
-        return self.base.image_size
+        return INPUT_SIZE if self.language_model is None else self.language_model.image_size
 
     def __call__(self, batch: Batch) -> Batch:
-        """Judge `batch["image"]`, uint8 `(rows, height, width, 3)` of `image_size`, given `batch["elements"]`.
+        """Judge `batch["image"]`, uint8 `(rows, height, width, 3)` of `image_size`, given what else is known.
 
-        `elements` holds a list a row, of ids or of `{"id", "score"}`.
+        Columns that are read where they are there: elements (lists of ids, or of `{"id", "score"}`), element_scores and
+        descriptors (lists of numbers, or None), title and text.
 
         Returns:
-            product (str), product_score (float32, calibrated probability among the candidates) and product_top (list
-            of up to five `{"id", "score"}`, best first), each `(rows,)`. With `decoding` "beam" only what the beams
-            found is listed, and the probabilities are among those.
+            product: ids, None for "none of these".
+            product_score: float32, the calibrated probability of that answer.
+            product_top: lists of up to five `{"id", "score"}`, best first, "none of these" left out.
+            product_candidates: lists of ids that were, or would have been, put to the language model.
+            product_alone: ids, what the shortlist would answer alone, None for "none of these".
+            product_sure: float32, how sure it is of that.
+            product_asked: bool, whether the language model was asked.
         """
-        scored = self.beam_search(batch) if self.decoding == "beam" else self.log_likelihoods(batch)
-        tops = [self._top(scores) for scores in scored]
-        product, score, every = (np.empty(len(tops), dtype=kind) for kind in (object, np.float32, object))
-        for row, top in enumerate(tops):
-            product[row], score[row], every[row] = top[0]["id"], top[0]["score"], top
-        return {"product": product, "product_score": score, "product_top": every}
+        rows = len(batch["image"])
+        nothing = objects([None] * rows)
+        elements = [element_ids(row) for row in batch.get("elements", nothing)]
+        questions, listed = self.asking(evidence_of(batch), elements, titles_of(batch))
+        asked = self._to_ask(listed)
+        log_likelihood = np.full((rows, len(self.vocabulary.products)), -np.inf)
+        if self.language_model is not None and asked.any():
+            chosen = self.language_model.choose(
+                batch["image"][asked], [question for question, ask in zip(questions, asked, strict=True) if ask]
+            )
+            for row, answers in zip(np.flatnonzero(asked), chosen, strict=True):
+                places = [self._place[name] for name in answers]
+                log_likelihood[row, places] = list(answers.values())
+        return {
+            **self._answers(self.verdict.probabilities(listed, log_likelihood)),
+            "product_candidates": objects([question.candidates for question in questions]),
+            "product_alone": self._best(listed),
+            "product_sure": listed.max(axis=1, initial=0.0),
+            "product_asked": asked,
+        }
 
-    @torch.inference_mode()
-    def log_likelihoods(self, batch: Batch) -> list[dict[str, float]]:
-        """For every row of `batch` (as in `__call__`) its candidates' ids and log-likelihoods."""
-        found = []
-        for rows in self._chunks(batch):
-            listed, prompts, answers = self._ask([batch["elements"][row] for row in rows])
-            packed = {name: tensor.to(self.device) for name, tensor in pack(prompts, answers, self.base).items()}
-            with autocast(self.device, self.precision):
-                scores = log_likelihoods(self.model, {**packed, "image": self._images(batch, rows)}, self.base)
-            for names, row in zip(listed, scores.double().cpu().numpy(), strict=True):
-                found.append(dict(zip(names, row[: len(names)].tolist(), strict=True)))
-        return found
+    def _to_ask(self, listed: NDArray[np.float32]) -> NDArray[np.bool_]:
+        if self.language_model is None:
+            return np.zeros(len(listed), dtype=bool)
+        return np.asarray(listed.max(axis=1, initial=0.0) < (np.inf if self.below is None else self.below))
 
-    @torch.inference_mode()
-    def beam_search(self, batch: Batch) -> list[dict[str, float]]:
-        """For every row of `batch` (as in `__call__`) the products that a constrained beam finds (R35), best first, and
-        their log-likelihoods."""
-        found = []
-        for rows in self._chunks(batch):
-            listed, prompts, answers = self._ask([batch["elements"][row] for row in rows])
-            with autocast(self.device, self.precision):
-                decoded = constrained_beam(
-                    self.model, self.base, self._images(batch, rows), prompts, answers, self.beam_width
-                )
-            for names, row in zip(listed, decoded, strict=True):
-                found.append({names[place]: score for place, score in zip(row.answers, row.scores, strict=True)})
-        return found
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.vocabulary.product_ids)}
 
-    def _top(self, scores: dict[str, float]) -> list[dict[str, Any]]:
-        values = np.array(list(scores.values()))
-        if not len(values) or not np.isfinite(values).all():
-            raise FloatingPointError(f"products {self.version}: a candidate's score is not a number")
-        names, shares = list(scores), confidences(values[None], self.temperature)[0]
-        best = np.argsort(-shares, kind="stable")[:TOP]
-        return [{"id": names[place], "score": float(shares[place])} for place in best]
+    def _answers(self, probabilities: np.ndarray) -> Batch:
+        ids = self.vocabulary.product_ids
+        ranked = np.argsort(-probabilities[:, :-1], axis=1, kind="stable")[:, :TOP]
+        tops = [
+            [{"id": ids[place], "score": float(row[place])} for place in places if row[place] > 0]
+            for row, places in zip(probabilities, ranked, strict=True)
+        ]
+        return {
+            "product": self._best(probabilities),
+            "product_score": probabilities.max(axis=1, initial=0.0).astype(np.float32),
+            "product_top": objects(tops),
+        }
 
-    def _ask(self, elements: Sequence[Any]) -> tuple[list[list[str]], list[list[int]], list[list[list[int]]]]:
-        """Candidates, prompt and answers of every row, the last two as token ids."""
-        detected = [element_ids(row) for row in elements]
-        listed = [candidates(row, self.vocabulary, self.minimum_match) for row in detected]
-        prompts = [self._encoder.encode_prompt(*pair) for pair in zip(detected, listed, strict=True)]
-        return listed, prompts, [self._encoder.encode_answers(names) for names in listed]
-
-    def _chunks(self, batch: Batch) -> list[range]:
-        """Row numbers of each micro-batch. Raises ValueError when the images have another size or type."""
-        images = batch["image"]
-        width, height = self.image_size
-        if images.shape[1:] != (height, width, 3) or images.dtype != np.uint8:
-            raise ValueError(f"expected uint8 (rows, {height}, {width}, 3), got {images.dtype} {images.shape}")
-        starts = range(0, len(images), self.micro_batch)
-        return [range(start, min(start + self.micro_batch, len(images))) for start in starts]
-
-    def _images(self, batch: Batch, rows: range) -> torch.Tensor:
-        """uint8 on the device; a copy, because Ray's arrays are read-only."""
-        return torch.from_numpy(np.array(batch["image"][rows.start : rows.stop])).to(self.device)
+    def _best(self, probabilities: np.ndarray) -> np.ndarray:
+        """The likeliest product's id of each row of `(rows, products + 1)`, None for "none of these"."""
+        ids = [*self.vocabulary.product_ids, None]
+        return objects([ids[row.argmax()] for row in probabilities])

@@ -1,78 +1,172 @@
-"""Rows of the index -> what the model is shown: pixels at the tower's size, elements, candidates, answers to score."""
+"""Charts -> what the language model is asked about them: title, elements, candidates, and the answers to score.
+
+Training, validation and use list candidates alike: as many, chosen by the same shortlist, in the vocabulary's order, so
+that an answer's place tells nothing.
+"""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from meteo_ray.batch import Batch
-from meteo_ray.products.candidates import candidates, perturb, training_candidates
+from meteo_ray.batch import ANSWERED, Batch, objects
+from meteo_ray.products.candidates import hard_negatives
+from meteo_ray.products.detected_scores import DetectedScores
+from meteo_ray.products.shortlist import Evidence, Shortlist
 from meteo_ray.streaming.pixels import PreparePixels
-from meteo_ray.vocabulary import Vocabulary, element_ids
+from meteo_ray.vocabulary import element_ids
+from meteo_ray.voters.text_voter import pages_of
+
+LISTED = "listed"
+"""The column of the shortlist's probabilities, float32 `(rows, products + 1)`."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One row in words, as ids: elements and candidates are listed in the prompt, answers are scored."""
+    """One row in words: elements and candidates (ids) are listed in the prompt beside the title, answers are scored."""
 
     elements: list[str]
     candidates: list[str]
     answers: list[str]
+    title: str | None = None
 
     def to_json(self) -> str:
-        return json.dumps(self.__dict__)
+        return json.dumps(self.__dict__, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Question":
         return cls(**json.loads(text))
 
 
-@dataclass(frozen=True)
-class TrainingQuestions:
-    """Questions with the right product as the only answer, hard negatives, and now and then a wrong element (R33).
+def evidence_of(batch: Batch, prefix: str = "") -> Evidence:
+    """What is known of a batch's charts by the columns element_scores, descriptors (after `prefix`), title and text."""
+    rows = len(next(iter(batch.values())))
+    pages = pages_of({**batch, "image": np.zeros(rows)})
+    scores, descriptors = (_matrix(batch.get(prefix + name), rows) for name in ("element_scores", "descriptors"))
+    return Evidence(scores, pages, descriptors)
 
-    `minimum_match`, `maximum` and `perturbed_share` as in `ProductsTraining`.
+
+def titles_of(batch: Batch) -> list[Any]:
+    """Each row's title, None where none was read."""
+    return list(batch["title"]) if "title" in batch else [None] * len(next(iter(batch.values())))
+
+
+@dataclass(frozen=True)
+class AskingQuestions:
+    """Questions as an archive asks them: every candidate is scored, the right product not favoured.
+
+    `most` candidates are listed; `with_title` puts the title that was read into the prompt.
     """
 
-    vocabulary: Vocabulary
-    seed: int
-    epoch: int
-    minimum_match: float
-    maximum: int
-    perturbed_share: float
+    shortlist: Shortlist
+    most: int
+    with_title: bool
 
-    def __call__(self, image_id: str, elements: Sequence[str], product: str) -> Question:
-        rng = np.random.default_rng([self.seed, self.epoch, int(image_id, 16)])
-        shown = perturb(elements, self.vocabulary, self.perturbed_share, rng)
-        listed = training_candidates(product, shown, self.vocabulary, self.maximum, rng, self.minimum_match)
-        return Question([str(name) for name in rng.permutation(shown)], listed, [product])
+    def __call__(
+        self, evidence: Evidence, elements: Sequence[Sequence[str]], titles: Sequence[Any]
+    ) -> tuple[list[Question], NDArray[np.float32]]:
+        """A question for each row, and what the shortlist says `(rows, products + 1)`."""
+        listed = self.shortlist.scores(*evidence)
+        chosen = [self.in_order(names) for names in self.shortlist.candidates(listed, self.most)]
+        told = [title if self.with_title and isinstance(title, str) else None for title in titles]
+        rows = zip(elements, chosen, told, strict=True)
+        return [Question(list(shown), names, names, title) for shown, names, title in rows], listed
+
+    def in_order(self, names: Sequence[str]) -> list[str]:
+        """Product ids in the vocabulary's order."""
+        return [name for name in self.shortlist.vocabulary.product_ids if name in set(names)]
 
 
 @dataclass(frozen=True)
-class CandidateQuestions:
-    """Questions as the cascade asks them: every candidate is listed and scored, the right product not favoured."""
+class TrainingQuestions:
+    """Questions with the right product always among the candidates and first among the answers.
 
-    vocabulary: Vocabulary
-    minimum_match: float
+    Elements are drawn as the element stage would have found them (`detected`; None: as labelled). `hard` places are
+    kept for products of overlapping elements (R33), and a title is left out with chance `untitled_share`.
+    """
 
-    def __call__(self, image_id: str, elements: Sequence[str], product: str) -> Question:
-        listed = candidates(elements, self.vocabulary, self.minimum_match)
-        return Question(list(elements), listed, listed)
+    asking: AskingQuestions
+    detected: DetectedScores | None
+    hard: int
+    untitled_share: float
+    seed: int
+    epoch: int
+
+    def __call__(self, batch: Batch) -> list[Question]:
+        """Reads image_id, product and elements besides what `evidence_of` reads."""
+        rngs = [np.random.default_rng([self.seed, self.epoch, int(str(name), 16)]) for name in batch["image_id"]]
+        labelled = [element_ids(elements) for elements in batch["elements"]]
+        evidence, shown = evidence_of(batch, ANSWERED), labelled
+        if self.detected is not None:
+            rows = zip(batch["elements"], batch["product"], rngs, strict=True)
+            drawn = [self.detected.draw(self._shown(elements, str(product)), rng) for elements, product, rng in rows]
+            shown = [names for _, names in drawn]
+            evidence = evidence._replace(element_scores=np.stack([scores for scores, _ in drawn]))
+        titles = [
+            None if rng.random() < self.untitled_share else title
+            for title, rng in zip(titles_of(batch), rngs, strict=True)
+        ]
+        questions, _ = self.asking(evidence, shown, titles)
+        return [
+            self._with_answer(question, str(product), rng)
+            for question, product, rng in zip(questions, batch["product"], rngs, strict=True)
+        ]
+
+    def _shown(self, elements: Any, product: str) -> list[str]:
+        """What a chart shows: by its label, or where that is not known by what its product requires."""
+        if elements is not None:
+            return element_ids(elements)
+        return list(self.asking.shortlist.vocabulary.product_by_id[product].elements)
+
+    def _with_answer(self, question: Question, product: str, rng: np.random.Generator) -> Question:
+        """The right product takes a place, and hard negatives those kept for them; the others keep theirs by chance."""
+        vocabulary = self.asking.shortlist.vocabulary
+        hard = [name for name in hard_negatives(product, vocabulary) if name not in question.candidates]
+        hard = [hard[place] for place in rng.permutation(len(hard))[: self.hard]]
+        others = [name for name in question.candidates if name != product]
+        room = self.asking.most - 1 - len(hard)
+        others = [others[place] for place in rng.permutation(len(others))[:room]] if len(others) > room else others
+        candidates = self.asking.in_order([product, *hard, *others])
+        return Question(question.elements, candidates, [product], question.title)
 
 
 @dataclass(frozen=True)
 class PrepareQuestions:
-    """Picklable: adds PreparePixels' columns and `question`, one JSON object a row. Reads `elements` besides.
+    """Picklable: adds PreparePixels' columns and `question`, one JSON object a row; of rows that are judged LISTED too.
 
     Elements that are not known read as none found: that happens in an archive too.
     """
 
     pixels: PreparePixels
-    ask: TrainingQuestions | CandidateQuestions
+    ask: TrainingQuestions | AskingQuestions
 
     def __call__(self, batch: Batch) -> Batch:
-        rows = zip(batch["image_id"], batch["elements"], batch["product"], strict=True)
-        questions = [self.ask(str(image), element_ids(elements), str(product)) for image, elements, product in rows]
-        texts = np.array([question.to_json() for question in questions], dtype=object)
-        return {**self.pixels(batch), "question": texts}
+        found = dict(self.pixels(batch))
+        if isinstance(self.ask, TrainingQuestions):
+            questions = self.ask(batch)
+        else:
+            answered = batch.get(ANSWERED + "elements", batch["elements"])
+            questions, listed = self.ask(
+                evidence_of(batch, ANSWERED), [element_ids(row) for row in answered], titles_of(batch)
+            )
+            found[LISTED] = listed
+        return found | {"question": objects([question.to_json() for question in questions])}
+
+
+def _matrix(rows: np.ndarray | None, count: int) -> NDArray[np.float32] | None:
+    """A column of lists or None as float32 `(rows, values)`, NaN where a row has none; None where no row has any."""
+    known = [] if rows is None else [row for row in range(count) if _is_list(rows[row])]
+    if rows is None or not known:
+        return None
+    found = np.full((count, len(rows[known[0]])), np.nan, dtype=np.float32)
+    for row in known:
+        found[row] = rows[row]
+    return found
+
+
+def _is_list(value: Any) -> bool:
+    """A column without any list comes out of Ray as numbers that are none (NaN)."""
+    return isinstance(value, list | tuple | np.ndarray)

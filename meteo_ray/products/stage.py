@@ -1,12 +1,14 @@
 """The product stage as the rest of the system knows it."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from meteo_ray.judging.settings import JudgingJob
-from meteo_ray.products.config import TrainProductsJob
+from meteo_ray.products.config import NO_BASE, TrainProductsJob
 from meteo_ray.schema import SCORED_ID
 from meteo_ray.stage import Demo, Judging, PreparingJob, Stage
 
@@ -21,7 +23,15 @@ if TYPE_CHECKING:
 def _task(job: TrainProductsJob, inputs: "TaskInputs") -> "ProductsTask":
     from meteo_ray.products.task import ProductsTask
 
-    return ProductsTask(job.products, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache)
+    return ProductsTask(job.products, inputs, job.training.seed)
+
+
+def _without_network(job: TrainProductsJob, inputs: "TaskInputs") -> dict[str, Any] | None:
+    if job.products.base_model != NO_BASE:
+        return None
+    from meteo_ray.products.light_path import train_light_path
+
+    return train_light_path(job.products, inputs)
 
 
 def _load(*arguments: Any, **options: Any) -> "ProductsPredictor":
@@ -32,7 +42,8 @@ def _load(*arguments: Any, **options: Any) -> "ProductsPredictor":
 
 def _options(job: JudgingJob) -> dict[str, Any]:
     return {
-        "minimum_match": job.cascade.minimum_match,
+        "most": job.cascade.products_candidates,
+        "below": job.cascade.products_below,
         "decoding": job.cascade.products_decoding,
         "quantize": job.cascade.products_quantize,
     }
@@ -42,6 +53,16 @@ def _check(bundle: Path, *, quantize: "Quantize | None" = None, **others: Any) -
     from meteo_ray.products.bundle import require_quantizable
 
     require_quantizable(bundle, quantize)
+
+
+def _stand_in(job: JudgingJob) -> "Callable[..., ProductsPredictor] | None":
+    base_model = getattr(job, "base_model", None)  # evaluation alone has the setting
+    if base_model is None:
+        return None
+    from meteo_ray.products.predictor import ProductsPredictor
+
+    quantize = job.cascade.products_quantize or "none"
+    return partial(ProductsPredictor.from_base, base_model, quantize=quantize, decoding=job.cascade.products_decoding)
 
 
 def _evaluation() -> "ProductsEvaluation":
@@ -63,7 +84,9 @@ PRODUCTS = Stage(
     name="products",
     job=TrainProductsJob,
     make_task=_task,
-    training_headline=("top1", "top3", "top5", "ece"),
+    without_network=_without_network,
+    learns_from_answers_on="product",
+    training_headline=("top1", "top3", "top5", "ece", "shortlist_top1", "language_model_top1", "candidate_recall"),
     judging=Judging(
         columns=pa.schema(
             [("product", pa.string()), ("product_score", pa.float32()), ("product_top", pa.list_(SCORED_ID))]
@@ -71,9 +94,10 @@ PRODUCTS = Stage(
         load=_load,
         options=_options,
         check=_check,
+        stand_in=_stand_in,
         evaluation=_evaluation,
         needs=("gate", "elements"),
-        reads=("elements",),
+        reads=("elements", "element_scores", "descriptors", "title", "text"),
         own_pixels=True,
         sections=("elements", "products"),
         tallies={"product": "products"},

@@ -7,30 +7,31 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from torch import nn
 
 from meteo_ray.batch import Batch
-from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import UNALTERED
-from meteo_ray.metrics.ranking import ranking_metrics
 from meteo_ray.products.base_model import GemmaBase
-from meteo_ray.products.bundle import ProductsCalibration, write_bundle
-from meteo_ray.products.candidate_scoring import IMPOSSIBLE, confidences, log_likelihoods, pack
+from meteo_ray.products.bundle import write_bundle
+from meteo_ray.products.calibration import Heard, ProductsCalibration
+from meteo_ray.products.candidate_scoring import IMPOSSIBLE, log_likelihoods, pack
 from meteo_ray.products.config import ProductsTraining
+from meteo_ray.products.detected_scores import DetectedScores
 from meteo_ray.products.feature_store import FeatureStore, StoredPixels, complete, feature_tensors
+from meteo_ray.products.light_path import fit_detected_scores, fit_shortlist
 from meteo_ray.products.lora_adapter import adapter_parameters, load_trained_state, trained_state, training_model
 from meteo_ray.products.loss import answer_loss, candidate_loss
 from meteo_ray.products.prompt import PromptEncoder
-from meteo_ray.products.questions import CandidateQuestions, PrepareQuestions, Question, TrainingQuestions
+from meteo_ray.products.questions import LISTED, AskingQuestions, PrepareQuestions, Question, TrainingQuestions
+from meteo_ray.products.rows import product_rows
+from meteo_ray.products.shortlist import Shortlist
 from meteo_ray.schema import TRAIN, VALIDATION
-from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
+from meteo_ray.streaming.pixels import PreparePixels
+from meteo_ray.streaming.sampling import weighted_order
 from meteo_ray.training.device import pick_device
-from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
-from meteo_ray.vocabulary import Vocabulary
-
-COLUMNS = (*PIXEL_COLUMNS, "elements")
+from meteo_ray.training.inputs import TaskInputs
+from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
 
 
 class ProductsTask(Task):
@@ -38,11 +39,10 @@ class ProductsTask(Task):
 
     Args:
         config: the product stage's settings.
-        data: the prepared data folder.
-        vocabulary: names in the prompt; travels into the bundle.
-        seed: of order, candidate lists, augmentation and the adapter's first weights.
-        cache: where fixed pixels are kept, see `PreparePixels`, and what the vision tower makes of them, see
+        inputs: the prepared data folder, with what the element stage answers in its index; the vocabulary, whose names
+            stand in the prompt; the cache, where fixed pixels are kept and what the vision tower makes of them, see
             `FeatureStore`.
+        seed: of order, candidate lists, augmentation and the adapter's first weights.
 
     Raises:
         UsageError: when the base model is not on this machine.
@@ -51,11 +51,13 @@ class ProductsTask(Task):
     name: ClassVar[str] = "products"
     watch: ClassVar[str] = "top1"
 
-    def __init__(
-        self, config: ProductsTraining, data: Path, vocabulary: Vocabulary, seed: int = 0, cache: Path | None = None
-    ) -> None:
-        self.config, self.data, self.vocabulary, self.seed, self.cache = config, data, vocabulary, seed, cache
+    def __init__(self, config: ProductsTraining, inputs: TaskInputs, seed: int = 0) -> None:
+        self.config, self.inputs, self.seed = config, inputs, seed
+        self.vocabulary, self.cache = inputs.vocabulary, inputs.cache
         self.base = GemmaBase.open(config.base_model)
+        self.shortlist = Shortlist.untrained(self.vocabulary)
+        self._detected: DetectedScores | None = None
+        self._rows: dict[str, pa.Table] = {}
 
     @cached_property
     def _encoder(self) -> PromptEncoder:
@@ -74,21 +76,16 @@ class ProductsTask(Task):
     # -- data --------------------------------------------------------------------------------------------------------
 
     def rows(self, index: pa.Table, split: str) -> pa.Table:
-        found = index.filter(pc.and_(pc.equal(index["split"], split), pc.is_valid(index["product"]))).select(COLUMNS)
-        if not found.num_rows:
-            raise UsageError(
-                f"the {split} split has no row with a product; add products to labels.jsonl or split otherwise "
-                "(jobs/prepare_data.py --split-by)"
-            )
-        unknown = sorted(set(found["product"].to_pylist()) - set(self.vocabulary.product_ids))
-        if unknown:
-            raise UsageError(
-                f"the index holds products that the vocabulary lacks: {', '.join(unknown)}; run jobs/prepare_data.py "
-                "again with this vocabulary"
-            )
+        self._rows[split] = found = product_rows(index, split, self.inputs)
         if split == TRAIN:
             self._require_room(index)
         return found
+
+    def before_training(self, collect: Collect) -> None:
+        """Fit what chooses the candidates: seconds, without pixels but for what the element stage made of them."""
+        training, validation = self._rows[TRAIN], self._rows[VALIDATION]
+        self.shortlist = fit_shortlist(training, validation, self.vocabulary, self.config)
+        self._detected = fit_detected_scores(validation, self.vocabulary)
 
     def _require_room(self, index: pa.Table) -> None:
         """Raises UsageError when features of both splits would not fit where they are kept."""
@@ -96,19 +93,23 @@ class ProductsTask(Task):
             return
         keys: set[str] = set()
         for split in (TRAIN, VALIDATION):
-            known = pc.and_(pc.equal(index["split"], split), pc.is_valid(index["product"]))
             pixels = cast(StoredPixels, cast(PrepareQuestions, self.prepare(split, 0)).pixels)
-            keys |= pixels.keys(index.filter(known))
+            keys |= pixels.keys(product_rows(index, split, self.inputs))
         self._store.require_room(keys, self.config.stored_gb)
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> np.ndarray:
-        return np.random.default_rng([self.seed, epoch]).permutation(rows.num_rows).astype(np.int64)
+        """Rare products come more often, as `balance` says."""
+        rng = np.random.default_rng([self.seed, epoch])
+        if not self.config.balance:
+            return rng.permutation(rows.num_rows).astype(np.int64)
+        _, product, counts = np.unique(rows["product"].to_pylist(), return_inverse=True, return_counts=True)
+        return weighted_order((1.0 / counts[product]) ** self.config.balance, rows.num_rows, rng)
 
     def prepare(self, split: str, epoch: int) -> Prepare:
         """Training rows are altered anew in every epoch; others are judged as they are, as in an archive (R5)."""
         training, config = split == TRAIN, self.config
         pixels = PreparePixels(
-            self.data,
+            self.inputs.data,
             seed=self.seed,
             epoch=epoch if training else None,
             augmentation=config.augmentation if training else UNALTERED,
@@ -118,18 +119,17 @@ class ProductsTask(Task):
         )
         if self._store is not None:
             pixels = StoredPixels(**vars(pixels), store=self._store, draws=config.stored_draws)
+        asking = AskingQuestions(self.shortlist, config.candidates, config.title_in_prompt)
         if not training:
-            return PrepareQuestions(pixels, CandidateQuestions(self.vocabulary, config.minimum_match))
-        ask = TrainingQuestions(
-            self.vocabulary, self.seed, epoch, config.minimum_match, config.maximum_candidates, config.perturbed_share
-        )
-        return PrepareQuestions(pixels, ask)
+            return PrepareQuestions(pixels, asking)
+        hard, untitled = config.hard_negatives, config.untitled_share
+        return PrepareQuestions(pixels, TrainingQuestions(asking, self._detected, hard, untitled, self.seed, epoch))
 
     def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
         """The tensors of `candidate_scoring.pack`, and positions in the vocabulary: answer `(rows, answers)`, target
         `(rows,)`."""
         questions = [Question.from_json(str(text)) for text in batch["question"]]
-        prompts = [self._encoder.encode_prompt(asked.elements, asked.candidates) for asked in questions]
+        prompts = [self._encoder.encode_prompt(asked.elements, asked.candidates, asked.title) for asked in questions]
         scored = [self._scored(asked) for asked in questions]
         answers = [self._encoder.encode_answers(names) for names in scored]
         position = np.full((len(questions), max(map(len, answers))), -1, dtype=np.int64)
@@ -141,6 +141,7 @@ class ProductsTask(Task):
             **self._seen(batch),
             "answer": torch.from_numpy(position),
             "target": torch.from_numpy(target),
+            **({LISTED: torch.from_numpy(np.array(batch[LISTED]))} if LISTED in batch else {}),
         }
 
     def _seen(self, batch: Batch) -> dict[str, torch.Tensor]:
@@ -195,33 +196,28 @@ class ProductsTask(Task):
     # -- validation and result ---------------------------------------------------------------------------------------
 
     def outputs(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> Batch:
-        """log_likelihood float32 `(rows, products)`, -inf where no candidate; target int64 `(rows,)`."""
+        """The parts of `Heard`, log-likelihoods and the shortlist's probabilities in float32."""
         scores = self._log_likelihoods(model, batch).float().cpu().numpy()
         answer = batch["answer"].cpu().numpy()
         every = np.full((len(answer), len(self.vocabulary.products)), IMPOSSIBLE, dtype=np.float32)
         row, column = np.nonzero(answer >= 0)
         every[row, answer[row, column]] = scores[row, column]
-        return {"log_likelihood": every, "target": batch["target"].cpu().numpy()}
+        return {
+            "log_likelihood": every,
+            "target": batch["target"].cpu().numpy(),
+            LISTED: batch[LISTED].cpu().numpy(),
+        }
 
     def metrics(self, outputs: Batch) -> dict[str, float]:
-        return {name: value for name, value in self._ranking(outputs, 1.0).items() if value is not None}
-
-    def _ranking(self, outputs: Batch, temperature: float) -> dict[str, Any]:
-        """R36's metrics, and how often the right product was a candidate at all: no ranking can do better."""
-        scores, targets = outputs["log_likelihood"], outputs["target"]
-        names = np.array(self.vocabulary.product_ids, dtype=object)
-        ranked = [
-            [name for name, score in zip(names[best], row[best], strict=True) if score > IMPOSSIBLE]
-            for row, best in zip(scores, np.argsort(-scores, axis=1, kind="stable"), strict=True)
-        ]
-        found = ranking_metrics(list(names[targets]), ranked, confidences(scores, temperature).max(axis=1))
-        reachable = np.isfinite(scores[np.arange(len(targets)), targets])
-        return {**found, "candidate_recall": float(reachable.mean())}
+        heard, names = _heard(outputs), self.vocabulary.product_ids
+        found = ProductsCalibration.fit(heard, self.config.none_share).metrics(heard, names)
+        return {name: value for name, value in found.items() if value is not None}
 
     def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
-        calibration = ProductsCalibration.fit(outputs["log_likelihood"], outputs["target"])
-        write_bundle(folder, model, self.base, self.config, self.vocabulary, calibration)
-        return self._ranking(outputs, calibration.temperature)
+        heard = _heard(outputs)
+        calibration = ProductsCalibration.fit(heard, self.config.none_share)
+        write_bundle(folder, model, self.base, self.config, self.shortlist, calibration)
+        return {**calibration.metrics(heard, self.vocabulary.product_ids), "below": calibration.below}
 
     # -- checkpoints -------------------------------------------------------------------------------------------------
 
@@ -230,3 +226,7 @@ class ProductsTask(Task):
 
     def load_state(self, model: nn.Module, state: dict[str, torch.Tensor]) -> None:
         load_trained_state(model, state, self.config.adaptation)
+
+
+def _heard(outputs: Batch) -> Heard:
+    return Heard(outputs[LISTED], outputs["log_likelihood"], outputs["target"])

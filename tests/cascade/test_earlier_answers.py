@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from meteo_ray.batch import ANSWERED
 from meteo_ray.cascade import earlier_answers
-from meteo_ray.cascade.earlier_answers import PREFIX, with_earlier_answers
+from meteo_ray.cascade.earlier_answers import with_earlier_answers
 from meteo_ray.errors import UsageError
 from meteo_ray.stages import CASCADE, stage_named
 from meteo_ray.training.inputs import TaskInputs
@@ -41,7 +42,7 @@ def test_answers_stand_beside_labels_where_the_product_is_known(ray_session, inp
     assert found["image_id"].equals(inputs.index["image_id"])
     assert found["elements"].equals(inputs.index["elements"])
     known = np.array([product is not None for product in found["product"].to_pylist()])
-    scores = found[f"{PREFIX}element_scores"].to_pylist()
+    scores = found[f"{ANSWERED}element_scores"].to_pylist()
     assert [row is not None for row in scores] == known.tolist()
     assert {len(row) for row in scores if row is not None} == {len(inputs.vocabulary.elements)}
     assert all(0 <= score <= 1 for row in scores if row is not None for score in row)
