@@ -91,7 +91,8 @@ def with_answers(rows: pa.Table, wanted: Mapping[str, tuple[str, pa.Field]], jud
     ids = rows["image_id"].to_pylist()
     for column, (stage, field) in wanted.items():
         part = judged[stage]
-        answers = dict(zip(part.rows["image_id"].to_pylist(), part.columns.get(column, ()), strict=True))
+        given = part.columns.get(column, [None] * part.rows.num_rows)
+        answers = dict(zip(part.rows["image_id"].to_pylist(), given, strict=True))
         if column in rows.column_names:
             rows = rows.drop_columns(column)
         rows = rows.append_column(field, pa.array([answers.get(image_id) for image_id in ids], field.type))

@@ -97,8 +97,8 @@ class ProductsEvaluationSettings(EvaluationSettings):
 
     zero_shot: bool = False
     """Also score the products stage's base model without what it learned (R36)."""
-    base_model: Annotated[str | None, NameOrPath()] = None
-    """Score this bare base model in the place of MODELS/products, before anything was trained (R36)."""
+    base_model: Path | None = None
+    """Score the bare base model of this folder in the place of MODELS/products, before anything was trained (R36)."""
     probes: bool = True
     """Also ask about true elements and about blank images, to see what the stage owes to what; twice as many
     questions."""

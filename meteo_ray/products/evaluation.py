@@ -160,9 +160,14 @@ def labelled_elements(judged: Judged) -> list[list[str]]:
 
 
 def agreement(answers: Sequence[str], shown: Sequence[Sequence[str]], vocabulary: Vocabulary) -> float | None:
-    """Mean share of the answered products' required elements that are among those shown; None without an answer."""
-    pairs = [pair for pair in zip(answers, shown, strict=True) if pair[0] != NONE_OF_THESE]
-    return _mean([match(row, vocabulary.product_by_id[answer].elements) for answer, row in pairs])
+    """Mean share of the answered products' required elements that are among those shown.
+
+    "None of these" and products that may show any elements agree with whatever is shown, and are left out; None where
+    no other answer is left.
+    """
+    required = {product.id: product.elements for product in vocabulary.products}
+    pairs = [(row, required[answer]) for answer, row in zip(answers, shown, strict=True) if required.get(answer)]
+    return _mean([match(row, elements) for row, elements in pairs])
 
 
 def _equal_elements(targets: Sequence[str], answers: Sequence[str], vocabulary: Vocabulary) -> dict[str, Any]:

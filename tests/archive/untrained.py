@@ -20,10 +20,12 @@ from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.model import GateModel
 from meteo_ray.gate.verdict import GateVerdict
 from meteo_ray.products.base_model import GemmaBase
-from meteo_ray.products.bundle import ProductsCalibration
 from meteo_ray.products.bundle import write_bundle as write_products
+from meteo_ray.products.calibration import ProductsCalibration
 from meteo_ray.products.config import ProductsTraining, SmallBase
+from meteo_ray.products.shortlist import Shortlist
 from meteo_ray.products.small_base import make_small_base
+from meteo_ray.products.verdict import ProductsVerdict
 from meteo_ray.vocabulary import load_vocabulary
 from meteo_ray.voters.voters import Voters
 
@@ -74,4 +76,5 @@ def as_it_is(voter: str, questions: int) -> VoteScales:
 def _write_products(folder: Path, base_folder: Path) -> None:
     config = ProductsTraining(base_model=str(base_folder), adaptation="full", quantize="none")
     base = GemmaBase.open(base_folder)
-    write_products(folder, base.load_model("none", "cpu"), base, config, VOCABULARY, ProductsCalibration(1.0, 10))
+    calibration = ProductsCalibration(ProductsVerdict.of_language_model(), 10)
+    write_products(folder, base.load_model("none", "cpu"), base, config, Shortlist.untrained(VOCABULARY), calibration)

@@ -9,13 +9,15 @@ import torch
 from PIL import Image
 
 from meteo_ray import bundle
-from meteo_ray.batch import Batch
+from meteo_ray.batch import Batch, objects
 from meteo_ray.calibration.votes import Scale, VoteScales
 from meteo_ray.elements.calibration import ElementsCalibration, LabelCalibration
 from meteo_ray.elements.verdict import ElementsVerdict
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.task import GateTask
 from meteo_ray.imaging.augment_config import AugmentConfig
+from meteo_ray.products.questions import AskingQuestions
+from meteo_ray.products.shortlist import Shortlist
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training.task import Progress
 from meteo_ray.vocabulary import element_ids, load_vocabulary
@@ -61,7 +63,8 @@ class FakeProducts:
 
     version = "fake-products"
     image_size = (64, 64)
-    minimum_match = 0.5
+    vocabulary = load_vocabulary()
+    asking = AskingQuestions(Shortlist.untrained(vocabulary), most=4, with_title=True)
 
     @classmethod
     def load(cls, bundle: Path, **options) -> "FakeProducts":
@@ -76,6 +79,10 @@ class FakeProducts:
             "product": np.array(names, dtype=object),
             "product_score": np.full(len(names), 0.7, dtype=np.float32),
             "product_top": top,
+            "product_candidates": objects([[name, "radar_mosaic"] for name in names]),
+            "product_alone": np.full(len(names), PRODUCT, dtype=object),
+            "product_sure": np.linspace(0.2, 0.9, len(names), dtype=np.float32),
+            "product_asked": np.ones(len(names), dtype=bool),
         }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from meteo_ray.evaluation.end_to_end import cascade_metrics
 from meteo_ray.judging.judge import Judged
+from meteo_ray.products.calibration import NONE_OF_THESE
 from meteo_ray.products.evaluation import agreement, products_metrics
 from meteo_ray.products.title_slices import misled, title_slices
 from meteo_ray.stages import CASCADE
@@ -111,11 +112,14 @@ def test_products_chance_and_confusion_within_equal_elements():
     rows = ROWS[:3]
     answers = ["gust map", "storm map", "wind map"]
     tops = [scored("gust map", "wind map"), scored("storm map"), scored("wind map", "snow map")]
+    candidates = [["wind map", "gust map", "storm map"], ["gust map", "storm map", "wind map"], ["wind map"]]
     columns = {"product": objects(answers), "product_score": np.full(3, 0.5), "product_top": objects(tops)}
+    columns["product_candidates"] = objects(candidates)
     found = products_metrics(Judged(table(rows), columns, 3.0, 0), VOCABULARY, rounds=0, seed=0)
     assert (found["top1"], found["top3"]) == (pytest.approx(1 / 3), 1.0)
-    # wind: wind, gust and half of storm match; wind and rain: the same three; snow: one.
-    assert found["chance"] == pytest.approx((1 / 3 + 1 / 3 + 1) / 3)
+    # One of three, one of three, and the snow map was not asked about.
+    assert found["chance"] == pytest.approx((1 / 3 + 1 / 3 + 0) / 3)
+    assert found["candidate_recall"] == pytest.approx(2 / 3)
     assert found["equal_elements"] == {"rows": 1, "top1": 0.0, "confused_within": 1.0}
     assert found["confusions"] == [
         {"product": "wind map", "answered": "gust map", "rows": 1},
@@ -123,6 +127,20 @@ def test_products_chance_and_confusion_within_equal_elements():
     ]
     assert found["agreement"] == pytest.approx(2 / 3)
     assert found["seconds_per_image"] == 1.0
+
+
+def test_none_of_these_is_a_wrong_answer_that_agrees_with_nothing():
+    columns = {
+        "product": objects([None, "storm map", None]),
+        "product_score": np.full(3, 0.5),
+        "product_top": objects([scored("wind map"), scored("storm map"), scored("snow map")]),
+        "product_candidates": objects([["wind map"], ["storm map"], ["snow map"]]),
+    }
+    found = products_metrics(Judged(table(ROWS[:3]), columns, 3.0, 0), VOCABULARY, rounds=0, seed=0)
+    assert (found["top1"], found["top3"]) == (pytest.approx(1 / 3), 1.0)
+    assert found["none_of_these"] == pytest.approx(2 / 3)
+    assert found["agreement"] == 1.0
+    assert found["confusions"][0]["answered"] == NONE_OF_THESE
 
 
 def under_titles(rows, answers: list[str], whose: list[str | None]) -> Judged:

@@ -88,7 +88,7 @@ def test_every_stage_and_the_cascade(prepared, all_stages, tmp_path, ray_session
     text = page.read_text("utf-8")
     assert "http://" not in text
     assert "https://" not in text
-    assert text.count("data:image/png") == 7  # three of the gate, two of the elements, two of the products
+    assert text.count("data:image/png") == 8  # three of the gate, two of the elements, three of the products
     assert "Where the network sees an element" in text
     assert "Shown by no row, and left out of the means" in text
     table = list(csv.DictReader((tmp_path / "evaluation_elements.csv").read_text("utf-8").splitlines()))
