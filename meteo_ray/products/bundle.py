@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors.torch import save_file
 from torch import nn
 
@@ -95,6 +96,7 @@ def read_bundle(
     vocabulary: Vocabulary | None = None,
     base_model: str | Path | None = None,
     quantize: Quantize | None = None,
+    dtype: torch.dtype | None = None,
 ) -> LoadedProducts:
     """The model on `device`, in evaluation mode, and what belongs to it.
 
@@ -104,6 +106,7 @@ def read_bundle(
         vocabulary: the caller's; it may go on where the trained one ends. What came up since is scored by its name.
         base_model: where an adapter's base lies now, if not where it was trained from.
         quantize: how to load an adapter's base, if not as in training.
+        dtype: of an adapter's base, if not that which suits the device.
 
     Raises:
         UsageError: naming what is missing, damaged or made for something else.
@@ -125,7 +128,7 @@ def read_bundle(
         model = base.empty_model(device)
     else:
         base = _adapters_base(folder, document, base_model)
-        model = base.load_model(quantize or training.quantize, device)
+        model = base.load_model(quantize or training.quantize, device, dtype=dtype)
         add_adapter(model, training.lora_rank, training.lora_alpha)
     load_trained_state(model, bundle.read_weights(folder), training.adaptation)
     temperature = float(read_json(folder / bundle.CALIBRATION)["temperature"])
