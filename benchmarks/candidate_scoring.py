@@ -4,9 +4,9 @@ What does scoring all candidates in one pass save against a forward pass for eac
 Gemma's 256 image tokens and a vocabulary so small that names take several tokens, as they do with Gemma. The loop is
 given twice: as anybody would write it, and with the image's features computed once for all candidates.
 
-CPU seconds are counted, and the three take turns in every round, so that what else the machine does falls on all of them
-alike. Each round gives a ratio; printed are the median, the least and the greatest. The scores must agree, or nothing is
-printed.
+CPU seconds are counted, and the three take turns in every round, so that what else the machine does falls on all of
+them alike. Each round gives a ratio; printed are the median, the least and the greatest. The scores must agree, or
+nothing is printed.
 """
 
 import argparse
