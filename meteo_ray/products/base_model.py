@@ -106,11 +106,17 @@ class GemmaBase:
         mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in self._mean_and_std)
         return (images.permute(0, 3, 1, 2).float() / 255 - mean) / std
 
-    def load_model(self, quantize: Quantize = "none", device: str = "cpu", train_all: bool = False) -> torch.nn.Module:
+    def load_model(
+        self,
+        quantize: Quantize = "none",
+        device: str = "cpu",
+        train_all: bool = False,
+        dtype: torch.dtype | None = None,
+    ) -> torch.nn.Module:
         """The whole model in evaluation mode on `device`, frozen unless `train_all`.
 
-        Weights are of `weight_type`. With `nf4` the language model's linear layers alone are in 4 bits: vision tower
-        (0.4 of 4.3 billion weights) and projector stay whole.
+        Weights are of `weight_type`, if no other `dtype` is given. With `nf4` the language model's linear layers alone
+        are in 4 bits: vision tower (0.4 of 4.3 billion weights) and projector stay whole.
 
         Raises:
             UsageError: when the weights are missing or damaged.
@@ -119,7 +125,7 @@ class GemmaBase:
             model = Gemma3ForConditionalGeneration.from_pretrained(
                 self.folder,
                 local_files_only=True,
-                dtype=self.weight_type(device, train_all),
+                dtype=dtype or self.weight_type(device, train_all),
                 attn_implementation="sdpa",
                 quantization_config=_nf4() if quantize == "nf4" else None,
                 device_map={"": device},

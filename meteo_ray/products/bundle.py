@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
 from torch import nn
 
@@ -80,6 +81,7 @@ def read_bundle(
     vocabulary: Vocabulary | None = None,
     base_model: str | Path | None = None,
     quantize: Quantize | None = None,
+    dtype: torch.dtype | None = None,
 ) -> LoadedProducts:
     """The model on `device`, in evaluation mode, and what belongs to it.
 
@@ -89,6 +91,7 @@ def read_bundle(
         vocabulary: the caller's; it may go on where the trained one ends. What came up since is ranked by its names.
         base_model: where an adapter's base lies now, if not where it was trained from.
         quantize: how to load an adapter's base, if not as in training.
+        dtype: of an adapter's base, if not that which suits the device.
 
     Raises:
         UsageError: naming what is missing, damaged or made for something else.
@@ -105,7 +108,7 @@ def read_bundle(
         training = ProductsTraining.model_validate(document["training"])
         calibration = ProductsCalibration.from_json(read_json(folder / bundle.CALIBRATION))
     require_quantizable(folder, quantize)
-    model, base = _language_model(folder, device, document, training, base_model, quantize)
+    model, base = _language_model(folder, device, document, training, base_model, quantize, dtype)
     return LoadedProducts(model, base, shortlist, training, calibration, version)
 
 
@@ -124,6 +127,7 @@ def _language_model(
     training: ProductsTraining,
     base_model: str | Path | None,
     quantize: Quantize | None,
+    dtype: torch.dtype | None,
 ) -> tuple[nn.Module | None, GemmaBase | None]:
     if document["base"] is None:
         return None, None
@@ -132,7 +136,7 @@ def _language_model(
         model = base.empty_model(device)
     else:
         base = _adapters_base(folder, document, base_model)
-        model = base.load_model(quantize or training.quantize, device)
+        model = base.load_model(quantize or training.quantize, device, dtype=dtype)
         add_adapter(model, training.lora_rank, training.lora_alpha)
     load_trained_state(model, bundle.read_weights(folder), training.adaptation)
     return model.eval(), base

@@ -152,3 +152,14 @@ class SmallBaseJob(JobConfig):
     """The vocabulary that the tokenizer learns its words from; default: the one that comes with the package."""
     base: SmallBase = SmallBase()
     """Sizes."""
+
+
+class MergeProductsJob(JobConfig):
+    """Merges the adapter of a products bundle into its base model."""
+
+    models: Path | None = None
+    """The folder of model bundles (or METEO_RAY_MODELS); that of the product stage is read."""
+    out: Path | None = None
+    """The folder to write."""
+    base_model: Annotated[str, NameOrPath()] | None = None
+    """Where the base model lies now, if not where the adapter was trained."""

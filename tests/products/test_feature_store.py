@@ -16,6 +16,10 @@ from meteo_ray.products.feature_store import FeatureStore
 from meteo_ray.products.image_features import vision_parts
 from meteo_ray.products.task import ProductsTask
 from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.streaming.stream import stream
+from meteo_ray.training.config import LoopSettings
+from meteo_ray.training.loop import TrainingRun
+from tests.training.line_task import FolderHost
 
 from .test_task import prepared, train, validation_outputs
 
@@ -79,6 +83,31 @@ def test_training_learns_the_same_with_and_without(base_folder, data, vocabulary
             assert ("image" in batch) == (draws == 0 or epoch == 0)
             losses[draws] += train(task, model, batch, steps=2)
     assert losses[3] == pytest.approx(losses[0], abs=1e-5)
+
+
+def test_the_loop_runs_the_tower_once_an_image(
+    base_folder, data, vocabulary, index, tmp_path, ray_session, monkeypatch
+) -> None:
+    """The one training loop over Ray's stream, and a second training beside it that finds everything stored."""
+    runs: list[int] = []
+    plain = feature_store.image_features
+
+    def counted(model, base, images):
+        runs.append(len(images))
+        return plain(model, base, images)
+
+    monkeypatch.setattr(feature_store, "image_features", counted)
+    settings = LoopSettings(batch_size=4, micro_batch=2, patience=0, precision="fp32", torch_threads=1)
+    histories = []
+    for name in ("first", "second"):
+        task = task_of(base_folder, data, vocabulary, tmp_path, augmentation=UNALTERED, epochs=2)
+        host = FolderHost(tmp_path / name / "checkpoints")
+        finished = TrainingRun(task, index, settings, tmp_path / name, host, stream, torch.device("cpu")).fit()
+        histories.append([entry["train/loss"] for entry in finished.history])
+    # Equal bytes are one image: of eight rows at most two of each colour are asked for before the first is stored.
+    assert COLOURS <= sum(runs) <= 8 + 6
+    assert histories[1] == pytest.approx(histories[0], abs=1e-5)
+    assert len(list((tmp_path / "features").rglob("*.safetensors"))) == COLOURS
 
 
 def test_epochs_take_turns_among_the_draws(base_folder, data, vocabulary, index, tmp_path) -> None:
