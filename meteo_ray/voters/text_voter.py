@@ -16,24 +16,19 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save_file
 from scipy import sparse
-from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import normalize
 
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
 from meteo_ray.text.normalise import normalised
 from meteo_ray.text.vocabulary_match import element_matches
 from meteo_ray.vocabulary import Vocabulary
+from meteo_ray.voters.ngrams import WIDTH, ngram_features, ngram_rarity
 
 Floats = NDArray[np.float32]
 
 TEXT_VOTER = "text_voter.safetensors"
 
-# Character n-grams within words. Of 2^13, 2^14, 2^15 and 2^17 hashed features all did alike on unseen real sources, as
-# did n-grams from 1 or 3 and to 4 (255 charts, docs/results.md).
-NGRAMS = (2, 5)
-HASHED = 2**13
 BLOCKS = ("title", "text")
 
 # Inverse strength of the ridge: a few hundred charts, each with a few hundred n-grams.
@@ -68,7 +63,7 @@ def pages_of(batch: Batch) -> list[Page | None]:
 class TextVoter:
     """The fitted models.
 
-    `idf` float32 `(2 * HASHED,)`; `coefficients` `(questions, 2 * HASHED + 1)` and `intercepts` `(questions,)` of
+    `idf` float32 `(WIDTH - 1,)`; `coefficients` `(questions, WIDTH)` and `intercepts` `(questions,)` of
     `words`; `names` `(4,)`: what a name in the title counts, one in the text, a page without text, and the intercept.
     """
 
@@ -85,16 +80,15 @@ class TextVoter:
 
         The questions are the vocabulary's elements, in its order, or a single one to which any element's name matters.
         """
-        truth, counts = np.asarray(targets, dtype=bool), _counts(pages)
-        idf = np.concatenate([TfidfTransformer().fit(block).idf_ for block in counts]).astype(np.float32)
-        features = _features(pages, counts, idf)
+        truth, idf = np.asarray(targets, dtype=bool), ngram_rarity(pages)
+        features = ngram_features(pages, idf)
         found = [_fit_words(features, column, weights) for column in truth.T]
         names = _fit_names(_matches(pages, vocabulary, truth.shape[1]), truth, weights)
         return cls(idf, np.array([line[0] for line in found]), np.array([line[1] for line in found]), names)
 
     def votes(self, pages: Sequence[Page], vocabulary: Vocabulary) -> dict[str, Floats]:
         """Log-odds float32 `(pages, questions)` of each model, by its name in VOTES."""
-        features = _features(pages, _counts(pages), self.idf)
+        features = ngram_features(pages, self.idf)
         words = np.asarray(features @ self.coefficients.T + self.intercepts, dtype=np.float32)
         matches = _matches(pages, vocabulary, len(self.intercepts))
         names = np.asarray(matches @ self.names[:-1] + self.names[-1], dtype=np.float32)
@@ -121,29 +115,9 @@ class TextVoter:
             voter = cls(found["idf"], found["coefficients"], found["intercepts"], found["names"])
         except (OSError, SafetensorError, KeyError) as error:
             raise UsageError(f"{folder / TEXT_VOTER}: cannot be read ({error}); train the model again") from None
-        if voter.coefficients.shape != (questions, len(BLOCKS) * HASHED + 1):
+        if voter.coefficients.shape != (questions, WIDTH):
             raise UsageError(f"{folder / TEXT_VOTER}: made by another meteo_ray; train the model again")
         return voter
-
-
-def _counts(pages: Sequence[Page]) -> list[sparse.csr_matrix]:
-    """Hashed n-grams of each block of the pages, `(pages, HASHED)`."""
-    hasher = HashingVectorizer(
-        analyzer="char_wb", ngram_range=NGRAMS, n_features=HASHED, alternate_sign=False, norm=None, lowercase=False
-    )
-    counts = [hasher.transform([getattr(page, block) for page in pages]) for block in BLOCKS]
-    for block in counts:
-        block.data = 1 + np.log(block.data)  # a word that stands there ten times does not say ten times as much
-    return counts
-
-
-def _features(pages: Sequence[Page], counts: Sequence[sparse.csr_matrix], idf: Floats) -> sparse.csr_matrix:
-    """Weighted n-grams, each block of length 1, and whether nothing is written: `(pages, 2 * HASHED + 1)`."""
-    weighted = [
-        normalize(block.multiply(part).tocsr()) for block, part in zip(counts, np.split(idf, len(BLOCKS)), strict=True)
-    ]
-    empty = sparse.csr_matrix(np.array([[not page.text] for page in pages], dtype=np.float32).reshape(-1, 1))
-    return sparse.hstack([*weighted, empty]).tocsr()
 
 
 def _matches(pages: Sequence[Page], vocabulary: Vocabulary, questions: int) -> Floats:
