@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold
 
 from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, write_json
-from meteo_ray.products.shortlist.formula import Formula, ShortlistSettings
+from meteo_ray.products.shortlist.formula import Formula, ShortlistSettings, rows_of
 from meteo_ray.products.shortlist.learnt import Choice, Looks, Words, learnt_term
 from meteo_ray.products.shortlist.terms import element_terms, text_terms
 from meteo_ray.vocabulary import Vocabulary
@@ -49,12 +49,6 @@ class Evidence(NamedTuple):
         if len(lengths) != 1:
             raise ValueError(f"expected parts of the same number of rows, found {sorted(lengths)}")
         return lengths.pop()
-
-    def taken(self, rows: np.ndarray) -> "Evidence":
-        """Some rows, by their positions."""
-        pages = None if self.pages is None else [self.pages[row] for row in rows]
-        scores, descriptors = (None if part is None else part[rows] for part in (self.element_scores, self.descriptors))
-        return Evidence(scores, pages, descriptors)
 
 
 @dataclass(frozen=True)
@@ -114,14 +108,13 @@ class Shortlist:
         self, validation: Evidence, products: Sequence[str | None], settings: ShortlistSettings | None = None
     ) -> Floats:
         """`scores` of the rows that its coefficients were fitted on, each row's by coefficients fitted on others."""
-        found = self.scores(*validation)
-        if validation.rows < FOLDS:
-            return found
-        for fitted, scored in KFold(FOLDS, shuffle=True, random_state=0).split(np.zeros(validation.rows)):
-            known = [products[row] for row in fitted]
-            other = self._weighed(validation.taken(fitted), known, settings or ShortlistSettings())
-            found[scored] = other.scores(*validation.taken(scored))
-        return found
+        terms, without, chosen = self._lessons(validation, products)
+        found, wanted = self.formula.probabilities(terms), settings or ShortlistSettings()
+        if validation.rows >= FOLDS:
+            for fitted, scored in KFold(FOLDS, shuffle=True, random_state=0).split(chosen):
+                formula = Formula.fit(rows_of(terms, fitted), rows_of(without, fitted), chosen[fitted], wanted)
+                found[scored] = formula.probabilities(rows_of(terms, scored))
+        return found.astype(np.float32)
 
     def write(self, folder: Path) -> None:
         """Write shortlist.json and shortlist.safetensors into a bundle's folder."""
@@ -175,25 +168,31 @@ class Shortlist:
         return type(self)(self.vocabulary, self.formula, words, looks)
 
     def _weighed(self, validation: Evidence, products: Sequence[str | None], settings: ShortlistSettings) -> Self:
-        ids = self.vocabulary.product_ids
-        chosen = np.array([-1 if product is None else ids.index(product) for product in products], dtype=np.int64)
-        if not (chosen >= 0).any():
-            return self
-        formula = Formula.fit(self._terms(validation), self._terms(validation, chosen), chosen, settings)
+        formula = Formula.fit(*self._lessons(validation, products), settings)
         return type(self)(self.vocabulary, formula, self.words, self.looks)
 
-    def _terms(self, evidence: Evidence, without: np.ndarray | None = None) -> Terms:
-        """Every term, `(rows, products)`; `without` as of `learnt_term`."""
+    def _lessons(self, validation: Evidence, products: Sequence[str | None]) -> tuple[Terms, Terms, NDArray[np.int64]]:
+        """Arguments of `Formula.fit`."""
+        ids = self.vocabulary.product_ids
+        chosen = np.array([-1 if product is None else ids.index(product) for product in products], dtype=np.int64)
+        terms = self._terms(validation)
+        return terms, {**terms, **self._learnt_terms(validation, chosen)}, chosen
+
+    def _terms(self, evidence: Evidence) -> Terms:
+        """Every term, `(rows, products)`."""
         rows, products = evidence.rows, self.vocabulary.products
-        pages = [None] * rows if evidence.pages is None else evidence.pages
         any_elements = np.array([not product.elements for product in products], dtype=np.float32)
         return {
             **element_terms(evidence.element_scores, rows, self.vocabulary),
-            **text_terms(pages, self.vocabulary),
+            **text_terms([None] * rows if evidence.pages is None else evidence.pages, self.vocabulary),
             "any": np.broadcast_to(any_elements, (rows, len(products))),
-            "words": self._term(self.words, pages, rows, without),
-            "looks": self._term(self.looks, evidence.descriptors, rows, without),
+            **self._learnt_terms(evidence),
         }
+
+    def _learnt_terms(self, evidence: Evidence, without: np.ndarray | None = None) -> Terms:
+        """Terms of what was learnt; `without` as of `learnt_term`."""
+        parts = {"words": (self.words, evidence.pages), "looks": (self.looks, evidence.descriptors)}
+        return {name: self._term(part, given, evidence.rows, without) for name, (part, given) in parts.items()}
 
     def _term(self, part: Words | Looks | None, given: Any, rows: int, without: np.ndarray | None) -> Floats:
         """What was learnt says of pages or descriptors; 0 where nothing was learnt, or nothing is given."""
