@@ -1,4 +1,4 @@
-"""What a sweep of the product stage varies: the learning rate, the adapter, the loss, what is asked and how often (R42)."""
+"""What a sweep of the product stage varies: learning rate, adapter, loss, what is asked and how often (R42)."""
 
 from typing import Any
 

@@ -103,7 +103,8 @@ def answered_inputs(inputs: TaskInputs, tmp_path_factory: pytest.TempPathFactory
         product = vocabulary.product_by_id[PRODUCTS[number % 4]]
         shown = vocabulary.multi_hot(product.elements) > 0
         row = np.where(shown, rng.uniform(0.6, 0.95, len(shown)), rng.uniform(0.01, 0.3, len(shown)))
-        named = [{"id": name, "score": float(score)} for name, score in zip(vocabulary.element_ids, row) if score > 0.5]
+        pairs = zip(vocabulary.element_ids, row.tolist(), strict=True)
+        named = [{"id": name, "score": score} for name, score in pairs if score > 0.5]
         there = number % 8 != 6
         scores.append(row.tolist() if there else None)
         elements.append(named if there else None)

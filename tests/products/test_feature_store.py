@@ -149,9 +149,7 @@ def as_they_are(task: ProductsTask) -> set[str]:
     return set(prepared(still, TRAIN)["feature_key"])
 
 
-def test_too_little_room_is_said_before_anything_starts(
-    base_folder, answered_inputs, tmp_path, monkeypatch
-) -> None:
+def test_too_little_room_is_said_before_anything_starts(base_folder, answered_inputs, tmp_path, monkeypatch) -> None:
     each = FeatureStore.of(GemmaBase.open(base_folder), "cpu", tmp_path).bytes_each
     task = task_of(base_folder, answered_inputs, tmp_path)
     validation = set(prepared(task, VALIDATION)["feature_key"])

@@ -120,7 +120,7 @@ def test_nothing_but_pixels_is_enough(predictor, batch) -> None:
     columns = predictor({"image": batch["image"]})
     assert all(name in predictor.vocabulary.product_by_id for name in columns["product"])
     empty = np.full(4, np.nan)
-    missing = {name: empty for name in ("elements", "element_scores", "descriptors", "title", "text")}
+    missing = dict.fromkeys(("elements", "element_scores", "descriptors", "title", "text"), empty)
     assert predictor({"image": batch["image"], **missing})["product"].tolist() == columns["product"].tolist()
 
 
