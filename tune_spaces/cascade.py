@@ -10,10 +10,10 @@ def space() -> dict[str, Any]:
     return {
         "cascade.gate_threshold": tune.uniform(0.05, 0.95),
         "cascade.element_threshold_scale": tune.uniform(0.4, 1.6),
-        "cascade.minimum_match": tune.uniform(0.3, 1.0),
+        "cascade.products_below": tune.uniform(0.3, 1.0),
     }
 
 
 def points_to_evaluate() -> list[dict[str, Any]]:
-    """Half a probability, the elements' own best-F1 thresholds, and R32's share of matching elements."""
-    return [{"cascade.gate_threshold": 0.5, "cascade.element_threshold_scale": 1.0, "cascade.minimum_match": 0.5}]
+    """Half a probability, the elements' own best-F1 thresholds, and every chart put to the language model."""
+    return [{"cascade.gate_threshold": 0.5, "cascade.element_threshold_scale": 1.0, "cascade.products_below": 1.0}]

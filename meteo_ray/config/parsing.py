@@ -43,8 +43,8 @@ class NameOrPath:
         return str(place.resolve()) if text not in self.names and place.exists() else text
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        def placed_here(text: str) -> str:
-            return self.placed(text, Path.cwd())
+        def placed_here(text: str | None) -> str | None:
+            return None if text is None else self.placed(text, Path.cwd())
 
         return no_info_after_validator_function(placed_here, handler(source))
 

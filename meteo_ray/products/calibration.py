@@ -91,5 +91,7 @@ def _as_good_from(heard: Heard, both: np.ndarray) -> float | None:
     alone = (heard.listed.argmax(axis=1) == heard.target)[surest_first]
     together = (both.argmax(axis=1) == heard.target)[surest_first]
     gained = np.cumsum(alone.astype(int) - together.astype(int))
-    enough = np.flatnonzero((gained >= 0) & (np.arange(len(gained)) + 1 >= LEAST_CHARTS))
+    # Charts of which it is equally sure are asked about together, or not at all.
+    whole = np.append(np.diff(sure[surest_first]) < 0, True)
+    enough = np.flatnonzero((gained >= 0) & whole & (np.arange(len(gained)) + 1 >= LEAST_CHARTS))
     return float(sure[surest_first[enough[-1]]]) if len(enough) else None

@@ -121,13 +121,6 @@ def _log_sum_exp(hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return nn.functional.linear(hidden, weight.to(hidden.dtype)).logsumexp(dim=-1)
 
 
-def confidences(log_likelihood: np.ndarray, temperature: float) -> np.ndarray:
-    """Softmax over candidates of `log_likelihood / temperature`: float64 `(rows, candidates)`; -inf gives 0."""
-    scaled = np.asarray(log_likelihood, dtype=np.float64) / temperature
-    weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
-
-
 def _visible(is_image: np.ndarray, trie: TokenTrie) -> np.ndarray:
     """bool `(prompt + nodes, prompt + nodes)`: causal, both ways within the image, each node its prompt and path."""
     prompt, nodes = len(is_image), len(trie.tokens)

@@ -35,9 +35,9 @@ class DetectedScores:
     ) -> Self | None:
         """From validation charts: scores, which were above their threshold, and what is right, `(rows, elements)` each.
 
-        None without a chart that shows an element.
+        None unless some element is shown by a chart, and some is not.
         """
-        if not shown.any():
+        if not shown.any() or shown.all():
             return None
         every = np.stack([scores, named], axis=-1).astype(np.float32)
         by_kind = [tuple(every[shown[:, k] == kind, k] for k in range(len(element_ids))) for kind in (False, True)]

@@ -21,7 +21,7 @@ def answer_loss(scores: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 def candidate_loss(scores: torch.Tensor, right: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of the right answer under the softmax over the row's answers: float32 `(rows,)`.
 
-    That softmax is the confidence that the predictor gives, at temperature 1; `real` bool `(rows, answers)` is false
+    That softmax is what the verdict hears of the language model (verdict.py); `real` bool `(rows, answers)` is false
     where the row has no such answer.
     """
     return nn.functional.cross_entropy(scores.masked_fill(~real, -torch.inf), right, reduction="none")

@@ -14,11 +14,11 @@ from meteo_ray.products.base_model import GemmaBase, Quantize
 from meteo_ray.products.bundle import read_bundle, read_origin, read_shortlist
 from meteo_ray.products.config import CANDIDATES
 from meteo_ray.products.language_model import LanguageModel
-from meteo_ray.products.questions import AskingQuestions, evidence_of, titles_of
+from meteo_ray.products.questions import AskingQuestions, elements_of, evidence_of, titles_of
 from meteo_ray.products.shortlist import Shortlist
 from meteo_ray.products.verdict import ProductsVerdict
 from meteo_ray.training.device import pick_device
-from meteo_ray.vocabulary import Vocabulary, element_ids, load_vocabulary
+from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 
 TOP = 5
 
@@ -86,15 +86,18 @@ class ProductsPredictor:
         device: str | None = None,
         quantize: Quantize = "none",
         asking: AskingQuestions | None = None,
+        most: int | None = None,
         **options: Any,
     ) -> Self:
-        """The untrained base model as a predictor: the zero-shot baseline (R36), asked about an untrained shortlist's
-        candidates unless `asking` says otherwise. Raises UsageError when there is no such base."""
+        """The untrained base model as a predictor: the zero-shot baseline (R36), asked about `most` candidates of
+        an untrained shortlist unless `asking` says otherwise. Raises UsageError when there is no such base."""
         place = torch.device(device) if device else pick_device()
         base = GemmaBase.open(base_model)
-        known = vocabulary or load_vocabulary()
+        if asking is None:
+            shortlist = Shortlist.untrained(vocabulary or load_vocabulary())
+            asking = AskingQuestions(shortlist, most or CANDIDATES, with_title=True)
+        known = asking.shortlist.vocabulary
         model = LanguageModel(base.load_model(quantize, str(place)), base, known, place, **options)
-        asking = asking or AskingQuestions(Shortlist.untrained(known), CANDIDATES, with_title=True)
         return cls(asking, ProductsVerdict.of_language_model(), f"zero-shot-{base.digest[:12]}", model)
 
     @classmethod
@@ -117,7 +120,7 @@ class ProductsPredictor:
         shortlist = read_shortlist(Path(bundle), vocabulary)
         asking = AskingQuestions(shortlist, most or training.candidates, training.title_in_prompt)
         options = {"beam_width": training.beam_width, **options}
-        return cls.from_base(origin, vocabulary, device, quantize or training.quantize, asking, **options)
+        return cls.from_base(origin, None, device, quantize or training.quantize, asking, **options)
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -141,7 +144,7 @@ class ProductsPredictor:
         """
         rows = len(batch["image"])
         nothing = objects([None] * rows)
-        elements = [element_ids(row) for row in batch.get("elements", nothing)]
+        elements = elements_of(batch.get("elements", nothing))
         questions, listed = self.asking(evidence_of(batch), elements, titles_of(batch))
         asked = self._to_ask(listed)
         log_likelihood = np.full((rows, len(self.vocabulary.products)), -np.inf)

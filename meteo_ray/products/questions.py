@@ -49,6 +49,11 @@ def evidence_of(batch: Batch, prefix: str = "") -> Evidence:
     return Evidence(scores, pages, descriptors)
 
 
+def elements_of(column: np.ndarray) -> list[list[str]]:
+    """Each row's element ids; none where they are not known, which an archive may hold too."""
+    return [element_ids(row) if _is_list(row) else [] for row in column]
+
+
 def titles_of(batch: Batch) -> list[Any]:
     """Each row's title, None where none was read."""
     return list(batch["title"]) if "title" in batch else [None] * len(next(iter(batch.values())))
@@ -98,8 +103,7 @@ class TrainingQuestions:
     def __call__(self, batch: Batch) -> list[Question]:
         """Reads image_id, product and elements besides what `evidence_of` reads."""
         rngs = [np.random.default_rng([self.seed, self.epoch, int(str(name), 16)]) for name in batch["image_id"]]
-        labelled = [element_ids(elements) for elements in batch["elements"]]
-        evidence, shown = evidence_of(batch, ANSWERED), labelled
+        evidence, shown = evidence_of(batch, ANSWERED), elements_of(batch["elements"])
         if self.detected is not None:
             rows = zip(batch["elements"], batch["product"], rngs, strict=True)
             drawn = [self.detected.draw(self._shown(elements, str(product)), rng) for elements, product, rng in rows]
@@ -117,16 +121,19 @@ class TrainingQuestions:
 
     def _shown(self, elements: Any, product: str) -> list[str]:
         """What a chart shows: by its label, or where that is not known by what its product requires."""
-        if elements is not None:
+        if _is_list(elements):
             return element_ids(elements)
         return list(self.asking.shortlist.vocabulary.product_by_id[product].elements)
 
     def _with_answer(self, question: Question, product: str, rng: np.random.Generator) -> Question:
-        """The right product takes a place, and hard negatives those kept for them; the others keep theirs by chance."""
-        vocabulary = self.asking.shortlist.vocabulary
-        hard = [name for name in hard_negatives(product, vocabulary) if name not in question.candidates]
-        hard = [hard[place] for place in rng.permutation(len(hard))[: self.hard]]
-        others = [name for name in question.candidates if name != product]
+        """The right product takes a place, and hard negatives those kept for them; the others keep theirs by chance.
+
+        Hard negatives that are candidates already come first.
+        """
+        hard = hard_negatives(product, self.asking.shortlist.vocabulary)
+        hard = [hard[place] for place in rng.permutation(len(hard))]
+        hard = sorted(hard, key=lambda name: name not in question.candidates)[: self.hard]
+        others = [name for name in question.candidates if name not in (product, *hard)]
         room = self.asking.most - 1 - len(hard)
         others = [others[place] for place in rng.permutation(len(others))[:room]] if len(others) > room else others
         candidates = self.asking.in_order([product, *hard, *others])
@@ -149,9 +156,7 @@ class PrepareQuestions:
             questions = self.ask(batch)
         else:
             answered = batch.get(ANSWERED + "elements", batch["elements"])
-            questions, listed = self.ask(
-                evidence_of(batch, ANSWERED), [element_ids(row) for row in answered], titles_of(batch)
-            )
+            questions, listed = self.ask(evidence_of(batch, ANSWERED), elements_of(answered), titles_of(batch))
             found[LISTED] = listed
         return found | {"question": objects([question.to_json() for question in questions])}
 

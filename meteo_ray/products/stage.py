@@ -61,8 +61,13 @@ def _stand_in(job: JudgingJob) -> "Callable[..., ProductsPredictor] | None":
         return None
     from meteo_ray.products.predictor import ProductsPredictor
 
-    quantize = job.cascade.products_quantize or "none"
-    return partial(ProductsPredictor.from_base, base_model, quantize=quantize, decoding=job.cascade.products_decoding)
+    return partial(
+        ProductsPredictor.from_base,
+        base_model,
+        quantize=job.cascade.products_quantize or "none",
+        most=job.cascade.products_candidates,
+        decoding=job.cascade.products_decoding,
+    )
 
 
 def _evaluation() -> "ProductsEvaluation":

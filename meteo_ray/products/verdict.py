@@ -11,8 +11,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
-from meteo_ray.calibration.conditional_logit import ConditionalLogit, Floats, Terms, log_softmax
+from meteo_ray.calibration.conditional_logit import ConditionalLogit, Floats, Terms
 
 # What each counts before validation has told: a language model's sentences are far surer than they are right.
 PRIOR = {"shortlist": 1.0, "language_model": 0.3, "none": 0.0}
@@ -55,6 +56,8 @@ class ProductsVerdict:
         left_out, without = listed.astype(np.float64), log_likelihood.astype(np.float64)
         known = np.flatnonzero(chosen >= 0)
         left_out[known, chosen[known]] = 0.0
+        # Where the shortlist was so sure that nothing is left, nothing tells the others apart.
+        left_out = np.maximum(left_out, np.finfo(np.float64).tiny)
         left_out /= left_out.sum(axis=1, keepdims=True)
         without[known, chosen[known]] = -np.inf
         candidate = np.isfinite(log_likelihood[rows, np.maximum(chosen, 0)]) & (chosen >= 0)
@@ -72,7 +75,7 @@ class ProductsVerdict:
         A row without any candidate was not put to the language model: the shortlist alone answers.
         """
         terms, offset = _terms(listed, log_likelihood)
-        found = np.exp(log_softmax(self.formula.utilities(terms) + offset))
+        found = np.exp(log_softmax(self.formula.utilities(terms) + offset, axis=1))
         asked = np.isfinite(log_likelihood).any(axis=1)
         return np.where(asked[:, None], found, listed)
 
@@ -93,9 +96,8 @@ def _terms(listed: np.ndarray, log_likelihood: np.ndarray) -> tuple[Terms, Float
     asked = candidate.any(axis=1)
     # Relative to an even guess, so that the number of candidates does not weigh against "none of these".
     even = np.log(np.maximum(candidate.sum(axis=1, keepdims=True), 1))
-    spoken[asked, :none] = np.where(candidate, log_softmax(np.where(asked[:, None], log_likelihood, 0.0)) + even, 0.0)[
-        asked
-    ]
+    said = log_softmax(np.where(asked[:, None], log_likelihood, 0.0), axis=1) + even
+    spoken[:, :none] = np.where(candidate, said, 0.0)
     is_none = np.zeros((rows, none + 1))
     is_none[:, none] = 1.0
     offset = np.where(np.hstack([candidate, np.ones((rows, 1), dtype=bool)]), 0.0, -np.inf)

@@ -1,17 +1,23 @@
 """For all tests of this folder: one tiny base model, which spells names in several tokens each, and a few images."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
 
+from meteo_ray.batch import ANSWERED
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.config import SmallBase
 from meteo_ray.products.small_base import make_small_base
-from meteo_ray.schema import INDEX, TRAIN, VALIDATION
+from meteo_ray.schema import INDEX, SCORED_ID, TRAIN, VALIDATION
+from meteo_ray.text.table import texts_path, write_texts
+from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.vocabulary import Vocabulary, load_vocabulary
+from meteo_ray.voters.descriptors import FEATURES
 
 TINY = SmallBase(
     hidden_size=32,
@@ -75,3 +81,43 @@ def index(data: Path, vocabulary: Vocabulary) -> pa.Table:
             }
         )
     return pa.Table.from_pylist(rows, schema=INDEX)
+
+
+@pytest.fixture(scope="session")
+def inputs(data: Path, index: pa.Table, vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFactory) -> TaskInputs:
+    """Nothing is known of the charts but their labels."""
+    folder = tmp_path_factory.mktemp("inputs")
+    return TaskInputs(data, folder / "models", folder / "cache", index, vocabulary, folder / "index")
+
+
+@pytest.fixture(scope="session")
+def answered_inputs(inputs: TaskInputs, tmp_path_factory: pytest.TempPathFactory) -> TaskInputs:
+    """The same with all that earlier stages answer beside the labels, and with texts: each title is a product's name.
+
+    One chart in eight was not answered, and lightning has no text.
+    """
+    folder, rng = tmp_path_factory.mktemp("answered"), np.random.default_rng(5)
+    vocabulary, index = inputs.vocabulary, inputs.index
+    scores, elements, descriptors, texts = [], [], [], {}
+    for number, sha256 in enumerate(index["sha256"].to_pylist()):
+        product = vocabulary.product_by_id[PRODUCTS[number % 4]]
+        shown = vocabulary.multi_hot(product.elements) > 0
+        row = np.where(shown, rng.uniform(0.6, 0.95, len(shown)), rng.uniform(0.01, 0.3, len(shown)))
+        pairs = zip(vocabulary.element_ids, row.tolist(), strict=True)
+        named = [{"id": name, "score": score} for name, score in pairs if score > 0.5]
+        there = number % 8 != 6
+        scores.append(row.tolist() if there else None)
+        elements.append(named if there else None)
+        descriptors.append((rng.normal(size=FEATURES) + number % 4).tolist() if there else None)
+        if product.id != "lightning_density":
+            texts[sha256] = {"sha256": sha256, "title": product.zh, "text": f"{product.zh}\n中央气象台"}
+    for name, rows, kind in (
+        ("elements", elements, pa.list_(SCORED_ID)),
+        ("element_scores", scores, pa.list_(pa.float32())),
+        ("descriptors", descriptors, pa.list_(pa.float32())),
+    ):
+        index = index.append_column(ANSWERED + name, pa.array(rows, kind))
+    path = texts_path(inputs.data, folder / "index")
+    path.parent.mkdir()
+    write_texts(path, [{**row, "valid_time": None, "level": None, "centre": None} for row in texts.values()])
+    return replace(inputs, models=folder / "models", cache=folder / "cache", index=index, index_folder=folder / "index")

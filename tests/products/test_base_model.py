@@ -87,21 +87,27 @@ def test_pixels_are_scaled_as_the_image_processor_does(base: GemmaBase) -> None:
 def test_settings_that_contradict_are_refused() -> None:
     with pytest.raises(ValidationError, match="cannot train 4-bit weights"):
         ProductsTraining(adaptation="full")
+    with pytest.raises(ValidationError, match="hard_negatives must leave a place"):
+        ProductsTraining(candidates=4, hard_negatives=4)
     with pytest.raises(ValidationError, match="whole number"):
         SmallBase(image_size=100)
 
 
 def test_an_adapter_on_another_base_is_refused(base_folder: Path, vocabulary, tmp_path: Path) -> None:
-    from meteo_ray.products.bundle import ProductsCalibration, read_bundle, write_bundle
+    from meteo_ray.products.bundle import read_bundle, write_bundle
+    from meteo_ray.products.calibration import ProductsCalibration
     from meteo_ray.products.lora_adapter import add_adapter
+    from meteo_ray.products.shortlist import Shortlist
+    from meteo_ray.products.verdict import ProductsVerdict
 
     base = GemmaBase.open(base_folder)
     model = base.load_model()
     add_adapter(model, rank=2, alpha=4)
     config = ProductsTraining(base_model=str(base_folder), quantize="none", lora_rank=2, lora_alpha=4)
     with bundle.writing(tmp_path / "products") as scratch:
-        write_bundle(scratch, model, base, config, vocabulary, ProductsCalibration(1.0, 0))
-    assert read_bundle(tmp_path / "products", "cpu").temperature == 1.0
+        calibration = ProductsCalibration(ProductsVerdict.untrained(), 0)
+        write_bundle(scratch, model, base, config, Shortlist.untrained(vocabulary), calibration)
+    assert read_bundle(tmp_path / "products", "cpu").base is not None
     make_small_base(tmp_path / "other", vocabulary, TINY.model_copy(update={"seed": 1}))
     with pytest.raises(UsageError, match="not the base model that the adapter"):
         read_bundle(tmp_path / "products", "cpu", base_model=tmp_path / "other")

@@ -13,10 +13,13 @@ from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, sha256_of, write_json
 from meteo_ray.products import base_sums
 from meteo_ray.products.base_model import GemmaBase
-from meteo_ray.products.bundle import ProductsCalibration, read_bundle, write_bundle
+from meteo_ray.products.bundle import read_bundle, write_bundle
+from meteo_ray.products.calibration import ProductsCalibration
 from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.lora_adapter import add_adapter
+from meteo_ray.products.shortlist import Shortlist
 from meteo_ray.products.task import ProductsTask
+from meteo_ray.products.verdict import ProductsVerdict
 
 
 @pytest.fixture
@@ -41,7 +44,8 @@ def adapter_bundle(folder: Path, base: GemmaBase, vocabulary) -> None:
     add_adapter(model, rank=2, alpha=4)
     config = ProductsTraining(base_model=str(base.folder), quantize="none", lora_rank=2, lora_alpha=4)
     with bundle.writing(folder) as scratch:
-        write_bundle(scratch, model, base, config, vocabulary, ProductsCalibration(1.0, 0))
+        calibration = ProductsCalibration(ProductsVerdict.untrained(), 0)
+        write_bundle(scratch, model, base, config, Shortlist.untrained(vocabulary), calibration)
 
 
 def test_every_file_that_changes_an_answer_changes_the_fingerprint(split_base: Path) -> None:
@@ -60,7 +64,7 @@ def test_every_file_that_changes_an_answer_changes_the_fingerprint(split_base: P
 
 def test_an_adapter_is_refused_when_one_shard_is_another(split_base: Path, vocabulary, tmp_path: Path) -> None:
     adapter_bundle(tmp_path / "products", GemmaBase.open(split_base), vocabulary)
-    assert read_bundle(tmp_path / "products", "cpu").temperature == 1.0
+    assert read_bundle(tmp_path / "products", "cpu").base is not None
     shard = sorted(split_base.glob("model-*.safetensors"))[-1]
     change_a_byte(shard)
     with pytest.raises(UsageError, match=rf"not the base model that the adapter .*{shard.name} differs"):
@@ -92,9 +96,9 @@ def test_missing_shards_and_a_broken_index_are_named(split_base: Path) -> None:
         GemmaBase.open(split_base).fingerprint()
 
 
-def test_a_runs_origin_follows_the_weights_and_not_the_place(base_folder: Path, vocabulary, tmp_path: Path) -> None:
+def test_a_runs_origin_follows_the_weights_and_not_the_place(base_folder: Path, inputs, tmp_path: Path) -> None:
     def origin(folder: Path) -> str:
-        return ProductsTask(ProductsTraining(base_model=str(folder)), tmp_path, vocabulary).origin()
+        return ProductsTask(ProductsTraining(base_model=str(folder)), inputs).origin()
 
     copy = tmp_path / "copy"
     shutil.copytree(base_folder, copy)

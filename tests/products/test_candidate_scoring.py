@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meteo_ray.products.base_model import GemmaBase
-from meteo_ray.products.candidate_scoring import confidences, log_likelihoods, pack
+from meteo_ray.products.candidate_scoring import log_likelihoods, pack
 from meteo_ray.products.constrained_decoding import constrained_beam
 from meteo_ray.products.prompt import PromptEncoder
 from meteo_ray.products.trie import build_trie
@@ -148,9 +148,3 @@ def test_a_trie_spells_its_answers_and_shares_their_beginnings(bodies: list[list
 def test_an_empty_answer_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one token"):
         build_trie([[1], []])
-
-
-def test_confidences_are_a_softmax_that_ignores_non_candidates() -> None:
-    scores = np.array([[np.log(3.0), -np.inf, 0.0]])
-    assert confidences(scores, 1.0) == pytest.approx(np.array([[0.75, 0.0, 0.25]]))
-    assert confidences(scores, 100.0) == pytest.approx(np.array([[0.5, 0.0, 0.5]]), abs=0.01)

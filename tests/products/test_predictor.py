@@ -1,6 +1,6 @@
-"""The predictor on the untrained base model: columns, candidates, batches, and what it refuses."""
+"""The predictor on the untrained base model: columns, candidates, batches, both voices, and what it refuses."""
 
-import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -8,82 +8,132 @@ import torch
 from bitsandbytes.nn import Linear4bit
 
 from meteo_ray import bundle
-from meteo_ray.batch import Batch
+from meteo_ray.batch import Batch, objects
+from meteo_ray.calibration.conditional_logit import ConditionalLogit
 from meteo_ray.errors import UsageError
 from meteo_ray.judging.settings import CascadeSettings, JudgingJob
 from meteo_ray.products.base_model import GemmaBase
-from meteo_ray.products.bundle import ProductsCalibration, write_bundle
-from meteo_ray.products.candidates import candidates
-from meteo_ray.products.config import ProductsTraining
+from meteo_ray.products.bundle import write_bundle
+from meteo_ray.products.calibration import ProductsCalibration
+from meteo_ray.products.config import CANDIDATES, ProductsEvaluationSettings, ProductsTraining
+from meteo_ray.products.language_model import LanguageModel
 from meteo_ray.products.lora_adapter import add_adapter
 from meteo_ray.products.predictor import ProductsPredictor
+from meteo_ray.products.questions import AskingQuestions, Question, evidence_of, titles_of
+from meteo_ray.products.shortlist import Shortlist
 from meteo_ray.products.small_base import make_small_base
 from meteo_ray.products.stage import PRODUCTS
+from meteo_ray.products.verdict import ProductsVerdict
+from meteo_ray.vocabulary import Product, Vocabulary
 
 from .conftest import TINY
 
 ELEMENTS = [["wind"], [{"id": "snow", "score": 0.9}, {"id": "precipitation", "score": 0.6}], [], ["temperature"]]
+BESIDES = {"product_candidates", "product_alone", "product_sure", "product_asked"}
+OPTIONS = {"precision": "fp32", "micro_batch": 3}
 
 
 @pytest.fixture(scope="module")
 def predictor(base_folder, vocabulary) -> ProductsPredictor:
-    return ProductsPredictor.from_base(base_folder, vocabulary, device="cpu", precision="fp32", micro_batch=3)
+    return ProductsPredictor.from_base(base_folder, vocabulary, device="cpu", **OPTIONS)
 
 
 @pytest.fixture
 def batch(predictor: ProductsPredictor) -> Batch:
+    """Four charts: the first of a title, the second of elements with scores, the third of nothing known."""
     width, height = predictor.image_size
-    elements = np.empty(len(ELEMENTS), dtype=object)
-    elements[:] = ELEMENTS
-    images = np.random.default_rng(1).integers(0, 256, (len(ELEMENTS), height, width, 3), dtype=np.uint8)
-    return {"image": images, "elements": elements}
+    rng, vocabulary = np.random.default_rng(1), predictor.vocabulary
+    scores = [np.clip(vocabulary.multi_hot([name]), 0.05, 0.9).tolist() for name in ("wind", "snow", "wind")]
+    return {
+        "image": rng.integers(0, 256, (len(ELEMENTS), height, width, 3), dtype=np.uint8),
+        "elements": objects(ELEMENTS),
+        "element_scores": objects([*scores[:2], None, None]),
+        "title": objects([vocabulary.product_by_id["wind_rose"].zh, None, None, ""]),
+        "text": objects(["中央气象台", None, None, ""]),
+    }
 
 
-def test_answers_are_candidates_ranked_by_confidence(predictor, batch, vocabulary) -> None:
+def asked_of(predictor: ProductsPredictor, batch: Batch) -> list[Question]:
+    shown = [[entry["id"] if isinstance(entry, dict) else entry for entry in row] for row in batch["elements"]]
+    return predictor.asking(evidence_of(batch), shown, titles_of(batch))[0]
+
+
+def test_answers_are_candidates_ranked_by_confidence(predictor, batch) -> None:
     columns = predictor(batch)
-    assert set(columns) == set(PRODUCTS.judging.columns.names)
+    assert set(columns) == {*PRODUCTS.judging.columns.names, *BESIDES}
     assert columns["product_score"].dtype == np.float32
-    for row, ids in enumerate([["wind"], ["snow", "precipitation"], [], ["temperature"]]):
+    assert columns["product_asked"].tolist() == [True] * 4
+    for row, question in enumerate(asked_of(predictor, batch)):
         top = columns["product_top"][row]
         scores = [entry["score"] for entry in top]
-        possible = candidates(ids, vocabulary)
-        assert len(top) == min(5, len(possible))
-        assert {entry["id"] for entry in top} <= set(possible)
+        assert columns["product_candidates"][row] == question.candidates
+        assert len(question.candidates) == CANDIDATES
+        assert len(top) == 5
+        assert {entry["id"] for entry in top} <= set(question.candidates)
         assert scores == sorted(scores, reverse=True)
         assert sum(scores) <= 1 + 1e-6
         assert columns["product"][row] == top[0]["id"]
         assert columns["product_score"][row] == pytest.approx(scores[0])
+    assert columns["product_alone"][0] == "wind_rose"
 
 
 def test_log_likelihoods_give_the_same_ranking(predictor, batch) -> None:
     columns = predictor(batch)
-    for row, scores in enumerate(predictor.log_likelihoods(batch)):
+    for row, scores in enumerate(predictor.language_model.score(batch["image"], asked_of(predictor, batch))):
         assert max(scores, key=scores.__getitem__) == columns["product"][row]
 
 
-def test_a_beam_as_wide_as_the_candidates_finds_the_same_answer(base_folder, vocabulary, predictor, batch) -> None:
-    few = {name: column[[0, 1, 3]] for name, column in batch.items()}
-    wide = ProductsPredictor(
-        predictor.model, predictor.base, vocabulary, "wide", predictor.device, beam_width=20, precision="fp32"
-    )
-    assert [next(iter(ranked)) for ranked in wide.beam_search(few)] == predictor(few)["product"].tolist()
+def other(predictor: ProductsPredictor, **changes) -> ProductsPredictor:
+    """The same but for some of its parts."""
+    parts = {
+        "asking": predictor.asking,
+        "verdict": predictor.verdict,
+        "version": "other",
+        "language_model": predictor.language_model,
+    }
+    return ProductsPredictor(**{**parts, **changes})
 
 
-def test_a_wrong_temperature_changes_confidence_but_not_the_answer(predictor, batch, vocabulary) -> None:
-    warm = ProductsPredictor(
-        predictor.model, predictor.base, vocabulary, "warm", predictor.device, temperature=10.0, precision="fp32"
-    )
-    assert warm(batch)["product"].tolist() == predictor(batch)["product"].tolist()
-    assert (warm(batch)["product_score"] < predictor(batch)["product_score"]).all()
+def with_options(predictor: ProductsPredictor, **options) -> LanguageModel:
+    known = predictor.language_model
+    return LanguageModel(known.model, known.base, predictor.vocabulary, known.device, **{**OPTIONS, **options})
+
+
+def test_a_beam_as_wide_as_the_candidates_finds_the_same_answer(predictor, batch) -> None:
+    wide = with_options(predictor, beam_width=20)
+    found = wide.beam_search(batch["image"], asked_of(predictor, batch))
+    assert [next(iter(ranked)) for ranked in found] == predictor(batch)["product"].tolist()
+
+
+def test_a_fainter_voice_changes_confidence_but_not_the_answer(predictor, batch) -> None:
+    faint = ProductsVerdict(ConditionalLogit({"shortlist": 0.0, "language_model": 0.1, "none": -1e6}))
+    columns = other(predictor, verdict=faint)(batch)
+    assert columns["product"].tolist() == predictor(batch)["product"].tolist()
+    assert (columns["product_score"] < predictor(batch)["product_score"]).all()
 
 
 def test_no_rows_give_no_rows(predictor, batch) -> None:
     assert all(len(column) == 0 for column in predictor({name: column[:0] for name, column in batch.items()}).values())
 
 
+def test_nothing_but_pixels_is_enough(predictor, batch) -> None:
+    columns = predictor({"image": batch["image"]})
+    assert all(name in predictor.vocabulary.product_by_id for name in columns["product"])
+    empty = np.full(4, np.nan)
+    missing = dict.fromkeys(("elements", "element_scores", "descriptors", "title", "text"), empty)
+    assert predictor({"image": batch["image"], **missing})["product"].tolist() == columns["product"].tolist()
+
+
 def test_images_of_another_size_are_refused(predictor, batch) -> None:
     with pytest.raises(ValueError, match=r"expected uint8 \(rows, 32, 32, 3\)"):
         predictor({**batch, "image": batch["image"][:, :-1]})
+
+
+def test_a_log_likelihood_that_is_no_number_is_never_an_answer(predictor, batch, monkeypatch) -> None:
+    model = with_options(predictor)
+    monkeypatch.setattr(model, "score", lambda images, questions: [{"wind_rose": float("nan")} for _ in questions])
+    with pytest.raises(FloatingPointError, match="not a number"):
+        other(predictor, language_model=model)(batch)
 
 
 @pytest.fixture(scope="module")
@@ -97,63 +147,147 @@ def many_bases(vocabulary, tmp_path_factory) -> list[GemmaBase]:
 def test_three_beams_answer_three_candidates_as_exact_scores_do(many_bases, vocabulary) -> None:
     """Three answers never have more than three beginnings at once, so three beams lose none of them."""
     rng = np.random.default_rng(7)
-    pairs = [list(pair) for pair in itertools.combinations(vocabulary.element_ids, 2)]
-    questions = [pair for pair in pairs if len(candidates(pair, vocabulary)) == 3]
-    assert len(questions) >= 10
-    rows = 12
-    elements = np.empty(rows, dtype=object)
+    asking = AskingQuestions(Shortlist.untrained(vocabulary), 3, with_title=True)
+    verdict = ProductsVerdict(ConditionalLogit({"shortlist": 0.2, "language_model": 0.3, "none": 0.0}))
+    rows, listed = 12, set()
     for base in many_bases:
         model = base.load_model()
-        for row in range(rows):
-            elements[row] = questions[rng.integers(len(questions))]
-        images = rng.integers(0, 256, (rows, 32, 32, 3), dtype=np.uint8)
+        scores = rng.uniform(0.01, 0.99, (rows, len(vocabulary.elements)))
+        batch = {
+            "image": rng.integers(0, 256, (rows, 32, 32, 3), dtype=np.uint8),
+            "elements": objects([[vocabulary.element_ids[best] for best in row.argsort()[-2:]] for row in scores]),
+            "element_scores": objects(scores.tolist()),
+        }
         exact, beam = (
             ProductsPredictor(
-                model, base, vocabulary, kind, torch.device("cpu"), decoding=kind, precision="fp32", temperature=3.0
-            )({"image": images, "elements": elements})
+                asking,
+                verdict,
+                kind,
+                LanguageModel(model, base, vocabulary, torch.device("cpu"), decoding=kind, precision="fp32"),
+            )(batch)
             for kind in ("exact", "beam")
         )
         assert beam["product"].tolist() == exact["product"].tolist()
+        listed |= {tuple(names) for names in exact["product_candidates"]}
         for ours, theirs in zip(beam["product_top"], exact["product_top"], strict=True):
+            assert len(theirs) == 3
             assert [entry["id"] for entry in ours] == [entry["id"] for entry in theirs]
             scores = [entry["score"] for entry in ours]
             assert scores == pytest.approx([entry["score"] for entry in theirs], abs=1e-4)
+    assert len(listed) >= 10
 
 
-def test_a_beam_lists_what_it_found_best_first(predictor, batch, vocabulary) -> None:
-    narrow = ProductsPredictor(
-        predictor.model, predictor.base, vocabulary, "beam", predictor.device, decoding="beam", precision="fp32"
-    )
-    columns, exact = narrow(batch), predictor(batch)
-    for row in range(len(ELEMENTS)):
-        top = columns["product_top"][row]
-        assert 1 <= len(top) <= min(3, len(exact["product_top"][row]))
+def test_a_beam_lists_what_it_found_best_first(predictor, batch) -> None:
+    narrow = other(predictor, language_model=with_options(predictor, decoding="beam"))
+    for top in narrow(batch)["product_top"]:
+        assert 1 <= len(top) <= 3
         scores = [entry["score"] for entry in top]
         assert scores == sorted(scores, reverse=True)
         assert sum(scores) == pytest.approx(1.0)
 
 
-def test_the_cascades_settings_reach_the_predictor(base_folder, vocabulary, tmp_path) -> None:
-    base = GemmaBase.open(base_folder)
+class CountingModel:
+    """Prefers the last candidate and keeps the questions that it was asked."""
+
+    image_size = (32, 32)
+
+    def __init__(self) -> None:
+        self.asked: list[Question] = []
+        self.images: list[np.ndarray] = []
+
+    def choose(self, images: np.ndarray, questions: Sequence[Question]) -> list[dict[str, float]]:
+        self.asked += questions
+        self.images += list(images)
+        return [{name: float(place) for place, name in enumerate(row.answers)} for row in questions]
+
+
+@pytest.mark.parametrize("asked", [0, 2, 3, 4])
+def test_charts_of_which_the_shortlist_is_sure_are_left_to_it(asked: int, predictor, batch) -> None:
+    sure = predictor(batch)["product_sure"]
+    below = float(np.sort(sure)[asked]) if asked < len(sure) else None
+    model = CountingModel()
+    columns = other(predictor, language_model=model, below=below)(batch)
+    unsure = sure < (np.inf if below is None else below)
+    assert unsure.sum() == len(model.asked) == asked
+    assert columns["product_asked"].tolist() == unsure.tolist()
+    assert all(np.array_equal(*pair) for pair in zip(model.images, batch["image"][unsure], strict=True))
+    for row, question in enumerate(asked_of(predictor, batch)):
+        alone = columns["product_alone"][row]
+        assert columns["product"][row] == (question.candidates[-1] if unsure[row] else alone)
+        if not unsure[row]:
+            assert columns["product_score"][row] == pytest.approx(float(sure[row]), rel=1e-6)
+
+
+def test_none_of_these_is_an_answer_without_an_id(predictor, batch) -> None:
+    turned = ProductsVerdict(ConditionalLogit({"shortlist": 1.0, "language_model": 0.1, "none": 30.0}))
+    columns = other(predictor, verdict=turned)(batch)
+    assert columns["product"].tolist() == [None] * 4
+    assert (columns["product_score"] > 0.9).all()
+    for top in columns["product_top"]:
+        assert len(top) == 5
+        assert all(entry["id"] in predictor.vocabulary.product_by_id and entry["score"] < 0.1 for entry in top)
+
+
+def written(folder, base: GemmaBase, vocabulary: Vocabulary, adaptation: str = "lora") -> None:
+    """A bundle of untrained parts."""
     model = base.load_model()
-    add_adapter(model, rank=2, alpha=4)
-    for folder, adaptation in (("lora", "lora"), ("full", "full")):
-        config = ProductsTraining(
-            base_model=str(base_folder), adaptation=adaptation, quantize="none", lora_rank=2, lora_alpha=4
-        )
-        with bundle.writing(tmp_path / folder) as scratch:
-            weights = base.load_model() if adaptation == "full" else model
-            write_bundle(scratch, weights, base, config, vocabulary, ProductsCalibration(1.0, 0))
-    asked = CascadeSettings(products_decoding="beam", products_quantize="nf4", minimum_match=0.7)
+    if adaptation == "lora":
+        add_adapter(model, rank=2, alpha=4)
+    config = ProductsTraining(
+        base_model=str(base.folder), adaptation=adaptation, quantize="none", lora_rank=2, lora_alpha=4, candidates=7
+    )
+    calibration = ProductsCalibration(ProductsVerdict.untrained(), 0)
+    with bundle.writing(folder) as scratch:
+        write_bundle(scratch, model, base, config, Shortlist.untrained(vocabulary), calibration)
+
+
+def test_the_cascades_settings_reach_the_predictor(base, vocabulary, tmp_path) -> None:
+    for adaptation in ("lora", "full"):
+        written(tmp_path / adaptation, base, vocabulary, adaptation)
+    asked = CascadeSettings(
+        products_decoding="beam", products_quantize="nf4", products_candidates=4, products_below=0.7
+    )
     options = PRODUCTS.judging.given_options(JudgingJob(models=tmp_path, cascade=asked))
     loaded = PRODUCTS.judging.load(tmp_path / "lora", device="cpu", **options)
-    assert (loaded.decoding, loaded.minimum_match) == ("beam", 0.7)
-    assert any(isinstance(module, Linear4bit) for module in loaded.model.modules())
+    assert (loaded.language_model.decoding, loaded.asking.most, loaded.below) == ("beam", 4, 0.7)
+    assert any(isinstance(module, Linear4bit) for module in loaded.language_model.model.modules())
     plain = PRODUCTS.judging.given_options(JudgingJob(models=tmp_path))
     loaded = PRODUCTS.judging.load(tmp_path / "lora", device="cpu", **plain)
-    assert loaded.decoding == "exact"
-    assert not any(isinstance(module, Linear4bit) for module in loaded.model.modules())
+    assert (loaded.language_model.decoding, loaded.asking.most, loaded.below) == ("exact", 7, None)
+    assert not any(isinstance(module, Linear4bit) for module in loaded.language_model.model.modules())
     PRODUCTS.judging.check(tmp_path / "lora", **options)
     for refuses in (PRODUCTS.judging.check, PRODUCTS.judging.load):
         with pytest.raises(UsageError, match=r"leave --cascade\.products-quantize out"):
             refuses(tmp_path / "full", **options)
+
+
+def test_a_bare_base_is_asked_as_the_settings_say(base_folder, vocabulary, tmp_path) -> None:
+    settings = CascadeSettings(products_candidates=4, products_decoding="beam")
+    job = ProductsEvaluationSettings(models=tmp_path, data=tmp_path, base_model=str(base_folder), cascade=settings)
+    loaded = PRODUCTS.judging.replaced(job)(vocabulary=vocabulary)
+    assert (loaded.language_model.decoding, loaded.asking.most) == ("beam", 4)
+    assert PRODUCTS.judging.replaced(job.model_copy(update={"base_model": None})) is None
+
+
+def test_products_that_came_up_after_training_are_asked_about(base, vocabulary, batch, tmp_path) -> None:
+    written(tmp_path / "products", base, vocabulary)
+    new = Product(id="meteor_map", zh="流星分布图", en="meteor distribution", elements="any")
+    grown = Vocabulary(vocabulary.elements, (*vocabulary.products, new))
+    titled = {**batch, "title": objects([new.zh] * 4), "text": objects([new.zh] * 4)}
+    for load in (ProductsPredictor.load, ProductsPredictor.zero_shot_of):
+        columns = load(tmp_path / "products", vocabulary=grown, device="cpu")(titled)
+        assert all(new.id in names for names in columns["product_candidates"])
+        assert set(columns["product_alone"]) == {new.id}
+    renamed = grown.products[0].model_copy(update={"zh": "另一个名字"})
+    other_names = Vocabulary(vocabulary.elements, (renamed, *grown.products[1:]))
+    with pytest.raises(UsageError, match="trained with other names"):
+        ProductsPredictor.load(tmp_path / "products", "cpu", other_names)
+
+
+def test_the_zero_shot_baseline_speaks_the_bundles_names(base, vocabulary, batch, tmp_path) -> None:
+    """Those of a vocabulary of one's own too, when none is given."""
+    new = Product(id="meteor_map", zh="流星分布图", en="meteor distribution", elements="any")
+    written(tmp_path / "products", base, Vocabulary(vocabulary.elements, (*vocabulary.products, new)))
+    titled = {**batch, "title": objects([new.zh] * 4), "text": objects([new.zh] * 4)}
+    columns = ProductsPredictor.zero_shot_of(tmp_path / "products", device="cpu")(titled)
+    assert all(new.id in names for names in columns["product_candidates"])
