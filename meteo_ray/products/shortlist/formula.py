@@ -45,8 +45,8 @@ NONE_TERMS = {"none_named": "title_words", "none_shown": "elements_mean"}
 # less is left for none.
 FREE = ("any", *NONE)
 
-# Precision of the normal prior around the first coefficients: 3, 10 and 30 did alike where forty charts of three sources
-# validate, 1 made their other charts less likely (docs/results.md).
+# Precision of the normal prior around the first coefficients: 3, 10 and 30 did alike where forty charts of three
+# sources validate, 1 made their other charts less likely (docs/results.md).
 RIDGE = 5.0
 
 
