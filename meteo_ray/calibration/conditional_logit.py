@@ -42,7 +42,7 @@ class ConditionalLogit:
             chosen: the number of each row's alternative, `(rows,)`.
             weights: how much each row counts, `(rows,)`.
             prior: a coefficient for every term.
-            ridge: how much the prior counts, in rows.
+            ridge: precision of the prior; more rows outweigh it.
             free: terms that may count against an alternative; all others stay at 0 or above.
             offset: what is added to the utilities, `(rows, alternatives)`; -inf where an alternative cannot be chosen.
         """

@@ -168,6 +168,7 @@ def key(name: str) -> str:
 def name_pattern(name: str) -> str:
     """A pattern for a name, with or without its spaces; at word boundaries unless it is Chinese or long."""
     if CHINESE.search(name):
-        return r"\s?".join(map(re.escape, key(name)))
+        gap = r"[\s-]?" if "-" in name else r"\s?"  # T-lnP图
+        return gap.join(map(re.escape, key(name)))
     loose = r"[\s-]*".join(map(re.escape, re.split(r"[\s-]+", name)))
     return loose if len(key(name)) >= LONG_NAME else rf"(?<![a-z0-9]){loose}(?![a-z0-9])"

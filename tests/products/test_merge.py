@@ -10,9 +10,14 @@ from meteo_ray import bundle
 from meteo_ray.errors import UsageError
 from meteo_ray.products import merge
 from meteo_ray.products.base_model import GemmaBase
-from meteo_ray.products.bundle import ProductsCalibration, write_bundle
+from meteo_ray.products.bundle import write_bundle
+from meteo_ray.products.calibration import ProductsCalibration
 from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.lora_adapter import adapter_parameters, add_adapter
+from meteo_ray.products.shortlist import Shortlist
+from meteo_ray.products.verdict import ProductsVerdict
+
+UNFITTED = ProductsCalibration(ProductsVerdict.untrained(), 0)
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def models(base: GemmaBase, vocabulary, tmp_path: Path) -> Path:
         parameter.data.normal_(std=0.2, generator=generator)
     config = ProductsTraining(base_model=str(base.folder), quantize="none", lora_rank=2, lora_alpha=4)
     with bundle.writing(tmp_path / "models" / "products") as scratch:
-        write_bundle(scratch, model, base, config, vocabulary, ProductsCalibration(1.0, 0))
+        write_bundle(scratch, model, base, config, Shortlist.untrained(vocabulary), UNFITTED)
     return tmp_path / "models"
 
 
@@ -72,6 +77,6 @@ def test_a_merge_that_answers_differently_is_not_kept(models: Path, tmp_path: Pa
 def test_a_model_that_was_trained_in_full_has_nothing_to_merge(base, vocabulary, tmp_path: Path) -> None:
     config = ProductsTraining(base_model=str(base.folder), adaptation="full", quantize="none")
     with bundle.writing(tmp_path / "products") as scratch:
-        write_bundle(scratch, base.load_model(), base, config, vocabulary, ProductsCalibration(1.0, 0))
+        write_bundle(scratch, base.load_model(), base, config, Shortlist.untrained(vocabulary), UNFITTED)
     with pytest.raises(UsageError, match="no adapter to merge"):
         merge.merge_adapter(tmp_path / "products", tmp_path / "merged")

@@ -40,6 +40,11 @@ def test_every_name_of_a_product_is_found_in_a_title(product: Product, data: st.
     assert found["title_words"][product.id] == pytest.approx(1)
 
 
+def test_a_hyphen_in_a_name_with_chinese_characters_is_no_obstacle() -> None:
+    for title in ("T-lnP图 54511", "T lnP 图", "TlnP图"):
+        assert likeness(title)["title_named"]["skewt_sounding"] == 1
+
+
 @given(st.text(max_size=60), st.text(max_size=200))
 def test_whatever_is_written_is_between_nothing_and_all(title: str, text: str) -> None:
     found = product_likeness([title], [text], VOCABULARY)

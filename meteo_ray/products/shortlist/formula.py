@@ -20,8 +20,8 @@ from meteo_ray.config.parsing import Section
 
 # What each term counts before any validation chart was seen, and what an untrained shortlist goes by: a name in the
 # title more than one in the text, what is learnt less than it claims, since other sources write and draw otherwise. On
-# 399 real charts of unseen sources no part could be left out without loss, and 0.7 times the first guess was likelier
-# than the guess or half of it (docs/results.md).
+# 399 real charts of unseen sources 0.7 times the first guess was likelier than the guess or half of it
+# (docs/results.md).
 PRODUCTS = {
     "title_named": 1.5,
     "title_alike": 2.0,
@@ -45,8 +45,8 @@ NONE_TERMS = {"none_named": "title_words", "none_shown": "elements_mean"}
 # less is left for none.
 FREE = ("any", *NONE)
 
-# How much the first coefficients count, in charts: 3, 10 and 30 did alike where forty charts of three sources validate,
-# 1 let them go by chance.
+# Precision of the normal prior around the first coefficients: 3, 10 and 30 did alike where forty charts of three
+# sources validate, 1 made their other charts less likely (docs/results.md).
 RIDGE = 5.0
 
 

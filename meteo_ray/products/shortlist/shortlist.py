@@ -95,7 +95,7 @@ class Shortlist:
 
         Arguments as the parts of `Evidence`, whose ValueError it raises.
         """
-        terms = self._terms(Evidence(element_scores, pages, descriptors))
+        terms = self.terms(Evidence(element_scores, pages, descriptors))
         return self.formula.probabilities(terms).astype(np.float32)
 
     def candidates(self, scores: Floats, most: int = CANDIDATES) -> list[list[str]]:
@@ -175,11 +175,11 @@ class Shortlist:
         """Arguments of `Formula.fit`."""
         ids = self.vocabulary.product_ids
         chosen = np.array([-1 if product is None else ids.index(product) for product in products], dtype=np.int64)
-        terms = self._terms(validation)
+        terms = self.terms(validation)
         return terms, {**terms, **self._learnt_terms(validation, chosen)}, chosen
 
-    def _terms(self, evidence: Evidence) -> Terms:
-        """Every term, `(rows, products)`."""
+    def terms(self, evidence: Evidence) -> Terms:
+        """Every term of the formula by name, `(rows, products)`: what each part says alone."""
         rows, products = evidence.rows, self.vocabulary.products
         any_elements = np.array([not product.elements for product in products], dtype=np.float32)
         return {
