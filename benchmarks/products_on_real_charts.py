@@ -38,9 +38,9 @@ from meteo_ray.files import sha256_of, write_atomically, write_json
 from meteo_ray.imaging.load import load_image
 from meteo_ray.metrics.calibration_error import expected_calibration_error
 from meteo_ray.metrics.multilabel import average_precision
+from meteo_ray.products.config import CANDIDATES
 from meteo_ray.products.shortlist import Evidence, Shortlist
 from meteo_ray.products.shortlist.formula import PRODUCTS
-from meteo_ray.products.shortlist.shortlist import CANDIDATES
 from meteo_ray.products.shortlist.terms import ELEMENT_TERMS
 from meteo_ray.vocabulary import Product, Vocabulary, load_vocabulary
 from meteo_ray.voters.descriptors import describe

@@ -5,7 +5,6 @@ change the result, such as where folders lie, are marked `NotInIdentity` where t
 """
 
 import hashlib
-import json
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -37,6 +36,5 @@ def _not_in_identity(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _meaning(vocabulary: Vocabulary) -> str:
-    """What a training sees of the vocabulary: ids, Chinese names, products' elements; aliases are resolved before."""
-    elements = [(element.id, element.zh) for element in vocabulary.elements]
-    return json.dumps([elements, [(product.id, product.zh, product.elements) for product in vocabulary.products]])
+    """All of the vocabulary: what is written on a chart is matched to names and aliases too."""
+    return vocabulary.to_yaml()

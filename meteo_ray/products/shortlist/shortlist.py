@@ -13,6 +13,7 @@ from sklearn.model_selection import KFold
 
 from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, write_json
+from meteo_ray.products.config import CANDIDATES
 from meteo_ray.products.shortlist.formula import Formula, ShortlistSettings, rows_of
 from meteo_ray.products.shortlist.learnt import Choice, Looks, Words, learnt_term
 from meteo_ray.products.shortlist.terms import element_terms, text_terms
@@ -25,9 +26,6 @@ Floats = NDArray[np.float32]
 Terms = dict[str, np.ndarray]
 
 SHORTLIST, SHORTLIST_TENSORS = "shortlist.json", "shortlist.safetensors"
-
-# Of how many products the right one should be among the candidates: a prompt's length is theirs.
-CANDIDATES = 10
 
 FOLDS = 5
 
