@@ -116,6 +116,7 @@ def test_a_shortlist_that_leaves_nothing_to_chance_can_be_weighed() -> None:
     heard = heard_of(60)
     certain = np.eye(PRODUCTS + 1, dtype=np.float32)[heard.target]
     verdict = ProductsVerdict.fit(certain, heard.log_likelihood, heard.target, NONE_SHARE)
+    assert verdict != ProductsVerdict.untrained(), "a fit that met no number stays where it began"
     assert all(np.isfinite(value) for value in verdict.formula.coefficients.values())
     candidate = np.isfinite(heard.log_likelihood[np.arange(60), heard.target])
     answers = verdict.probabilities(certain, heard.log_likelihood).argmax(axis=1)
