@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 # Raised by one whenever a column of the predictions changes its name, type or meaning.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 OK = "ok"  # judged; a file that the gate turns away is also `ok`, with is_meteo false
 REJECTED = "rejected"  # readable, but outside what the system takes (format, size, aspect, place)
