@@ -6,7 +6,7 @@ A bundle is written beside its final place and renamed, so a reader sees the old
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,17 @@ def tell_unknown(folder: Path, vocabulary: Vocabulary, sections: Sequence[str]) 
             logger.warning("%s: trained before these %s came up: %s; train it again", folder, section, names)
     if not sections and (other := changes(vocabulary, trained)):
         logger.warning("%s: trained with other labels, of which it uses none: %s", folder, "; ".join(other))
+
+
+def tell_other_answers(folder: Path, config: Mapping[str, Any], versions: Mapping[str, str]) -> None:
+    """Warn when a stage learnt from the answers of other models than those that will answer it."""
+    for stage, version in (config.get("answered_by") or {}).items():
+        if versions.get(stage, version) != version:
+            logger.warning(
+                "%s: learnt from the answers of another %s model; train it again, or its probabilities mean less",
+                folder,
+                stage,
+            )
 
 
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:

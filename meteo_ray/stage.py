@@ -114,9 +114,11 @@ class Stage:
         name: of its bundle in MODELS/, its section in the config, jobs/train_NAME.py and tune_spaces/NAME.py.
         job: the config of its training.
         make_task: what the training loop trains; its `watch` is what early stopping and sweeps raise.
-        without_network: `without_network(job, inputs)` trains at once, without the loop, and returns the metrics, where
-            the settings ask for no network; None where they do.
+        without_network: `without_network(job)` -> what trains at once, without the loop, called with the inputs and
+            returning the metrics, where the settings ask for no network; None where they do.
         training_headline: the validation metrics that a training ends with.
+        require: `require(job, inputs)` raises UsageError for what would stop its training, before earlier stages are
+            asked; None where the task's own checks are soon enough.
         learns_from_answers_on: a label's column of the index: on rows where it is known the task is given what earlier
             stages answer; None where labels are enough.
         trial_settings: settings of a sweep's trials: what they save does not change the watched metric.
@@ -128,8 +130,13 @@ class Stage:
     job: type[TrainingJob]
     make_task: "Callable[[Any, TaskInputs], Task]"
     training_headline: tuple[str, ...]
-    without_network: "Callable[[Any, TaskInputs], dict[str, Any] | None] | None" = None
+    without_network: "Callable[[Any], Callable[[TaskInputs], dict[str, Any]] | None] | None" = None
+    require: "Callable[[Any, TaskInputs], None] | None" = None
     learns_from_answers_on: str | None = None
     trial_settings: Mapping[str, Any] = field(default_factory=dict)
     judging: Judging | None = None
     demo: Demo | None = None
+
+    def at_once(self, job: TrainingJob) -> "Callable[[TaskInputs], dict[str, Any]] | None":
+        """What trains it without the loop, where `job` asks for no network."""
+        return None if self.without_network is None else self.without_network(job)

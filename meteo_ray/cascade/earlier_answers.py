@@ -4,12 +4,16 @@ Answers on rows that an earlier stage learnt from itself are surer than on other
 """
 
 import hashlib
+import logging
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import torch
 
 from meteo_ray import bundle
 from meteo_ray.batch import ANSWERED
@@ -26,6 +30,8 @@ from meteo_ray.streaming.pixels import PreparePixels
 from meteo_ray.text.table import with_texts
 from meteo_ray.training.inputs import TaskInputs
 
+logger = logging.getLogger("meteo_ray")
+
 # Images of one call of an earlier stage's predictor.
 BATCH = 64
 
@@ -34,7 +40,7 @@ def with_earlier_answers(stage: Stage, inputs: TaskInputs, cascade: Mapping[str,
     """The inputs, and where the stage learns from answers, an index with those on the rows that it learns from.
 
     Every column of an earlier stage that it reads comes as ANSWERED + its name, null on other rows. Answers are kept in
-    the cache folder by model, rows and texts: a run that goes on does not ask again.
+    the cache folder by model, rows and texts: a run that goes on does not ask again, unless images could not be read.
 
     Raises:
         UsageError: when a model is missing, damaged or made for other labels.
@@ -43,12 +49,13 @@ def with_earlier_answers(stage: Stage, inputs: TaskInputs, cascade: Mapping[str,
         return inputs
     known = inputs.index.filter(pc.is_valid(inputs.index[stage.learns_from_answers_on]))
     known = with_texts(known, inputs.data, inputs.index_folder)
-    index = inputs.index
+    index, versions = inputs.index, dict[str, str]()
     wanted = answered(stage.judging.reads, {name: cascade[name] for name in stage.judging.needs})
     for name in dict.fromkeys(place for place, _ in wanted.values()):
         fields = {column: place for column, place in wanted.items() if place[0] == name}
         index = _joined(index, _answers(name, cascade[name], fields, known, inputs))
-    return replace(inputs, index=index)
+        versions[name] = bundle.check(inputs.models / name, name)
+    return replace(inputs, index=index, answered_by=versions)
 
 
 def _answers(
@@ -64,18 +71,45 @@ def _answers(
     version = bundle.check(folder, name)
     digest = hashlib.sha256(f"{version} {PREPROCESSING_VERSION} {content_digest(rows)}".encode()).hexdigest()[:16]
     kept = inputs.cache / "answers" / f"{name}-{digest}.parquet"
-    if kept.is_file():
-        return pq.read_table(kept)
+    known = _kept(kept)
+    if known is not None:
+        return known
     predictor = judging.load(folder, vocabulary=inputs.vocabulary)
     connect()
     pixels = PreparePixels(inputs.data, 0, None, UNALTERED, inputs.cache, vocabulary=inputs.vocabulary)
     judged = judge(f"what {name} answers", predictor, rows, pixels, ("title", "text"), BATCH, None)
     judged = with_text_heard(judged, judging, predictor)
+    del predictor  # the stage that is trained now wants the device's memory
+    torch.cuda.empty_cache()
     table = with_answers(judged.rows.select(["image_id"]), fields, {name: judged})
     table = table.rename_columns(["image_id", *(ANSWERED + column for column in table.column_names[1:])])
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_parquet(kept, table)
+    if judged.unreadable:
+        logger.warning(
+            "%d of %d images could not be read when %s was asked about them; they go without its answers now, and are "
+            "asked about again next time",
+            judged.unreadable,
+            rows.num_rows,
+            name,
+        )
+    else:
+        _keep(kept, table)
     return table
+
+
+def _kept(path: Path) -> pa.Table | None:
+    """What an earlier call kept; None when there is nothing, or nothing whole."""
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowInvalid):
+        return None
+
+
+def _keep(path: Path, table: pa.Table) -> None:
+    """Two jobs may write the same at once: each writes a file of its own first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    own = path.with_name(f"{path.stem}-{os.getpid()}.parquet")
+    write_parquet(own, table)
+    os.replace(own, path)
 
 
 def _joined(index: pa.Table, answers: pa.Table) -> pa.Table:

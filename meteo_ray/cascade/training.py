@@ -16,7 +16,10 @@ def stage_inputs(stage: Stage, job: TrainingJob) -> "TaskInputs":
     from meteo_ray.cascade.earlier_answers import with_earlier_answers
     from meteo_ray.training.inputs import check_inputs
 
-    return with_earlier_answers(stage, check_inputs(job), CASCADE)
+    inputs = check_inputs(job)
+    if stage.require is not None:
+        stage.require(job, inputs)
+    return with_earlier_answers(stage, inputs, CASCADE)
 
 
 def train_stage(stage: Stage, job: TrainingJob) -> None:
@@ -24,7 +27,6 @@ def train_stage(stage: Stage, job: TrainingJob) -> None:
     from meteo_ray.training.launch import summary_line, train
 
     inputs = stage_inputs(stage, job)
-    metrics = stage.without_network(job, inputs) if stage.without_network is not None else None
-    if metrics is None:
-        metrics = train(job, stage.make_task(job, inputs), inputs)
+    at_once = stage.at_once(job)
+    metrics = train(job, stage.make_task(job, inputs), inputs) if at_once is None else at_once(inputs)
     print(summary_line(stage.name, inputs.models, metrics, stage.training_headline))

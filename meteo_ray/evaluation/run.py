@@ -51,6 +51,7 @@ class Evaluation:
         self.rows = {name: stage.rows(self.context) for name, stage in self.stages.items()}
         self.absent = self._absent()
         self.predictors = {name: self._load(name) for name in CASCADE if self._needed(name)}
+        self._tell_other_answers()
 
     def run(self) -> Outcome:
         """Judge and score every stage that was asked for and is there."""
@@ -116,6 +117,13 @@ class Evaluation:
         if len(found) == len(self.wanted):
             raise UsageError.of_problems("nothing to evaluate:", [f"{name}: {why}" for name, why in found.items()])
         return found
+
+    def _tell_other_answers(self) -> None:
+        versions = {name: predictor.version for name, predictor in self.predictors.items()}
+        for name in versions:
+            if CASCADE[name].replaced(self.job) is None:
+                folder = self.models / name
+                bundle.tell_other_answers(folder, bundle.read_config(folder, name), versions)
 
     def _there(self, stage: str) -> bool:
         return CASCADE[stage].replaced(self.job) is not None or (self.models / stage / bundle.SUMS).is_file()

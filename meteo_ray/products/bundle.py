@@ -5,6 +5,7 @@ refuses another base. Full training: weights.safetensors holds everything and `b
 Without a language model there are no weights. The shortlist is in files of its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from meteo_ray.products.base_model import GemmaBase, Quantize
 from meteo_ray.products.calibration import ProductsCalibration
 from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.lora_adapter import add_adapter, load_trained_state, trained_state
-from meteo_ray.products.shortlist import Shortlist
+from meteo_ray.products.shortlist import SHORTLIST, Shortlist
 from meteo_ray.versions import versions
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.bundle import as_built_here
@@ -50,8 +51,10 @@ def write_bundle(
     config: ProductsTraining,
     shortlist: Shortlist,
     calibration: ProductsCalibration,
+    details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write everything but SHA256SUMS and metrics.json into an existing folder."""
+    """Write everything but SHA256SUMS and metrics.json into an existing folder; `details` is what config.json says
+    besides."""
     made_from = None
     if model is not None and base is not None:
         state = trained_state(model, config.adaptation)
@@ -67,6 +70,7 @@ def write_bundle(
         "image_size": list(INPUT_SIZE if base is None else base.image_size),
         "preprocessing_version": PREPROCESSING_VERSION,
         "base": made_from,
+        **(details or {}),
         "training": config.model_dump(mode="json"),
         "versions": versions(),
     }
@@ -98,6 +102,7 @@ def read_bundle(
     """
     version = bundle.check(folder, STAGE)
     document = bundle.read_config(folder, STAGE)
+    require_current(folder)
     shortlist = read_shortlist(folder, vocabulary)
     if document.get("preprocessing_version") != PREPROCESSING_VERSION:
         raise UsageError(
@@ -110,6 +115,15 @@ def read_bundle(
     require_quantizable(folder, quantize)
     model, base = _language_model(folder, device, document, training, base_model, quantize, dtype)
     return LoadedProducts(model, base, shortlist, training, calibration, version)
+
+
+def require_current(folder: Path) -> None:
+    """Raises UsageError for a bundle of an earlier meteo_ray, which had no shortlist."""
+    if not (folder / SHORTLIST).is_file():
+        raise UsageError(
+            f"{folder}: made by an earlier meteo_ray, without a shortlist of products; train it again with "
+            "jobs/train_products.py"
+        )
 
 
 def read_shortlist(folder: Path, vocabulary: Vocabulary | None = None) -> Shortlist:
@@ -170,6 +184,7 @@ def read_origin(folder: Path) -> tuple[str, ProductsTraining]:
         UsageError: when the bundle has none.
     """
     bundle.check(folder, STAGE)
+    require_current(folder)
     document = bundle.read_config(folder, STAGE)
     if document["base"] is None:
         raise UsageError(f"{folder}: has no language model: it was trained with --products.base-model none")

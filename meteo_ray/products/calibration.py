@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meteo_ray.metrics.ranking import ranking_metrics
-from meteo_ray.products.verdict import ProductsVerdict
+from meteo_ray.products.verdict import LEAST, ProductsVerdict
 
 # "None of these" where answers are ranked by name; no product has this id.
 NONE_OF_THESE = "none of these"
@@ -65,10 +65,12 @@ class ProductsCalibration:
         return cls(verdict, int(document["validation_rows"]), document["below"])
 
     def metrics(self, heard: Heard, names: tuple[str, ...]) -> dict[str, Any]:
-        """R36's of both together; top1 of each alone, and how often the right product was a candidate at all."""
-        found: dict[str, Any] = ranked_metrics(
-            self.verdict.probabilities(heard.listed, heard.log_likelihood), heard, names
-        )
+        """R36's of both together; the mean log_probability of what is right, which rises where top1 does not yet; top1
+        of each alone, and how often the right product was a candidate at all."""
+        both = self.verdict.probabilities(heard.listed, heard.log_likelihood)
+        found: dict[str, Any] = ranked_metrics(both, heard, names)
+        right = both[np.arange(len(heard.target)), heard.target]
+        found["log_probability"] = float(np.log(np.maximum(right, LEAST)).mean())
         found["shortlist_top1"] = ranked_metrics(heard.listed, heard, names)["top1"]
         if heard.language_model:
             every = np.arange(len(heard.target))

@@ -25,7 +25,7 @@ def jaccard(first: Collection[str], second: Collection[str]) -> float:
 def hard_negatives(product_id: str, vocabulary: Vocabulary) -> list[str]:
     """Ids of the other products whose element sets overlap the given one's with a Jaccard index of 0.3 to 0.8 (R33).
 
-    One that may show whichever elements is nobody's and has none; it is a candidate beside every product as it is.
+    One that may show whichever elements is nobody's and has none.
     """
     lowest, highest = HARD_NEGATIVE_JACCARD
     own = vocabulary.product_by_id[product_id].elements

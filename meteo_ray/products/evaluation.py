@@ -8,11 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from meteo_ray.bundle import SUMS
 from meteo_ray.judging.judge import Judged
 from meteo_ray.judging.stage_evaluation import Scored, SplitContext, StageEvaluation, cost
 from meteo_ray.metrics import plots
 from meteo_ray.metrics.bootstrap import bootstrap_interval
 from meteo_ray.metrics.ranking import ranking_metrics
+from meteo_ray.products.bundle import STAGE, read_origin
 from meteo_ray.products.calibration import NONE_OF_THESE
 from meteo_ray.products.candidates import match
 from meteo_ray.products.config import ProductsEvaluationSettings
@@ -20,6 +22,7 @@ from meteo_ray.products.predictor import READS, ProductsPredictor
 from meteo_ray.products.probes import LABELLED, Probe, as_answered, asking_less, probes, voices
 from meteo_ray.products.rows import require_known
 from meteo_ray.products.title_slices import misled, title_slices, under_own_titles
+from meteo_ray.schema import TRAIN
 from meteo_ray.vocabulary import Vocabulary, element_ids
 
 # A call of the predictor: as many as the archive job gives it.
@@ -32,7 +35,7 @@ MOST_CONFUSIONS = 30
 class ProductsEvaluation(StageEvaluation):
     """On every chart whose product is known, given what the element stage answers, as in use."""
 
-    headline: ClassVar = ("top1", "top3", "top5", "chance", "candidate_recall", "agreement", "ece")
+    headline: ClassVar = ("top1", "top3", "top5", "chance", "majority", "candidate_recall", "agreement", "ece")
     cascade_headline: ClassVar = ("product_accuracy", "product_accuracy_passed", "agreement", "with_product")
     batch_size: ClassVar = BATCH
 
@@ -41,13 +44,21 @@ class ProductsEvaluation(StageEvaluation):
         known = pc.and_(pc.equal(index["split"], context.job.split), pc.is_valid(index["product"]))
         rows = index.filter(pc.fill_null(known, False))
         require_known(rows, context.vocabulary)
+        self._require_language_model(cast(ProductsEvaluationSettings, context.job))
         return context.with_texts(rows)
+
+    @staticmethod
+    def _require_language_model(job: ProductsEvaluationSettings) -> None:
+        """Raises UsageError when a language model is to be scored before its training and the bundle has none."""
+        folder = job.models.resolve() / STAGE
+        if job.zero_shot and (folder / SUMS).is_file():
+            read_origin(folder)
 
     def score(self, context: SplitContext, predictor: ProductsPredictor, rows: pa.Table) -> Scored:
         job = cast(ProductsEvaluationSettings, context.job)
         asked = as_answered(rows)
         judged = self._judge(context, predictor, asked, "products")
-        found = self._metrics(context, judged)
+        found = self._metrics(context, judged) | {"majority": majority(context, judged)}
         if job.probes:
             found |= {name: self._probe(context, probe) for name, probe in probes(predictor, rows, asked).items()}
             found["voices"] = voices(predictor, judged)
@@ -73,7 +84,7 @@ class ProductsEvaluation(StageEvaluation):
 
     def _probe(self, context: SplitContext, probe: Probe) -> dict[str, Any]:
         metrics = self._metrics(context, self._judge(context, probe, probe.rows, f"products, {probe.label}"))
-        return {name: metrics[name] for name in ("top1", "top5", "candidate_recall")}
+        return {name: metrics[name] for name in ("rows", "top1", "top5", "candidate_recall", "none_of_these")}
 
     def _metrics(self, context: SplitContext, judged: Judged) -> dict[str, Any]:
         return products_metrics(judged, context.vocabulary, context.job.bootstrap_rounds, context.job.seed)
@@ -137,6 +148,16 @@ def products_metrics(judged: Judged, vocabulary: Vocabulary, rounds: int, seed: 
         "confusions": _confusions(targets, answers),
         **cost(judged),
     }
+
+
+def majority(context: SplitContext, judged: Judged) -> float | None:
+    """top1 of the answer that is the same for every chart: the product of most training charts."""
+    training = context.index.filter(pc.equal(context.index["split"], TRAIN))["product"].drop_null().to_pylist()
+    targets = judged.rows["product"].to_pylist()
+    if not training or not targets:
+        return None
+    commonest = Counter(sorted(training)).most_common(1)[0][0]
+    return _mean([target == commonest for target in targets])
 
 
 def answers_of(judged: Judged) -> list[str]:

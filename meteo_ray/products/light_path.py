@@ -16,6 +16,7 @@ from meteo_ray.products.questions import evidence_of
 from meteo_ray.products.rows import EVIDENCE, as_batch, product_rows
 from meteo_ray.products.shortlist import Evidence, Shortlist, ShortlistSettings
 from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.text.table import texts_mode, texts_path
 from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.vocabulary import Vocabulary, element_ids
 
@@ -59,18 +60,31 @@ def train_light_path(config: ProductsTraining, inputs: TaskInputs) -> dict[str, 
     target = inputs.models / STAGE
     bundle.require_free(target)
     shortlist = fit_shortlist(training, validation, inputs.vocabulary, config)
-    heard = heard_of_shortlist(shortlist, validation)
+    heard = heard_of_shortlist(shortlist, validation, config)
     calibration = ProductsCalibration.fit(heard, config.none_share)
     with bundle.writing(target) as scratch:
-        write_bundle(scratch, None, None, config, shortlist, calibration)
+        write_bundle(scratch, None, None, config, shortlist, calibration, details(shortlist, inputs))
         metrics = calibration.metrics(heard, inputs.vocabulary.product_ids)
         write_json(scratch / bundle.METRICS, metrics)
     return metrics
 
 
-def heard_of_shortlist(shortlist: Shortlist, validation: pa.Table) -> Heard:
-    """What the shortlist alone says of validation charts, each by coefficients that were fitted on others."""
+def cross_fitted(shortlist: Shortlist, validation: pa.Table, config: ProductsTraining) -> np.ndarray:
+    """What the shortlist says of validation charts, float32 `(rows, products + 1)`, each by coefficients that were
+    fitted on others."""
+    settings = ShortlistSettings(none_share=config.none_share)
+    return shortlist.cross_fitted(evidence(validation), validation["product"].to_pylist(), settings)
+
+
+def details(shortlist: Shortlist, inputs: TaskInputs) -> dict[str, Any]:
+    """What a bundle records of the answers and texts that it was made with: others may suit it less."""
+    mode = texts_mode(texts_path(inputs.data, inputs.index_folder)) if shortlist.words is not None else None
+    return {"text_mode": mode, "answered_by": dict(inputs.answered_by)}
+
+
+def heard_of_shortlist(shortlist: Shortlist, validation: pa.Table, config: ProductsTraining) -> Heard:
+    """What the shortlist alone says of validation charts, see `cross_fitted`."""
     products, ids = validation["product"].to_pylist(), shortlist.vocabulary.product_ids
-    listed = shortlist.cross_fitted(evidence(validation), products)
+    listed = cross_fitted(shortlist, validation, config)
     target = np.array([ids.index(product) for product in products], dtype=np.int64)
     return Heard(listed, np.full((len(target), len(ids)), -np.inf), target)

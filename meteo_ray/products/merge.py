@@ -22,6 +22,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.files import SIGN, replace_folder, require_ours, write_json
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.bundle import STAGE, read_bundle, read_origin
+from meteo_ray.products.config import CANDIDATES
 from meteo_ray.products.prompt import PromptEncoder
 from meteo_ray.vocabulary import Vocabulary
 
@@ -32,8 +33,8 @@ RECORD = "merged.json"
 # four independent errors of 2^-9: sqrt(2 x 34 x 4) x 2^-9 = 0.032. Twice that is allowed.
 TOLERANCE = 0.064
 
-# Candidates of the probe's prompt: as many as a training row lists.
-PROBE_CANDIDATES = 12
+# Candidates of the probe's prompt.
+PROBE_CANDIDATES = CANDIDATES
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def merge_adapter(folder: Path, out: Path, base_model: str | Path | None = None)
     assert base is not None
     if out.resolve() == base.folder:
         raise UsageError(f"{out}: is the base model itself; name another place for the merged one")
+    if out.exists() and not (out / RECORD).is_file():
+        raise UsageError(f"{out}: is no merged base model, which alone is replaced; name another place")
     probe = _probe(base, loaded.shortlist.vocabulary)
     adapted = _logits(model, probe)
     before = _logits(model, probe, with_adapter=False)

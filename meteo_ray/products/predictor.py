@@ -87,6 +87,7 @@ class ProductsPredictor:
         quantize: Quantize = "none",
         asking: AskingQuestions | None = None,
         most: int | None = None,
+        below: float | None = None,
         **options: Any,
     ) -> Self:
         """The untrained base model as a predictor: the zero-shot baseline (R36), asked about `most` candidates of
@@ -98,7 +99,7 @@ class ProductsPredictor:
             asking = AskingQuestions(shortlist, most or CANDIDATES, with_title=True)
         known = asking.shortlist.vocabulary
         model = LanguageModel(base.load_model(quantize, str(place)), base, known, place, **options)
-        return cls(asking, ProductsVerdict.of_language_model(), f"zero-shot-{base.digest[:12]}", model)
+        return cls(asking, ProductsVerdict.of_language_model(), f"zero-shot-{base.digest[:12]}", model, below)
 
     @classmethod
     def zero_shot_of(
@@ -155,8 +156,9 @@ class ProductsPredictor:
             for row, answers in zip(np.flatnonzero(asked), chosen, strict=True):
                 places = [self._place[name] for name in answers]
                 log_likelihood[row, places] = list(answers.values())
+        candidates = np.array([len(question.candidates) for question in questions], dtype=np.int64)
         return {
-            **self._answers(self.verdict.probabilities(listed, log_likelihood)),
+            **self._answers(self.verdict.probabilities(listed, log_likelihood, candidates)),
             "product_candidates": objects([question.candidates for question in questions]),
             "product_alone": self._best(listed),
             "product_sure": listed.max(axis=1, initial=0.0),
@@ -166,7 +168,8 @@ class ProductsPredictor:
     def _to_ask(self, listed: NDArray[np.float32]) -> NDArray[np.bool_]:
         if self.language_model is None:
             return np.zeros(len(listed), dtype=bool)
-        return np.asarray(listed.max(axis=1, initial=0.0) < (np.inf if self.below is None else self.below))
+        below = np.inf if self.below is None or self.below >= 1 else self.below  # 1 is all, however sure
+        return np.asarray(listed.max(axis=1, initial=0.0) < below)
 
     @cached_property
     def _place(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What the product stage owes to what: true elements instead of detected ones, no picture, each voice alone.
+"""What the product stage owes to what: true elements instead of detected ones, no picture, no text, each voice alone.
 
 A figure that stands alone says little: a model that never looks at the chart can come near it.
 """
@@ -37,33 +37,36 @@ class Probe:
     predictor: ProductsPredictor
     rows: pa.Table
     label: str
-    blind: bool = False
+    unseen: bool = False
+    unread: bool = False
 
     @property
     def image_size(self) -> tuple[int, int]:
         return self.predictor.image_size
 
     def __call__(self, batch: Batch) -> Batch:
-        hidden = ("title", "text", "descriptors") if self.blind else ()
+        hidden = ("title", "text") if self.unread else ()
         told = {name: values for name, values in batch.items() if name not in hidden}
-        return self.predictor({**told, "image": np.zeros_like(batch["image"])} if self.blind else told)
+        return self.predictor({**told, "image": np.zeros_like(batch["image"])} if self.unseen else told)
 
 
 def as_answered(rows: pa.Table) -> pa.Table:
-    """Rows whose `elements` and the rest are what earlier stages answered, where they did; labels in LABELLED."""
-    answers = [name for name in rows.column_names if name.startswith(ANSWERED)]
-    if not answers:
-        return rows
+    """Rows whose `elements` and the rest are what earlier stages answered; labels in LABELLED alone.
+
+    Without answers nothing is known of the elements: a label is never told as if somebody had found it.
+    """
     rows = rows.rename_columns([LABELLED if name == "elements" else name for name in rows.column_names])
     return rows.rename_columns([name.removeprefix(ANSWERED) for name in rows.column_names])
 
 
 def probes(predictor: ProductsPredictor, rows: pa.Table, asked: pa.Table) -> dict[str, Probe]:
-    """true_elements: told the labelled elements; blank: a black picture on which nothing can be read."""
+    """true_elements: told the labelled elements; unseen: a black picture for the language model, all else told; unread:
+    as if no text had been read, though elements were found with it."""
     labelled = as_answered(with_labels_as_answers(rows, predictor.vocabulary))
     return {
         "true_elements": Probe(predictor, labelled, "true elements"),
-        "blank": Probe(predictor, asked, "blank images", blind=True),
+        "unseen": Probe(predictor, asked, "black pictures", unseen=True),
+        "unread": Probe(predictor, asked, "without text", unread=True),
     }
 
 
@@ -94,12 +97,18 @@ def voices(predictor: ProductsPredictor, judged: Judged) -> dict[str, dict[str, 
     found = {
         name: _ranked(shortlist.candidates(shortlist.scores(*part), 5), targets)
         for name, part in alone.items()
-        if rows and any(value is not None for value in part)
+        if rows and _tells(part)
     }
     if rows:
         found["shortlist"] = _ranked(shortlist.candidates(shortlist.scores(*known), 5), targets)
         found["all"] = _ranked([[entry["id"] for entry in top] for top in judged.columns["product_top"]], targets)
     return found
+
+
+def _tells(part: Evidence) -> bool:
+    """Whether anything is known of any chart."""
+    given = part.element_scores is not None or part.descriptors is not None
+    return given or (part.pages is not None and any(page is not None for page in part.pages))
 
 
 def asking_less(judged: Judged) -> list[dict[str, float]]:

@@ -5,8 +5,8 @@ that an answer's place tells nothing.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -144,20 +144,23 @@ class TrainingQuestions:
 class PrepareQuestions:
     """Picklable: adds PreparePixels' columns and `question`, one JSON object a row; of rows that are judged LISTED too.
 
-    Elements that are not known read as none found: that happens in an archive too.
+    Elements that nobody answered read as none found: that happens in an archive too. `listed` has what LISTED shall say
+    of a row, by image_id, where that is not the shortlist that was fitted on these very rows.
     """
 
     pixels: PreparePixels
     ask: TrainingQuestions | AskingQuestions
+    listed: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __call__(self, batch: Batch) -> Batch:
         found = dict(self.pixels(batch))
         if isinstance(self.ask, TrainingQuestions):
             questions = self.ask(batch)
         else:
-            answered = batch.get(ANSWERED + "elements", batch["elements"])
+            answered = batch.get(ANSWERED + "elements", objects([None] * len(batch["image_id"])))
             questions, listed = self.ask(evidence_of(batch, ANSWERED), elements_of(answered), titles_of(batch))
-            found[LISTED] = listed
+            rows = zip(batch["image_id"], listed, strict=True)
+            found[LISTED] = np.array([self.listed.get(str(image), row) for image, row in rows], dtype=np.float32)
         return found | {"question": objects([question.to_json() for question in questions])}
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from meteo_ray.judging.settings import JudgingJob
 from meteo_ray.products.config import NO_BASE, TrainProductsJob
-from meteo_ray.schema import SCORED_ID
+from meteo_ray.schema import SCORED_ID, TRAIN, VALIDATION
 from meteo_ray.stage import Demo, Judging, PreparingJob, Stage
 
 if TYPE_CHECKING:
@@ -26,12 +26,33 @@ def _task(job: TrainProductsJob, inputs: "TaskInputs") -> "ProductsTask":
     return ProductsTask(job.products, inputs, job.training.seed)
 
 
-def _without_network(job: TrainProductsJob, inputs: "TaskInputs") -> dict[str, Any] | None:
+def _require(job: TrainProductsJob, inputs: "TaskInputs") -> None:
+    """Charts of known products in both splits, a place for the bundle, and the base model."""
+    from meteo_ray import bundle
+    from meteo_ray.errors import UsageError
+    from meteo_ray.products.base_model import GemmaBase
+    from meteo_ray.products.bundle import STAGE
+    from meteo_ray.products.rows import product_rows
+
+    for split in (TRAIN, VALIDATION):
+        product_rows(inputs.index, split, inputs)
+    target = inputs.models / STAGE
+    bundle.require_free(target)
+    if job.products.base_model != NO_BASE:
+        GemmaBase.open(job.products.base_model)
+    elif (target / bundle.WEIGHTS).is_file() and not job.fresh:
+        raise UsageError(
+            f"{target}: a language model was trained there, which --products.base-model {NO_BASE} would replace: give "
+            "another --models, or --fresh if it may go"
+        )
+
+
+def _without_network(job: TrainProductsJob) -> "Callable[[TaskInputs], dict[str, Any]] | None":
     if job.products.base_model != NO_BASE:
         return None
     from meteo_ray.products.light_path import train_light_path
 
-    return train_light_path(job.products, inputs)
+    return partial(train_light_path, job.products)
 
 
 def _load(*arguments: Any, **options: Any) -> "ProductsPredictor":
@@ -50,8 +71,9 @@ def _options(job: JudgingJob) -> dict[str, Any]:
 
 
 def _check(bundle: Path, *, quantize: "Quantize | None" = None, **others: Any) -> None:
-    from meteo_ray.products.bundle import require_quantizable
+    from meteo_ray.products.bundle import require_current, require_quantizable
 
+    require_current(bundle)
     require_quantizable(bundle, quantize)
 
 
@@ -67,6 +89,7 @@ def _stand_in(job: JudgingJob) -> "Callable[..., ProductsPredictor] | None":
         quantize=job.cascade.products_quantize or "none",
         most=job.cascade.products_candidates,
         decoding=job.cascade.products_decoding,
+        below=job.cascade.products_below,
     )
 
 
@@ -90,8 +113,9 @@ PRODUCTS = Stage(
     job=TrainProductsJob,
     make_task=_task,
     without_network=_without_network,
+    require=_require,
     learns_from_answers_on="product",
-    training_headline=("top1", "top3", "top5", "ece", "shortlist_top1", "language_model_top1", "candidate_recall"),
+    training_headline=("top1", "top3", "top5", "ece", "shortlist_top1", "language_model_top1", "below"),
     judging=Judging(
         columns=pa.schema(
             [("product", pa.string()), ("product_score", pa.float32()), ("product_top", pa.list_(SCORED_ID))]

@@ -20,7 +20,7 @@ from meteo_ray.products.candidate_scoring import IMPOSSIBLE, log_likelihoods, pa
 from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.detected_scores import DetectedScores
 from meteo_ray.products.feature_store import FeatureStore, StoredPixels, complete, feature_tensors
-from meteo_ray.products.light_path import fit_detected_scores, fit_shortlist
+from meteo_ray.products.light_path import cross_fitted, details, fit_detected_scores, fit_shortlist
 from meteo_ray.products.lora_adapter import adapter_parameters, load_trained_state, trained_state, training_model
 from meteo_ray.products.loss import answer_loss, candidate_loss
 from meteo_ray.products.prompt import PromptEncoder
@@ -51,7 +51,7 @@ class ProductsTask(Task):
     """
 
     name: ClassVar[str] = "products"
-    watch: ClassVar[str] = "top1"
+    watch: ClassVar[str] = "log_probability"
 
     def __init__(self, config: ProductsTraining, inputs: TaskInputs, seed: int = 0) -> None:
         self.config, self.inputs, self.seed = config, inputs, seed
@@ -59,6 +59,7 @@ class ProductsTask(Task):
         self.base = GemmaBase.open(config.base_model)
         self.shortlist = Shortlist.untrained(self.vocabulary)
         self._detected: DetectedScores | None = None
+        self._listed: dict[str, np.ndarray] = {}
         self._rows: dict[str, pa.Table] = {}
 
     @cached_property
@@ -88,6 +89,8 @@ class ProductsTask(Task):
         training, validation = self._rows[TRAIN], self._rows[VALIDATION]
         self.shortlist = fit_shortlist(training, validation, self.vocabulary, self.config)
         self._detected = fit_detected_scores(validation, self.vocabulary)
+        listed = cross_fitted(self.shortlist, validation, self.config)
+        self._listed = dict(zip(validation["image_id"].to_pylist(), listed, strict=True))
 
     def _require_room(self, index: pa.Table) -> None:
         """Raises UsageError when features of both splits would not fit where they are kept."""
@@ -123,7 +126,7 @@ class ProductsTask(Task):
             pixels = StoredPixels(**vars(pixels), store=self._store, draws=config.stored_draws)
         asking = AskingQuestions(self.shortlist, config.candidates, config.title_in_prompt)
         if not training:
-            return PrepareQuestions(pixels, asking)
+            return PrepareQuestions(pixels, asking, self._listed)
         hard, untitled = config.hard_negatives, config.untitled_share
         return PrepareQuestions(pixels, TrainingQuestions(asking, self._detected, hard, untitled, self.seed, epoch))
 
@@ -222,7 +225,8 @@ class ProductsTask(Task):
     def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
         heard = _heard(outputs)
         calibration = ProductsCalibration.fit(heard, self.config.none_share)
-        write_bundle(folder, model, self.base, self.config, self.shortlist, calibration)
+        told = details(self.shortlist, self.inputs)
+        write_bundle(folder, model, self.base, self.config, self.shortlist, calibration, told)
         return {**calibration.metrics(heard, self.vocabulary.product_ids), "below": calibration.below}
 
     # -- checkpoints -------------------------------------------------------------------------------------------------

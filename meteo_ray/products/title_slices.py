@@ -1,5 +1,6 @@
 """Reading or recognising? Altered charts under their own title, under another product's and under none (R5, R36).
 
+What is written is read from the unaltered file, so a drawn title tries what the language model sees, and nothing else.
 On images that are judged no drawn title tells the product. So the charts that got another's are judged once more: the
 same in everything else, but under their own name. What the model gains by that it has read.
 """

@@ -69,12 +69,15 @@ class ProductsVerdict:
         weights = np.where(is_none, none_share / max(is_none.sum(), 1), (1 - none_share) / max((~is_none).sum(), 1))
         return cls(ConditionalLogit.fit(terms, answers, weights * len(answers), PRIOR, RIDGE, FREE, offset))
 
-    def probabilities(self, listed: np.ndarray, log_likelihood: np.ndarray) -> Floats:
+    def probabilities(
+        self, listed: np.ndarray, log_likelihood: np.ndarray, candidates: np.ndarray | None = None
+    ) -> Floats:
         """Float64 `(rows, products + 1)`, "none of these" last; arguments as those of `fit`.
 
-        A row without any candidate was not put to the language model: the shortlist alone answers.
+        `candidates` is how many products each row was asked about, `(rows,)`, where not all of them have a
+        log-likelihood. A row without any was not put to the language model: the shortlist alone answers.
         """
-        terms, offset = _terms(listed, log_likelihood)
+        terms, offset = _terms(listed, log_likelihood, candidates)
         found = np.exp(log_softmax(self.formula.utilities(terms) + offset, axis=1))
         asked = np.isfinite(log_likelihood).any(axis=1)
         return np.where(asked[:, None], found, listed)
@@ -88,14 +91,17 @@ class ProductsVerdict:
         return cls(ConditionalLogit({name: float(document[name]) for name in PRIOR}))
 
 
-def _terms(listed: np.ndarray, log_likelihood: np.ndarray) -> tuple[Terms, Floats]:
+def _terms(
+    listed: np.ndarray, log_likelihood: np.ndarray, candidates: np.ndarray | None = None
+) -> tuple[Terms, Floats]:
     """Terms `(rows, products + 1)` by name; what is added to the utilities: -inf where a product is no candidate."""
     rows, none = len(listed), listed.shape[1] - 1
     candidate = np.isfinite(log_likelihood)
     spoken = np.zeros((rows, none + 1))
     asked = candidate.any(axis=1)
     # Relative to an even guess, so that the number of candidates does not weigh against "none of these".
-    even = np.log(np.maximum(candidate.sum(axis=1, keepdims=True), 1))
+    count = candidate.sum(axis=1) if candidates is None else candidates
+    even = np.log(np.maximum(count, 1))[:, None]
     said = log_softmax(np.where(asked[:, None], log_likelihood, 0.0), axis=1) + even
     spoken[:, :none] = np.where(candidate, said, 0.0)
     is_none = np.zeros((rows, none + 1))

@@ -1,6 +1,7 @@
 """What a training job is given: its folders, the index and the vocabulary, all checked."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +16,8 @@ from meteo_ray.vocabulary import Vocabulary, choose_vocabulary
 class TaskInputs:
     """What a task is made from: the folders and the vocabulary, all checked.
 
-    `index_folder` is where the index and what belongs to it lie, if not in DATA/index.
+    `index_folder` is where the index and what belongs to it lie, if not in DATA/index; `answered_by` the versions of
+    earlier stages' models whose answers stand in the index, by stage.
     """
 
     data: Path
@@ -24,6 +26,7 @@ class TaskInputs:
     index: pa.Table
     vocabulary: Vocabulary
     index_folder: Path | None = None
+    answered_by: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_inputs(job: TrainingJob) -> TaskInputs:

@@ -13,6 +13,7 @@ from ray import tune
 from meteo_ray import cluster
 from meteo_ray.cascade.training import stage_inputs
 from meteo_ray.config import JobConfig, parse_config
+from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.config import END_TO_END, EvaluateJob
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.stage import Stage
@@ -83,6 +84,8 @@ class TrainingTarget:
         stage = stage_named(job.space)
         base = parse_config(stage.job, ["--config", str(job.base)] if job.base else [])
         base = base.model_copy(update=_folders(job))
+        if stage.at_once(base) is not None:
+            raise UsageError(f"--space {stage.name}: the settings ask for no network, so there is nothing to vary")
         inputs = stage_inputs(stage, base)
         task = stage.make_task(base, inputs)
         for split in (TRAIN, VALIDATION):

@@ -57,9 +57,11 @@ class Product(BaseModel):
     @field_validator("elements", mode="before")
     @classmethod
     def _any(cls, value: Any) -> Any:
-        if isinstance(value, list | tuple) and not value:
-            raise ValueError(f"expected at least 1 element; {ANY!r} where the product may show whichever")
-        return () if value == ANY else value
+        if value == ANY:
+            return ()
+        if not isinstance(value, list | tuple) or not value or ANY in value:
+            raise ValueError(f"expected a list of at least 1 element; {ANY!r} where the product may show whichever")
+        return value
 
     @field_serializer("elements", when_used="json")
     def _as_written(self, elements: tuple[str, ...]) -> list[str] | str:

@@ -110,9 +110,8 @@ def test_without_answers_and_texts_it_still_trains(inputs, tmp_path) -> None:
 
 def test_the_stage_trains_without_a_network_where_the_settings_say_so(answered_inputs, tmp_path) -> None:
     here = replace(answered_inputs, models=tmp_path)
-    assert PRODUCTS.without_network(TrainProductsJob(), here) is None
-    assert not (tmp_path / STAGE).exists()
-    metrics = PRODUCTS.without_network(TrainProductsJob(products=CONFIG), here)
+    assert PRODUCTS.at_once(TrainProductsJob()) is None
+    metrics = PRODUCTS.at_once(TrainProductsJob(products=CONFIG))(here)
     assert {"top1", "ece", "shortlist_top1"} <= set(metrics)
     assert (tmp_path / STAGE / "SHA256SUMS").is_file()
 

@@ -97,7 +97,7 @@ def test_an_appended_product_comes_first_when_the_title_says_its_name(fitted: Sh
 def test_elements_that_came_up_later_are_not_known(fitted: Shortlist) -> None:
     evidence, _ = charts(8, 3)
     grown = Vocabulary((*VOCABULARY.elements, Element(id="hail", zh="冰雹", en="hail")), VOCABULARY.products)
-    later = Shortlist(grown, fitted.formula, fitted.words, fitted.looks)
+    later = Shortlist(grown, fitted.formula, fitted.unread, fitted.words, fitted.looks)
     np.testing.assert_allclose(later.scores(*evidence), fitted.scores(*evidence), atol=1e-5)
 
 
@@ -189,7 +189,7 @@ def test_it_comes_back_from_its_files_and_damage_is_told(fitted: Shortlist, tmp_
     assert {file.name for file in tmp_path.iterdir()} == {"shortlist.json", "shortlist.safetensors"}
     file = tmp_path / "shortlist.json"
     document = json.loads(file.read_text("utf-8"))
-    del document["coefficients"]["products"]["words"]
+    del document["coefficients"]["read"]["products"]["words"]
     file.write_text(json.dumps(document), "utf-8")
     with pytest.raises(UsageError, match="words"):
         Shortlist.read(tmp_path, VOCABULARY)
@@ -219,3 +219,21 @@ def test_candidates_are_products_the_likeliest_first(fitted: Shortlist) -> None:
     scores = np.array([[0.1, 0.3, 0.1, 0.1, 0.4]], dtype=np.float32)
     assert fitted.candidates(scores, 3) == [["rain_map", "wind_map", "storm_map"]]
     assert fitted.candidates(scores, 99) == [["rain_map", "wind_map", "storm_map", "section"]]
+
+
+def test_charts_that_were_not_read_are_no_strangers(vocabulary) -> None:
+    """Where no name can stand, its absence says nothing: elements alone choose, fitted or not."""
+    rng, ids = np.random.default_rng(3), vocabulary.product_ids
+    products = [ids[number % 6] for number in range(120)]
+    shown = np.array([vocabulary.multi_hot(vocabulary.product_by_id[name].elements) > 0 for name in products])
+    scores = np.where(shown, rng.uniform(0.7, 0.98, shown.shape), rng.uniform(0.01, 0.1, shown.shape))
+    pages = [Page(name, name) for name in (vocabulary.product_by_id[product].zh for product in products)]
+    known = Evidence(scores, pages, None)
+    fitted = Shortlist.fit(vocabulary, known, products, known, products)
+    targets = np.array([ids.index(name) for name in products])
+    for shortlist in (fitted, Shortlist.untrained(vocabulary)):
+        read, unread = shortlist.scores(scores, pages), shortlist.scores(scores, None)
+        assert (read[:, :-1].argmax(axis=1) == targets).all()
+        assert (unread[:, -1] < 0.5).mean() > 0.9, "hardly any chart is none of the products"
+        blank = shortlist.scores(scores, [Page("", "")] * len(products))
+        np.testing.assert_array_equal(blank, unread)

@@ -15,7 +15,7 @@ from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.imaging.load import load_image
 from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.predictor import ProductsPredictor
-from meteo_ray.products.questions import LISTED, Question
+from meteo_ray.products.questions import LISTED, Question, evidence_of
 from meteo_ray.products.task import ProductsTask
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training.inputs import TaskInputs
@@ -127,7 +127,7 @@ def test_training_asks_for_the_right_product_among_others_anew_in_every_epoch(ba
 def test_validation_asks_as_the_cascade_does(known: str, base_folder, request) -> None:
     task = task_of(base_folder, request.getfixturevalue(known), "full", "none")
     batch = prepared(task, VALIDATION)
-    answered = batch.get(f"{ANSWERED}elements", batch["elements"])
+    answered = batch.get(f"{ANSWERED}elements", [None] * len(batch["image_id"]))
     for elements, title, asked in zip(answered, batch["title"], questions_of(batch), strict=True):
         assert asked.elements == element_ids(elements)
         assert asked.answers == asked.candidates
@@ -231,8 +231,9 @@ def test_training_bundle_and_predictor_agree(
     columns = predictor(as_an_archive_asks(validation))
     assert columns["product_candidates"].tolist() == [asked.candidates for asked in questions_of(validation)]
     assert columns["product_asked"].all()
-    np.testing.assert_allclose(columns["product_sure"], outputs[LISTED].max(axis=1), atol=1e-6)
-    probabilities = predictor.verdict.probabilities(outputs[LISTED], outputs["log_likelihood"])
+    listed = task.shortlist.scores(*evidence_of(validation, ANSWERED))  # calibration heard it cross-fitted
+    np.testing.assert_allclose(columns["product_sure"], listed.max(axis=1), atol=1e-6)
+    probabilities = predictor.verdict.probabilities(listed, outputs["log_likelihood"])
     np.testing.assert_allclose(columns["product_score"], probabilities.max(axis=1), atol=close)
 
     untrained = ProductsPredictor.zero_shot_of(folder, vocabulary, device="cpu", precision="fp32")

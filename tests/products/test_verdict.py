@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 
+from meteo_ray.calibration.conditional_logit import ConditionalLogit
 from meteo_ray.products.calibration import LEAST_CHARTS, Heard, ProductsCalibration
 from meteo_ray.products.verdict import PRIOR, ProductsVerdict
 
@@ -191,3 +192,11 @@ def test_charts_of_which_the_shortlist_is_equally_sure_are_taken_together() -> N
     calibration = ProductsCalibration.fit(heard, NONE_SHARE)
     assert (calibration.verdict.probabilities(listed, said).argmax(axis=1) == target).all()
     assert calibration.below is None
+
+
+def test_a_beam_that_lists_three_of_ten_candidates_does_not_favour_none() -> None:
+    verdict = ProductsVerdict(ConditionalLogit({"shortlist": 0.0, "language_model": 1.0, "none": 0.0}))
+    listed = np.full((1, 11), 1 / 11)
+    said = np.full((1, 10), -np.inf)
+    said[0, :3] = -1.0
+    assert verdict.probabilities(listed, said, np.array([10]))[0, -1] < verdict.probabilities(listed, said)[0, -1]

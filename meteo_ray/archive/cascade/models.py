@@ -58,7 +58,9 @@ def bundled_models(config: ArchiveConfig) -> Models:
         raise UsageError(f"--models {config.models}: no such folder; train the models first, or set METEO_RAY_MODELS")
     versions = {name: bundle.check(folder, name) for name, folder in folders.items()}
     for name, folder in folders.items():
-        tell_other_reading(folder, bundle.read_config(folder, name), config.text.mode)
+        document = bundle.read_config(folder, name)
+        tell_other_reading(folder, document, config.text.mode)
+        bundle.tell_other_answers(folder, document, versions)
     vocabulary = joined([bundle.read_labels(folder) for folder in folders.values()])
     models = []
     for name, folder in folders.items():
@@ -77,7 +79,9 @@ def bundled_models(config: ArchiveConfig) -> Models:
 def tell_other_reading(folder: Path, config: Mapping[str, Any], mode: str) -> None:
     """A voter that learnt from whole pages finds less on title strips, and its threshold does not know that."""
     known = config.get("text_mode")
-    if known and mode not in ("off", known):
+    if known and mode == "off":
+        logger.info("%s: learnt from texts too; without --text.mode %s the pixels alone answer", folder, known)
+    elif known and mode != known:
         logger.warning(
             "%s: learnt from texts read with --text.mode %s; read with %s, they tell it less", folder, known, mode
         )

@@ -7,6 +7,6 @@ shortlist.py  the model: fitting, scores, candidates, files
 """
 
 from meteo_ray.products.shortlist.formula import ShortlistSettings
-from meteo_ray.products.shortlist.shortlist import Evidence, Shortlist
+from meteo_ray.products.shortlist.shortlist import SHORTLIST, Evidence, Shortlist
 
-__all__ = ["Evidence", "Shortlist", "ShortlistSettings"]
+__all__ = ["SHORTLIST", "Evidence", "Shortlist", "ShortlistSettings"]

@@ -39,6 +39,8 @@ PRODUCTS = {
 # "none of these": an intercept, and how good the best product is: its utility above the mean, how much of a name the
 # title holds, how surely its elements are shown.
 NONE = {"none": 1.5, "none_best": 0.5, "none_named": -1.0, "none_shown": -0.25}
+# Where nothing was read, no product can stand out by its name: a chart must look odd to be none.
+NONE_UNREAD = {"none": -1.0, "none_best": 0.0, "none_named": 0.0, "none_shown": -0.25}
 NONE_TERMS = {"none_named": "title_words", "none_shown": "elements_mean"}
 
 # A product that may show whichever elements may be rarer, or more common, than its neighbours; the surer the best, the
@@ -65,12 +67,20 @@ class Formula:
     none: ConditionalLogit
 
     @classmethod
-    def untrained(cls) -> Self:
-        return cls(ConditionalLogit(PRODUCTS), ConditionalLogit(NONE))
+    def untrained(cls, read: bool = True) -> Self:
+        """For charts whose text was `read`, or was not."""
+        return cls(ConditionalLogit(PRODUCTS), ConditionalLogit(NONE if read else NONE_UNREAD))
 
     @classmethod
-    def fit(cls, terms: Terms, without: Terms, chosen: NDArray[np.int64], settings: ShortlistSettings) -> Self:
-        """Fit on validation charts.
+    def fit(
+        cls,
+        terms: Terms,
+        without: Terms,
+        chosen: NDArray[np.int64],
+        settings: ShortlistSettings,
+        read: bool = True,
+    ) -> Self:
+        """Fit on validation charts whose text was `read`, or on the terms of charts as if it had not been.
 
         Args:
             terms: `(rows, products)` by name.
@@ -79,7 +89,7 @@ class Formula:
         """
         known = np.flatnonzero(chosen >= 0)
         if not len(known):
-            return cls.untrained()
+            return cls.untrained(read)
         prior = {name: PRODUCTS[name] for name in terms}
         shown = rows_of(terms, known)
         products = ConditionalLogit.fit(shown, chosen[known], np.ones(len(known)), prior, RIDGE, FREE)
@@ -89,7 +99,8 @@ class Formula:
         best = {name: np.concatenate([terms[name], without[name][known]]) for name in NONE_TERMS.values()}
         none = every.shape[1]
         answers = np.concatenate([np.where(chosen < 0, none, chosen), np.full(len(known), none)])
-        return cls(products, _fit_none(every, best, answers, settings.none_share))
+        none_prior = NONE if read else NONE_UNREAD
+        return cls(products, _fit_none(every, best, answers, settings.none_share, none_prior))
 
     def probabilities(self, terms: Terms) -> Floats:
         """Float64 `(rows, products + 1)`, "none of these" last."""
@@ -107,12 +118,14 @@ class Formula:
         )
 
 
-def _fit_none(utilities: Floats, terms: Terms, answers: NDArray[np.int64], share: float) -> ConditionalLogit:
+def _fit_none(
+    utilities: Floats, terms: Terms, answers: NDArray[np.int64], share: float, prior: Mapping[str, float]
+) -> ConditionalLogit:
     """Rows that are none weigh `share` of all, however many there are."""
     none = answers == utilities.shape[1]
     weights = np.where(none, share / max(none.sum(), 1), (1 - share) / max((~none).sum(), 1)) * len(answers)
     offset = np.hstack([utilities, np.zeros((len(utilities), 1))])
-    return ConditionalLogit.fit(_none_terms(utilities, terms), answers, weights, NONE, RIDGE, FREE, offset)
+    return ConditionalLogit.fit(_none_terms(utilities, terms), answers, weights, prior, RIDGE, FREE, offset)
 
 
 def _with_none(utilities: Floats, terms: Terms, none: ConditionalLogit) -> Floats:

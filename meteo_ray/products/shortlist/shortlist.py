@@ -1,6 +1,6 @@
 """The shortlist of products: fitted on two splits, written as plain files, asked with whatever is known of a chart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -14,7 +14,7 @@ from sklearn.model_selection import KFold
 from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, write_json
 from meteo_ray.products.config import CANDIDATES
-from meteo_ray.products.shortlist.formula import Formula, ShortlistSettings, rows_of
+from meteo_ray.products.shortlist.formula import Formula, ShortlistSettings
 from meteo_ray.products.shortlist.learnt import Choice, Looks, Words, learnt_term
 from meteo_ray.products.shortlist.terms import element_terms, text_terms
 from meteo_ray.vocabulary import Vocabulary
@@ -48,20 +48,41 @@ class Evidence(NamedTuple):
             raise ValueError(f"expected parts of the same number of rows, found {sorted(lengths)}")
         return lengths.pop()
 
+    @property
+    def read(self) -> NDArray[np.bool_]:
+        """On which charts something was read, bool `(rows,)`."""
+        pages = [None] * self.rows if self.pages is None else self.pages
+        return np.array([page is not None and bool(page.text) for page in pages], dtype=bool)
+
+    def unread(self) -> "Evidence":
+        """The same as if nothing had been read."""
+        return Evidence(self.element_scores, [None] * self.rows, self.descriptors)
+
+    def taken(self, rows: np.ndarray) -> "Evidence":
+        """Some rows, by their positions."""
+        pages = None if self.pages is None else [self.pages[row] for row in rows]
+        scores, descriptors = (None if part is None else part[rows] for part in (self.element_scores, self.descriptors))
+        return Evidence(scores, pages, descriptors)
+
 
 @dataclass(frozen=True)
 class Shortlist:
-    """Ranks the products of `vocabulary`, which may have grown since `words` and `looks` were learnt."""
+    """Ranks the products of `vocabulary`, which may have grown since `words` and `looks` were learnt.
+
+    `formula` is for charts on which something was read, `unread` for the others: the first expects a name to stand
+    there, and where none can, it would call every chart none of the products.
+    """
 
     vocabulary: Vocabulary
     formula: Formula
+    unread: Formula
     words: Words | None = None
     looks: Looks | None = None
 
     @classmethod
     def untrained(cls, vocabulary: Vocabulary) -> Self:
         """One that goes by elements and names alone, with fixed coefficients."""
-        return cls(vocabulary, Formula.untrained())
+        return cls(vocabulary, Formula.untrained(), Formula.untrained(read=False))
 
     @classmethod
     def fit(
@@ -93,8 +114,10 @@ class Shortlist:
 
         Arguments as the parts of `Evidence`, whose ValueError it raises.
         """
-        terms = self.terms(Evidence(element_scores, pages, descriptors))
-        return self.formula.probabilities(terms).astype(np.float32)
+        evidence = Evidence(element_scores, pages, descriptors)
+        terms = self.terms(evidence)
+        told = self.formula.probabilities(terms), self.unread.probabilities(terms)
+        return np.where(evidence.read[:, None], *told).astype(np.float32)
 
     def candidates(self, scores: Floats, most: int = CANDIDATES) -> list[list[str]]:
         """Of each row of `scores`, at most `most` products, the likeliest first; ties in the vocabulary's order."""
@@ -106,13 +129,12 @@ class Shortlist:
         self, validation: Evidence, products: Sequence[str | None], settings: ShortlistSettings | None = None
     ) -> Floats:
         """`scores` of the rows that its coefficients were fitted on, each row's by coefficients fitted on others."""
-        terms, without, chosen = self._lessons(validation, products)
-        found, wanted = self.formula.probabilities(terms), settings or ShortlistSettings()
+        found, wanted = self.scores(*validation), settings or ShortlistSettings()
         if validation.rows >= FOLDS:
-            for fitted, scored in KFold(FOLDS, shuffle=True, random_state=0).split(chosen):
-                formula = Formula.fit(rows_of(terms, fitted), rows_of(without, fitted), chosen[fitted], wanted)
-                found[scored] = formula.probabilities(rows_of(terms, scored))
-        return found.astype(np.float32)
+            for fitted, scored in KFold(FOLDS, shuffle=True, random_state=0).split(found):
+                known = [products[row] for row in fitted]
+                found[scored] = self._weighed(validation.taken(fitted), known, wanted).scores(*validation.taken(scored))
+        return found
 
     def write(self, folder: Path) -> None:
         """Write shortlist.json and shortlist.safetensors into a bundle's folder."""
@@ -126,7 +148,8 @@ class Shortlist:
                   folder / SHORTLIST_TENSORS)  # fmt: skip
         learnt = {"words": self.words, "looks": self.looks}
         products = {name: None if part is None else list(part.choice.products) for name, part in learnt.items()}
-        write_json(folder / SHORTLIST, {"learnt": products, "coefficients": self.formula.to_json()})
+        coefficients = {"read": self.formula.to_json(), "unread": self.unread.to_json()}
+        write_json(folder / SHORTLIST, {"learnt": products, "coefficients": coefficients})
 
     @classmethod
     def read(cls, folder: Path, vocabulary: Vocabulary) -> Self:
@@ -137,11 +160,13 @@ class Shortlist:
         """
         try:
             document, tensors = read_json(folder / SHORTLIST), load((folder / SHORTLIST_TENSORS).read_bytes())
-            formula = Formula.from_json(document["coefficients"])
+            formula, unread = (Formula.from_json(document["coefficients"][name]) for name in ("read", "unread"))
+            _require_sound(tensors, document["coefficients"])
             words, looks = document["learnt"]["words"], document["learnt"]["looks"]
             return cls(
                 vocabulary,
                 formula,
+                unread,
                 None if words is None else Words(tensors["words.rarity"], _choice("words", words, tensors, WIDTH)),
                 None if looks is None else Looks(
                     tensors["looks.mean"], tensors["looks.scale"], _choice("looks", looks, tensors, FEATURES)
@@ -163,11 +188,16 @@ class Shortlist:
             rows = np.flatnonzero(known & np.isfinite(training.descriptors).all(axis=1))
             names = [str(products[row]) for row in rows]
             looks = Looks.fit(training.descriptors[rows], names) if len(rows) else None
-        return type(self)(self.vocabulary, self.formula, words, looks)
+        return type(self)(self.vocabulary, self.formula, self.unread, words, looks)
 
     def _weighed(self, validation: Evidence, products: Sequence[str | None], settings: ShortlistSettings) -> Self:
-        formula = Formula.fit(*self._lessons(validation, products), settings)
-        return type(self)(self.vocabulary, formula, self.words, self.looks)
+        """With coefficients of the charts that were read, and of all as if none had been."""
+        read = np.flatnonzero(validation.read)
+        formula = Formula.untrained()
+        if len(read):
+            formula = Formula.fit(*self._lessons(validation.taken(read), [products[row] for row in read]), settings)
+        unread = Formula.fit(*self._lessons(validation.unread(), products), settings, read=False)
+        return type(self)(self.vocabulary, formula, unread, self.words, self.looks)
 
     def _lessons(self, validation: Evidence, products: Sequence[str | None]) -> tuple[Terms, Terms, NDArray[np.int64]]:
         """Arguments of `Formula.fit`."""
@@ -198,6 +228,16 @@ class Shortlist:
         if part is None or given is None:
             return np.zeros((rows, len(ids)), dtype=np.float32)
         return learnt_term(part.utilities(given), part.choice.products, ids, without)
+
+
+def _require_sound(tensors: Mapping[str, np.ndarray], coefficients: Mapping[str, Any]) -> None:
+    """Raises ValueError for numbers that are none, and for features of another length."""
+    numbers = [value for formula in coefficients.values() for part in formula.values() for value in part.values()]
+    if not np.isfinite(numbers).all() or not all(np.isfinite(values).all() for values in tensors.values()):
+        raise ValueError("a number is not finite")
+    for name, length in (("words.rarity", WIDTH - 1), ("looks.mean", FEATURES), ("looks.scale", FEATURES)):
+        if name in tensors and tensors[name].shape != (length,):
+            raise ValueError(f"{name} made for {tensors[name].shape} features, {length} here")
 
 
 def _tensors(name: str, choice: Choice) -> dict[str, Floats]:
