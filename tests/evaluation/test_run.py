@@ -16,6 +16,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.config import EvaluateJob
 from meteo_ray.evaluation.report import summary, write_report
 from meteo_ray.evaluation.run import Evaluation, write_document
+from meteo_ray.files import write_json
 from meteo_ray.stages import CASCADE
 from meteo_ray.streaming.index import read_index
 from meteo_ray.text.table import texts_path, write_texts
@@ -47,6 +48,7 @@ def all_stages(prepared, tmp_path, monkeypatch):
         (models / stage / bundle.SUMS).touch()
     for stage, fake in (("elements", FakeElements), ("products", FakeProducts)):
         shutil.copyfile(prepared.models / "gate" / bundle.LABELS, models / stage / bundle.LABELS)
+        write_json(models / stage / bundle.CONFIG, {"stage": stage, "bundle_version": bundle.BUNDLE_VERSION})
         monkeypatch.setitem(CASCADE, stage, replace(CASCADE[stage], load=fake.load))
     return models
 
