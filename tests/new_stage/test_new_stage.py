@@ -121,6 +121,7 @@ def trained(folders) -> SimpleNamespace:
     return folders
 
 
+@pytest.mark.slow
 def test_the_new_stage_goes_through_training_evaluation_and_archive(trained):
     folders, data = trained, ("--data", trained.data)
 
@@ -150,6 +151,7 @@ def test_the_new_stage_goes_through_training_evaluation_and_archive(trained):
     assert all("brightness=" in row["model_version"] for row in rows)
 
 
+@pytest.mark.slow
 def test_a_stage_that_needs_only_the_gate_runs_with_it_alone(trained):
     folders = trained
     flags = ("--stages", "gate,brightness", "--archive", folders.archive, "--out", folders.root / "two")
