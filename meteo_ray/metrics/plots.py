@@ -146,6 +146,7 @@ def cost_and_quality(curve: Sequence[Mapping[str, float]]) -> str:
     asked, top1 = ([point[name] for point in curve] for name in ("asked", "top1"))
     axes.plot(asked, top1, color=ACCENT, marker="o", markersize=3)
     axes.set_xlim(-0.03, 1.03)
+    axes.set_ylim(max(0.0, min(top1) - 0.05), 1.01)
     return _uri(figure)
 
 

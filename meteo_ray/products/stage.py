@@ -134,7 +134,7 @@ PRODUCTS = Stage(
     ),
     demo=Demo(
         table=(
-            ("top-1 among candidates", "top1"),
+            ("top-1", "top1"),
             ("  chance among candidates", "chance"),
             ("  top-5", "top5"),
         ),
