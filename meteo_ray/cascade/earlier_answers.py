@@ -53,28 +53,38 @@ def with_earlier_answers(stage: Stage, inputs: TaskInputs, cascade: Mapping[str,
     wanted = answered(stage.judging.reads, {name: cascade[name] for name in stage.judging.needs})
     for name in dict.fromkeys(place for place, _ in wanted.values()):
         fields = {column: place for column, place in wanted.items() if place[0] == name}
-        index = _joined(index, _answers(name, cascade[name], fields, known, inputs))
-        versions[name] = bundle.check(inputs.models / name, name)
+        versions[name] = _version(name, inputs)
+        index = _joined(index, _answers(name, versions[name], cascade[name], fields, known, inputs))
     return replace(inputs, index=index, answered_by=versions)
 
 
-def _answers(
-    name: str, judging: Judging, fields: Mapping[str, tuple[str, pa.Field]], rows: pa.Table, inputs: TaskInputs
-) -> pa.Table:
-    """image_id, and one stage's answers under their prefixed names."""
+def _version(name: str, inputs: TaskInputs) -> str:
+    """Of a stage's model. Raises UsageError when there is none, or a damaged one."""
     folder = inputs.models / name
     if not (folder / bundle.SUMS).is_file():
         raise UsageError(
             f"no {name} model in {inputs.models}, from whose answers this stage learns; train it first with "
             f"jobs/train_{name}.py"
         )
-    version = bundle.check(folder, name)
-    digest = hashlib.sha256(f"{version} {PREPROCESSING_VERSION} {content_digest(rows)}".encode()).hexdigest()[:16]
+    return bundle.check(folder, name)
+
+
+def _answers(
+    name: str,
+    version: str,
+    judging: Judging,
+    fields: Mapping[str, tuple[str, pa.Field]],
+    rows: pa.Table,
+    inputs: TaskInputs,
+) -> pa.Table:
+    """image_id, and one stage's answers under their prefixed names."""
+    made_of = f"{version} {PREPROCESSING_VERSION} {sorted(fields)} {content_digest(rows)}"
+    digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     kept = inputs.cache / "answers" / f"{name}-{digest}.parquet"
     known = _kept(kept)
     if known is not None:
         return known
-    predictor = judging.load(folder, vocabulary=inputs.vocabulary)
+    predictor = judging.load(inputs.models / name, vocabulary=inputs.vocabulary)
     connect()
     pixels = PreparePixels(inputs.data, 0, None, UNALTERED, inputs.cache, vocabulary=inputs.vocabulary)
     judged = judge(f"what {name} answers", predictor, rows, pixels, ("title", "text"), BATCH, None)

@@ -23,7 +23,7 @@ class ProductsTraining(Section):
     base_model: Annotated[str, NameOrPath((NO_BASE,)), NotInIdentity()] = "google/gemma-3-4b-pt"
     """A folder with a Gemma 3 checkpoint (vision included), or a model name that the local hub cache holds. Moving it
     does not start a run anew; other weights do. none: no language model; elements, text and descriptors answer alone,
-    trained in seconds."""
+    trained in seconds once the element stage has answered."""
     adaptation: Literal["lora", "full"] = "lora"
     """lora: train a low-rank adapter on the language model, vision frozen; full: train everything (small bases)."""
     quantize: Literal["nf4", "none"] = "nf4"
@@ -100,8 +100,8 @@ class ProductsEvaluationSettings(EvaluationSettings):
     base_model: Path | None = None
     """Score the bare base model of this folder in the place of MODELS/products, before anything was trained (R36)."""
     probes: bool = True
-    """Also ask about true elements and about blank images, to see what the stage owes to what; twice as many
-    questions."""
+    """Also ask with true elements, with black pictures and without text, to see what the stage owes to what: four times
+    as many questions."""
     own_titles: bool = True
     """Judge the altered charts on which another product's title was drawn once more under their own, to tell reading
     from recognising; takes as long again for the share of images that get a title."""

@@ -133,7 +133,11 @@ def products_metrics(judged: Judged, vocabulary: Vocabulary, rounds: int, seed: 
     targets = [str(product) for product in judged.rows["product"].to_pylist()]
     answers = answers_of(judged)
     right = np.array([answer == target for answer, target in zip(answers, targets, strict=True)])
-    interval = bootstrap_interval(lambda hits, _: float(hits.mean()), right, right, seed, rounds) if rounds else None
+    interval = (
+        bootstrap_interval(lambda hits, _: float(hits.mean()), right, right, seed, rounds)
+        if rounds and len(right)
+        else None
+    )
     listed = [list(names) for names in judged.columns.get("product_candidates", ())]
     hits = [target in names for target, names in zip(targets, listed, strict=True)]
     return {

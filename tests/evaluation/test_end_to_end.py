@@ -181,3 +181,14 @@ def test_an_answer_that_may_show_any_elements_counts_in_no_agreement():
     )
     assert agreement(["section", "storm map"], [["snow"], ["wind"]], vocabulary) == pytest.approx(1 / 2)
     assert agreement(["section"], [["snow"]], vocabulary) is None
+
+
+def test_products_without_any_row_have_no_figures():
+    """Where no chart's elements are labelled, nobody can be told the true ones."""
+    found = products_metrics(Judged(table([]), {}, 0.0, 0), VOCABULARY, rounds=10, seed=0)
+    assert (found["count"], found["top1"], found["candidate_recall"], found["interval"]["top1"]) == (
+        0,
+        None,
+        None,
+        None,
+    )
