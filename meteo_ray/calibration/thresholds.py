@@ -12,17 +12,19 @@ NEUTRAL_THRESHOLD = 0.5
 ROUNDING = 1e-9
 
 
-def best_f1_threshold(targets: ArrayLike, scores: ArrayLike) -> float:
+def best_f1_threshold(targets: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
     """The threshold of best F1, searched over every one that changes a decision (R13).
 
     The grid is exhaustive: the middles between neighbouring distinct scores and the lowest score. Among equally good
-    ones the nearest to 0.5 is taken. 0.5 when there is no positive row.
+    ones the nearest to 0.5 is taken. 0.5 when there is no positive row. `weights` `(rows,)` say how often each row
+    counts.
     """
     truth, values = np.asarray(targets, dtype=bool), np.asarray(scores, dtype=np.float64)
     if not truth.any():
         return NEUTRAL_THRESHOLD
-    thresholds, hits, called = _operating_points(truth, values)
-    f1 = 2 * hits / (called + truth.sum())
+    counts = np.ones(len(truth)) if weights is None else np.asarray(weights, dtype=np.float64)
+    thresholds, hits, called = _operating_points(truth, values, counts)
+    f1 = 2 * hits / (called + counts @ truth)
     best = thresholds[np.isclose(f1, f1.max(), rtol=1e-12, atol=0)]
     return float(best[np.argmin(np.abs(best - NEUTRAL_THRESHOLD))])
 
@@ -32,7 +34,7 @@ def threshold_for_recall(targets: ArrayLike, scores: ArrayLike, recall: float) -
     truth, values = np.asarray(targets, dtype=bool), np.asarray(scores, dtype=np.float64)
     if not truth.any():
         return None
-    thresholds, hits, _ = _operating_points(truth, values)
+    thresholds, hits, _ = _operating_points(truth, values, np.ones(len(truth)))
     return float(thresholds[hits >= recall * truth.sum() - ROUNDING].max())
 
 
@@ -41,20 +43,22 @@ def threshold_for_precision(targets: ArrayLike, scores: ArrayLike, precision: fl
     truth, values = np.asarray(targets, dtype=bool), np.asarray(scores, dtype=np.float64)
     if not truth.any():
         return None
-    thresholds, hits, called = _operating_points(truth, values)
+    thresholds, hits, called = _operating_points(truth, values, np.ones(len(truth)))
     good = thresholds[hits >= precision * called - ROUNDING]
     return float(good.min()) if len(good) else None
 
 
-def _operating_points(truth: NDArray[np.bool_], values: Floats) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
-    """All thresholds that differ in a decision, highest first, with the true and all positives called by each."""
+def _operating_points(truth: NDArray[np.bool_], values: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:
+    """All thresholds that differ in a decision, highest first, with how much true and all positives called by each
+    count."""
     order = np.argsort(-values, kind="stable")
     ordered = values[order]
     last_of_tie: NDArray[np.int64] = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
-    hits: NDArray[np.int64] = np.cumsum(truth[order].astype(np.int64))[last_of_tie]
+    called: Floats = np.cumsum(counts[order])[last_of_tie]
+    hits: Floats = np.cumsum((counts * truth)[order])[last_of_tie]
     distinct = ordered[last_of_tie]
     lower = np.append(distinct[1:], distinct[-1])
     middles = lower + (distinct - lower) / 2
     # Two neighbouring floats have no middle; then the upper one itself is the threshold.
     thresholds: Floats = np.where(middles > lower, middles, distinct)
-    return thresholds, hits, last_of_tie + 1
+    return thresholds, hits, called

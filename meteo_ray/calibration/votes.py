@@ -1,11 +1,14 @@
 """Several voters on the same yes-or-no questions, brought to one scale and added up.
 
-Each voter's raw score is turned into calibrated log-odds by Platt scaling, question by question; calibrated log-odds of
-independent voters add up to those of all, so that a voter which knows little says little. Voters that repeat each other
-count less: one weight a voter, fitted to all questions together, for that is what a hundred rows can tell. The sum is
-calibrated again by whoever uses it: on sums that are cross-fitted, or it would look surer than it is.
+Each voter's raw score is turned into calibrated log-odds by Platt scaling, question by question, where a question of
+few rows leans on what all of them say; calibrated log-odds of independent voters add up to those of all, so that a
+voter which knows little says little. Voters of one group that repeat each other count less: one weight a voter, fitted
+to all questions together, for that is what a hundred rows can tell. Groups that know of different things are added as
+they are. The sum is calibrated again by whoever uses it: on sums that are cross-fitted, or it would look surer than it
+is.
 """
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -14,13 +17,35 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
-from meteo_ray.calibration.probabilities import fit_platt, fit_weights
+from meteo_ray.calibration.probabilities import PlattPrior, fit_platt, fit_weights
 
 Floats = NDArray[np.float64]
 Votes = Mapping[str, np.ndarray]
 """Raw scores `(rows, questions)` by the name of their voter."""
 
 FOLDS = 5
+
+
+@dataclass(frozen=True)
+class VoterGroup:
+    """Voters who are weighed against each other, on rows that the groups share.
+
+    `further` votes with their `further_targets` `(other rows, questions)` are what the group alone was asked besides.
+    """
+
+    votes: Votes
+    further: Votes = field(default_factory=dict)
+    further_targets: NDArray[np.generic] | None = None
+
+    def taken(self, rows: np.ndarray) -> "VoterGroup":
+        """With some of the shared rows, and all others."""
+        return VoterGroup(_rows(self.votes, rows), self.further, self.further_targets)
+
+    def scales(self, targets: np.ndarray, borrowed: float) -> "VoteScales":
+        if self.further_targets is None:
+            return VoteScales.fit(self.votes, targets, borrowed)
+        joined = {name: np.concatenate([votes, self.further[name]]) for name, votes in self.votes.items()}
+        return VoteScales.fit(joined, np.concatenate([targets, self.further_targets]), borrowed)
 
 
 @dataclass(frozen=True)
@@ -31,14 +56,16 @@ class Scale:
     intercept: tuple[float, ...]
 
     @classmethod
-    def fit(cls, scores: np.ndarray, targets: np.ndarray, minimum_rows: int) -> Self:
-        """Questions with fewer rows of either answer, and those that a voter answers the wrong way round, share one."""
-        pooled = _rising(*fit_platt(scores.ravel(), targets.ravel()))
-        found = []
-        for column, truth in zip(scores.T, targets.T, strict=True):
-            enough = min(truth.sum(), len(truth) - truth.sum()) >= minimum_rows
-            slope, intercept = fit_platt(column, truth) if enough else pooled
-            found.append((slope, intercept) if slope > 0 else pooled)
+    def fit(cls, scores: np.ndarray, targets: np.ndarray, borrowed: float) -> Self:
+        """Each question's rows, and beside them those of all questions, which count as `borrowed` positive ones.
+
+        A question that a voter answers the wrong way round takes the scale of all; a voter that is wrong more often
+        than right on the whole is not heard.
+        """
+        prior = PlattPrior.pooled(scores, targets, borrowed)
+        pooled = prior.mean.tolist() if prior.mean[0] > 0 else (0.0, 0.0)
+        found = [fit_platt(column, truth, prior) for column, truth in zip(scores.T, targets.T, strict=True)]
+        found = [line if line[0] > 0 else pooled for line in found]
         return cls(tuple(slope for slope, _ in found), tuple(intercept for _, intercept in found))
 
     def log_odds(self, scores: np.ndarray) -> Floats:
@@ -54,17 +81,30 @@ class VoteScales:
     weights: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, votes: Votes, targets: np.ndarray, minimum_rows: int) -> Self:
-        """Fit on a validation split: `votes` and targets of 0 and 1, `(rows, questions)`."""
-        scales = _fit_scales(votes, targets, minimum_rows)
+    def fit(cls, votes: Votes, targets: np.ndarray, borrowed: float = 0.0) -> Self:
+        """Fit one group's scales and weights on `votes` and targets of 0 and 1, `(rows, questions)`.
+
+        Args:
+            borrowed: how many positive rows' worth each question takes from all questions, see `Scale.fit`.
+        """
+        scales = _fit_scales(votes, targets, borrowed)
         if len(votes) == 1:
             return cls(scales)
         calibrated = {name: np.zeros(targets.shape) for name in votes}
         for fitted, scored in _folds(len(targets)):
-            for name, scale in _fit_scales(_rows(votes, fitted), targets[fitted], minimum_rows).items():
+            for name, scale in _fit_scales(_rows(votes, fitted), targets[fitted], borrowed).items():
                 calibrated[name][scored] = scale.log_odds(votes[name][scored])
         weights = fit_weights(np.stack([calibrated[name].ravel() for name in votes], axis=1), targets.ravel())
         return cls(scales, dict(zip(votes, weights.tolist(), strict=True)))
+
+    @classmethod
+    def of_groups(cls, groups: Sequence[VoterGroup], targets: np.ndarray, borrowed: float = 0.0) -> Self:
+        """Those of all groups together, each fitted on the shared rows and its own."""
+        found = [group.scales(targets, borrowed) for group in groups]
+        return cls(
+            {name: scale for part in found for name, scale in part.voters.items()},
+            {name: weight for part in found for name, weight in part.weights.items()},
+        )
 
     def log_odds(self, votes: Votes) -> Floats:
         """The weighted sum of all voters' calibrated log-odds, `(rows, questions)`.
@@ -103,22 +143,23 @@ def unstacked(stack: np.ndarray, voters: Sequence[str]) -> dict[str, np.ndarray]
     return {name: scores[:, number] for number, name in enumerate(voters)}
 
 
-def cross_fitted(votes: Votes, targets: np.ndarray, minimum_rows: int) -> Floats:
-    """The sums `(rows, questions)`, each row's by scales that were fitted on other rows.
+def cross_fitted(groups: Sequence[VoterGroup], targets: np.ndarray, borrowed: float = 0.0) -> Floats:
+    """The sums `(rows, questions)` of the shared rows, each row's by scales that were fitted on other rows.
 
     A voter alone keeps its order, which no scale can flatter.
     """
+    votes: Votes = ChainMap(*[dict(group.votes) for group in groups])
     found = np.zeros(targets.shape)
     if len(votes) == 1:
-        return VoteScales.fit(votes, targets, minimum_rows).log_odds(votes)
+        return VoteScales.of_groups(groups, targets, borrowed).log_odds(votes)
     for fitted, scored in _folds(len(targets)):
-        scales = VoteScales.fit(_rows(votes, fitted), targets[fitted], minimum_rows)
+        scales = VoteScales.of_groups([group.taken(fitted) for group in groups], targets[fitted], borrowed)
         found[scored] = scales.log_odds(_rows(votes, scored))
     return found
 
 
-def _fit_scales(votes: Votes, targets: np.ndarray, minimum_rows: int) -> dict[str, Scale]:
-    return {name: Scale.fit(scores, targets, minimum_rows) for name, scores in votes.items()}
+def _fit_scales(votes: Votes, targets: np.ndarray, borrowed: float) -> dict[str, Scale]:
+    return {name: Scale.fit(scores, targets, borrowed) for name, scores in votes.items()}
 
 
 def _folds(rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -132,8 +173,3 @@ def _folds(rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def _rows(votes: Votes, rows: np.ndarray) -> dict[str, np.ndarray]:
     return {name: scores[rows] for name, scores in votes.items()}
-
-
-def _rising(slope: float, intercept: float) -> tuple[float, float]:
-    """A voter that is wrong more often than right on the whole is not heard."""
-    return (slope, intercept) if slope > 0 else (0.0, 0.0)

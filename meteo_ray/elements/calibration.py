@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from meteo_ray.calibration.probabilities import fit_platt
+from meteo_ray.calibration.probabilities import PlattPrior, fit_platt
 from meteo_ray.calibration.thresholds import best_f1_threshold
-from meteo_ray.calibration.votes import Votes, VoteScales, cross_fitted
+from meteo_ray.calibration.votes import VoterGroup, Votes, VoteScales, cross_fitted
 
 # Keeps the logit of a probability finite: 1e-6 is below what any validation split can tell from 0.
 EDGE = 1e-6
@@ -20,8 +20,8 @@ EDGE = 1e-6
 class LabelCalibration:
     """One label's Platt scaling `sigmoid(slope * votes + intercept)` and threshold of the result.
 
-    `positives` are those of the validation split; `pooled` tells that they were too few, so that all labels' rows
-    together decided.
+    `positives` are those of the validation split; `pooled` tells that there were none, or nothing else, so that all
+    labels' rows together decided.
     """
 
     slope: float
@@ -39,25 +39,23 @@ class ElementsCalibration:
     labels: tuple[LabelCalibration, ...]
 
     @classmethod
-    def fit(cls, votes: Votes, targets: np.ndarray, minimum_positives: int) -> Self:
+    def fit(cls, groups: Sequence[VoterGroup], targets: np.ndarray, borrowed: float) -> Self:
         """Fit on a validation split; labels are calibrated on cross-fitted sums of the votes.
 
         Args:
-            votes: log-odds `(rows, labels)` by voter.
+            groups: votes, log-odds `(rows, labels)`.
             targets: `(rows, labels)` of 0 and 1.
-            minimum_positives: a label with fewer positive or fewer negative rows takes the pooled calibration.
+            borrowed: how many positive rows' worth of all labels' rows count beside each label's own: a rare label
+                leans on all of them, a common one on itself.
         """
-        sums = cross_fitted(votes, targets, minimum_positives)
-        pooled = _fit_label(sums.ravel(), targets.ravel(), pooled=True)
-        labels = []
-        for column, truth in zip(sums.T, targets.T, strict=True):
-            positives = int(truth.sum())
-            found = pooled
-            if min(positives, len(truth) - positives) >= minimum_positives:
-                own = _fit_label(column, truth, pooled=False)
-                found = own if own.slope > 0 else pooled  # a falling scale would turn the ranking round
-            labels.append(LabelCalibration(**{**asdict(found), "positives": positives}))
-        return cls(VoteScales.fit(votes, targets, minimum_positives), tuple(labels))
+        sums = cross_fitted(groups, targets, borrowed)
+        lines = _fit_lines(sums, targets, borrowed)
+        scores = _probabilities(sums, *lines.T)
+        thresholds = _fit_thresholds(scores, targets, borrowed)
+        positives = targets.sum(axis=0).astype(int)
+        pooled = (positives == 0) | (positives == len(targets))
+        labels = zip(*lines.T.tolist(), thresholds, positives.tolist(), pooled.tolist(), strict=True)
+        return cls(VoteScales.of_groups(groups, targets, borrowed), tuple(LabelCalibration(*label) for label in labels))
 
     @property
     def thresholds(self) -> NDArray[np.float64]:
@@ -88,12 +86,22 @@ def of_network(parallel: np.ndarray, emitted: np.ndarray) -> dict[str, np.ndarra
     return {"parallel": np.asarray(parallel), "sequence": np.asarray(logit(certain))}
 
 
-def _fit_label(sums: np.ndarray, truth: np.ndarray, pooled: bool) -> LabelCalibration:
-    slope, intercept = fit_platt(sums, truth)
-    if pooled and slope <= 0:
-        slope, intercept = 1.0, 0.0
-    threshold = best_f1_threshold(truth, _probabilities(sums, np.array(slope), np.array(intercept)))
-    return LabelCalibration(slope, intercept, threshold, int(truth.sum()), pooled)
+def _fit_lines(sums: np.ndarray, targets: np.ndarray, borrowed: float) -> NDArray[np.float64]:
+    """Slope and intercept of every label, `(labels, 2)`; a falling line would turn a ranking round."""
+    prior = PlattPrior.pooled(sums, targets, borrowed)
+    pooled = tuple(prior.mean) if prior.mean[0] > 0 else (1.0, 0.0)
+    own = [fit_platt(column, truth, prior) for column, truth in zip(sums.T, targets.T, strict=True)]
+    return np.array([line if line[0] > 0 else pooled for line in own])
+
+
+def _fit_thresholds(scores: np.ndarray, targets: np.ndarray, borrowed: float) -> list[float]:
+    """Of best F1 over each label's rows, and beside them those of all labels (R25)."""
+    every, truths = scores.ravel(), targets.ravel()
+    counts = np.append(np.ones(len(targets)), np.full(len(every), borrowed / max(truths.sum(), 1)))
+    return [
+        best_f1_threshold(np.append(truth, truths), np.append(column, every), counts)
+        for column, truth in zip(scores.T, targets.T, strict=True)
+    ]
 
 
 def _probabilities(sums: np.ndarray, slopes: np.ndarray, intercepts: np.ndarray) -> NDArray[np.float32]:

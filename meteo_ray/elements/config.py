@@ -93,8 +93,9 @@ class ElementsTraining(VoterSettings):
     """Paths that beam search keeps; 3 to 5 (R24)."""
     max_labels: Size = 10
     """Longest label sequence (R24)."""
-    minimum_positives: Size = 5
-    """Labels with fewer positive rows in validation share one pooled threshold and calibration (R25, R40)."""
+    borrowed_positives: float = Field(default=10.0, ge=0)
+    """Calibration and thresholds of a label lean on all labels' validation rows, as much as on so many positive rows of
+    its own (R25, R40): rare labels take nearly all from there, common ones nearly nothing."""
 
     augmentation: AugmentConfig = AugmentConfig()
     """What is done to the images (R5)."""

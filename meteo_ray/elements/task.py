@@ -1,6 +1,6 @@
 """What the training loop needs to know about the element stage (R20-R26)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -13,7 +13,7 @@ from torch import nn
 
 from meteo_ray.backbones import init_digest, resolve_init
 from meteo_ray.batch import Batch, objects
-from meteo_ray.calibration.votes import Votes
+from meteo_ray.calibration.votes import VoterGroup, Votes
 from meteo_ray.elements.beam_search import beam_search
 from meteo_ray.elements.bundle import write_bundle
 from meteo_ray.elements.calibration import ElementsCalibration, of_network
@@ -85,11 +85,12 @@ class ElementsTask(Task):
     # -- data --------------------------------------------------------------------------------------------------------
 
     def rows(self, index: pa.Table, split: str) -> pa.Table:
-        training = with_auxiliary(self._labelled(index, TRAIN), self.auxiliary, index)
+        own = self._labelled(index, TRAIN)
+        training = with_auxiliary(own, self.auxiliary, index)
         self._counts = count_labels(training, self.vocabulary)
         validation = labelled_charts(index, VALIDATION)
         self._samples = validation.take(sample_rows(validation.num_rows)).select(PIXEL_COLUMNS)
-        self.voting.see(training, ["elements", "weight"], texts_path(self.data, self.index))
+        self.voting.see(training, own.num_rows, ["elements", "weight"], texts_path(self.data, self.index))
         found = training if split == TRAIN else self._labelled(index, split)
         if not found.num_rows or not count_labels(found, self.vocabulary).any():
             raise UsageError(
@@ -225,13 +226,13 @@ class ElementsTask(Task):
     def metrics(self, outputs: Batch) -> dict[str, float]:
         """R26's means of the network alone, calibrated on the same outputs: to compare epochs, not to report."""
         votes = of_network(outputs["parallel"], outputs["emitted"])
-        known = self._judge(self._calibrate(votes, outputs["targets"]), votes, outputs["targets"])
+        known = self._judge(self._calibrate([VoterGroup(votes)], outputs["targets"]), votes, outputs["targets"])
         return {name: known[name] or 0.0 for name in ("map", "micro_f1", "macro_f1")}
 
     def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
         network, targets = cast(ElementsModel, model), outputs["targets"]
         votes = {**of_network(outputs["parallel"], outputs["emitted"]), **votes_in(outputs)}
-        verdict = ElementsVerdict.fit(self.vocabulary, votes, targets, self._calibrate, self.voting.voters.text)
+        verdict = ElementsVerdict.fit(self.vocabulary, votes, targets, self._calibrate, self.voting.written)
         write_bundle(folder, network, self.config, self.counts, verdict, self.voting.voters)
         images = self._sample_images()
         if len(images):
@@ -241,8 +242,8 @@ class ElementsTask(Task):
             **alone(votes, targets, mean_average_precision, self.watch),
         }
 
-    def _calibrate(self, votes: Votes, targets: np.ndarray) -> ElementsCalibration:
-        return ElementsCalibration.fit(votes, targets, self.config.minimum_positives)
+    def _calibrate(self, groups: Sequence[VoterGroup], targets: np.ndarray) -> ElementsCalibration:
+        return ElementsCalibration.fit(groups, targets, self.config.borrowed_positives)
 
     def _judge(self, calibration: ElementsCalibration, votes: Votes, targets: np.ndarray) -> dict[str, Any]:
         scores = calibration.scores(votes)

@@ -1,5 +1,6 @@
 """From the voters' raw scores to one calibrated probability, and from that to a decision (R13, R40)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -9,7 +10,7 @@ from scipy.special import expit
 
 from meteo_ray.calibration.probabilities import fit_temperature
 from meteo_ray.calibration.thresholds import best_f1_threshold, threshold_for_precision, threshold_for_recall
-from meteo_ray.calibration.votes import Votes, VoteScales, cross_fitted
+from meteo_ray.calibration.votes import VoterGroup, Votes, VoteScales, cross_fitted
 from meteo_ray.errors import UsageError
 
 # Recalls and precisions that an archive owner may ask for by name instead of the threshold of best F1.
@@ -17,9 +18,6 @@ OPERATING_POINTS = (0.9, 0.95, 0.98, 0.99, 0.995)
 
 # The name of the network among the voters.
 NETWORK = "network"
-
-# One chart and one other image are enough for a scale: there is nothing to pool with.
-LEAST_ROWS = 1
 
 
 @dataclass(frozen=True)
@@ -39,14 +37,14 @@ class GateCalibration:
     validation_negatives: int = 0
 
     @classmethod
-    def fit(cls, votes: Votes, targets: np.ndarray) -> Self:
+    def fit(cls, groups: Sequence[VoterGroup], targets: np.ndarray) -> Self:
         """Fit on votes `(rows, 1)` by voter and targets `(rows,)` of 0 and 1 (R13, R40); see `calibration.votes`."""
         questions = targets[:, None]
-        sums = cross_fitted(votes, questions, LEAST_ROWS)[:, 0]
+        sums = cross_fitted(groups, questions)[:, 0]
         temperature = fit_temperature(sums, targets)
         scores = _probabilities(sums, temperature)
         return cls(
-            scales=VoteScales.fit(votes, questions, LEAST_ROWS),
+            scales=VoteScales.of_groups(groups, questions),
             temperature=temperature,
             threshold=best_f1_threshold(targets, scores),
             for_recall={str(point): threshold_for_recall(targets, scores, point) for point in OPERATING_POINTS},

@@ -83,8 +83,9 @@ class GateTask(Task):
     # -- data --------------------------------------------------------------------------------------------------------
 
     def rows(self, index: pa.Table, split: str) -> pa.Table:
-        training = with_auxiliary(self._labelled(index, TRAIN), self.auxiliary, index)
-        self.voting.see(training, ["is_meteo", "weight"], texts_path(self.data, self.index))
+        own = self._labelled(index, TRAIN)
+        training = with_auxiliary(own, self.auxiliary, index)
+        self.voting.see(training, own.num_rows, ["is_meteo", "weight"], texts_path(self.data, self.index))
         found = training if split == TRAIN else self._labelled(index, split)
         positives = pc.sum(found["is_meteo"]).as_py() or 0
         if not 0 < positives < found.num_rows:
@@ -211,7 +212,7 @@ class GateTask(Task):
 
     def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
         targets, votes = outputs["target"], {NETWORK: outputs["logit"][:, None], **votes_in(outputs)}
-        verdict = GateVerdict.fit(self.vocabulary, votes, targets, GateCalibration.fit, self.voting.voters.text)
+        verdict = GateVerdict.fit(self.vocabulary, votes, targets, GateCalibration.fit, self.voting.written)
         write_bundle(folder, model, self.config, verdict, self.voting.voters)
         return {
             **verdict.measured(votes, targets, _judge, self.watch),

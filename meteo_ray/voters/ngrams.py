@@ -4,6 +4,8 @@ They learn how offices write and forgive the slips of text recognition.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +24,34 @@ HASHED = 2**13
 BLOCKS = 2
 
 WIDTH = BLOCKS * HASHED + 1
-"""Columns of `ngram_features`."""
+"""Columns of `NgramCounts.features`."""
 
 
-def ngram_rarity(pages: Written) -> Floats:
-    """Inverse document frequencies of the n-grams of both blocks, `(2 * HASHED,)`, learnt from the pages."""
-    return np.concatenate([TfidfTransformer().fit(block).idf_ for block in _counts(pages)]).astype(np.float32)
+@dataclass(frozen=True)
+class NgramCounts:
+    """What is counted on pages before anything is learnt of them: n-grams of title and text, `(pages, HASHED)` each,
+    and whether nothing is written, `(pages, 1)`."""
 
+    blocks: tuple[sparse.csr_matrix, ...]
+    empty: sparse.csr_matrix
 
-def ngram_features(pages: Written, rarity: Floats) -> sparse.csr_matrix:
-    """Weighted n-grams, each block of length 1, and whether nothing is written: `(pages, WIDTH)`."""
-    blocks = zip(_counts(pages), np.split(rarity, BLOCKS), strict=True)
-    weighted = [normalize(counts.multiply(part).tocsr()) for counts, part in blocks]
-    empty = sparse.csr_matrix(np.array([[not text] for _, text in pages], dtype=np.float32).reshape(-1, 1))
-    return sparse.hstack([*weighted, empty]).tocsr()
+    @classmethod
+    def of(cls, pages: Written) -> Self:
+        empty = np.array([[not text] for _, text in pages], dtype=np.float32).reshape(-1, 1)
+        return cls(tuple(_counts(pages)), sparse.csr_matrix(empty))
+
+    def taken(self, rows: np.ndarray) -> Self:
+        return type(self)(tuple(block[rows] for block in self.blocks), self.empty[rows])
+
+    def rarity(self) -> Floats:
+        """Inverse document frequencies of the n-grams of both blocks, `(2 * HASHED,)`, learnt from these pages."""
+        return np.concatenate([TfidfTransformer().fit(block).idf_ for block in self.blocks]).astype(np.float32)
+
+    def features(self, rarity: Floats) -> sparse.csr_matrix:
+        """Weighted n-grams, each block of length 1, and whether nothing is written: `(pages, WIDTH)`."""
+        blocks = zip(self.blocks, np.split(rarity, BLOCKS), strict=True)
+        weighted = [normalize(counts.multiply(part).tocsr()) for counts, part in blocks]
+        return sparse.hstack([*weighted, self.empty]).tocsr()
 
 
 def _counts(pages: Written) -> list[sparse.csr_matrix]:

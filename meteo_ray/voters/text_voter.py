@@ -23,7 +23,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.text.normalise import normalised
 from meteo_ray.text.vocabulary_match import element_matches
 from meteo_ray.vocabulary import Vocabulary
-from meteo_ray.voters.ngrams import WIDTH, ngram_features, ngram_rarity
+from meteo_ray.voters.ngrams import WIDTH, NgramCounts
 
 Floats = NDArray[np.float32]
 
@@ -60,6 +60,21 @@ def pages_of(batch: Batch) -> list[Page | None]:
 
 
 @dataclass(frozen=True)
+class TextFeatures:
+    """What is to be known of pages: n-grams, and `matches` `(pages, questions, 3)`, see `_matches`."""
+
+    counts: NgramCounts
+    matches: Floats
+
+    @classmethod
+    def of(cls, pages: Sequence[Page], vocabulary: Vocabulary, questions: int) -> Self:
+        return cls(NgramCounts.of(pages), _matches(pages, vocabulary, questions))
+
+    def taken(self, rows: np.ndarray) -> Self:
+        return type(self)(self.counts.taken(rows), self.matches[rows])
+
+
+@dataclass(frozen=True)
 class TextVoter:
     """The fitted models.
 
@@ -80,18 +95,26 @@ class TextVoter:
 
         The questions are the vocabulary's elements, in its order, or a single one to which any element's name matters.
         """
-        truth, idf = np.asarray(targets, dtype=bool), ngram_rarity(pages)
-        features = ngram_features(pages, idf)
+        return cls.learnt(TextFeatures.of(pages, vocabulary, targets.shape[1]), targets, weights)
+
+    @classmethod
+    def learnt(cls, pages: TextFeatures, targets: np.ndarray, weights: np.ndarray) -> Self:
+        """`fit`, of pages whose features are known."""
+        truth, idf = np.asarray(targets, dtype=bool), pages.counts.rarity()
+        features = pages.counts.features(idf)
         found = [_fit_words(features, column, weights) for column in truth.T]
-        names = _fit_names(_matches(pages, vocabulary, truth.shape[1]), truth, weights)
+        names = _fit_names(pages.matches, truth, weights)
         return cls(idf, np.array([line[0] for line in found]), np.array([line[1] for line in found]), names)
 
     def votes(self, pages: Sequence[Page], vocabulary: Vocabulary) -> dict[str, Floats]:
         """Log-odds float32 `(pages, questions)` of each model, by its name in VOTES."""
-        features = ngram_features(pages, self.idf)
+        return self.votes_on(TextFeatures.of(pages, vocabulary, len(self.intercepts)))
+
+    def votes_on(self, pages: TextFeatures) -> dict[str, Floats]:
+        """`votes`, on pages whose features are known."""
+        features = pages.counts.features(self.idf)
         words = np.asarray(features @ self.coefficients.T + self.intercepts, dtype=np.float32)
-        matches = _matches(pages, vocabulary, len(self.intercepts))
-        names = np.asarray(matches @ self.names[:-1] + self.names[-1], dtype=np.float32)
+        names = np.asarray(pages.matches @ self.names[:-1] + self.names[-1], dtype=np.float32)
         return dict(zip(self.VOTES, (words, names), strict=True))
 
     def votes_where_read(self, pages: Sequence[Page | None], vocabulary: Vocabulary) -> dict[str, Floats]:

@@ -19,7 +19,8 @@ from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.boosted_trees import TREES, Trees, bundle_with_trees, check_installed
 from meteo_ray.voters.config import VoterSettings
 from meteo_ray.voters.descriptors import PrepareDescriptors
-from meteo_ray.voters.text_voter import TextVoter, pages_of
+from meteo_ray.voters.held_out_text import HeldOutText, source_numbers
+from meteo_ray.voters.text_voter import pages_of
 from meteo_ray.voters.voters import COLUMN, PrepareVotes, Voters
 
 logger = logging.getLogger("meteo_ray")
@@ -55,18 +56,24 @@ class VoterTraining:
         if self._earlier_bundle:
             check_file(self._earlier_bundle, TREES)  # LightGBM may die of damaged ones
             self._earlier = Trees.read(self._earlier_bundle, questions)
-        self._written: Batch = {}
+        self._pages: Batch = {}
+        self._sources = np.zeros(0, dtype=np.int64)
         self._text_mode: str | None = None
         self._share_read = ""
         self.voters = Voters()
+        self.written: HeldOutText | None = None
 
-    def see(self, training: pa.Table, columns: Sequence[str], texts: Path) -> None:
+    def see(self, training: pa.Table, own: int, columns: Sequence[str], texts: Path) -> None:
         """Keep what is written on the training rows, with the `columns` that tell their targets; it comes from `texts`.
+
+        The first `own` rows are of the folder that is trained on; others stand beside them and tell nothing of how
+        strange its sources are to each other.
 
         Raises:
             UsageError: when text is to vote and none was read.
         """
-        read = training.filter(training["text"].is_valid())
+        own_rows = pa.array(np.arange(training.num_rows) < own)
+        read = training.append_column("own", own_rows).filter(training["text"].is_valid())
         if self._settings.text and not read.num_rows:
             raise UsageError(
                 "text is to vote, but no training image's text was read; run jobs/read_text.py --data DATA"
@@ -74,19 +81,20 @@ class VoterTraining:
         if self._settings.text is not False and read.num_rows:
             self._share_read = f"{read.num_rows} of {training.num_rows}"
             self._text_mode = texts_mode(texts)
-            self._written = {name: objects(read[name].to_pylist()) for name in ("title", "text", *columns)}
+            self._pages = {name: objects(read[name].to_pylist()) for name in ("title", "text", *columns)}
+            self._sources = source_numbers(read.filter(read["own"]))
 
     def fit(
         self, collect: Collect, look: Look, augmentation: AugmentConfig, targets: Targets, vocabulary: Vocabulary
     ) -> None:
         """Fit the trees on every image as it is and as the first epoch alters it, the text voter on what is written."""
         trees = self._fit_trees(collect, look, augmentation, targets) if self.with_trees else None
-        text = None
-        if self._written:
+        if self._pages:
             logger.info("what is written votes: it was read on %s training images", self._share_read)
-            pages = [page for page in pages_of(self._written) if page is not None]
-            text = TextVoter.fit(pages, targets(self._written), _weights(self._written), vocabulary)
-        self.voters = Voters(trees, text, self._text_mode)
+            pages = [page for page in pages_of(self._pages) if page is not None]
+            truth, weights = targets(self._pages), _weights(self._pages)
+            self.written = HeldOutText.fit(pages, truth, weights, self._sources, vocabulary)
+        self.voters = Voters(trees, self.written.voter if self.written else None, self._text_mode)
 
     def preparing(self, prepared: Callable[[Batch], Batch], vocabulary: Vocabulary) -> Callable[[Batch], Batch]:
         """What validation prepares: votes beside the rest, where somebody votes."""

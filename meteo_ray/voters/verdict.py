@@ -11,8 +11,9 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from meteo_ray.calibration.votes import Votes, VoteScales
+from meteo_ray.calibration.votes import VoterGroup, Votes, VoteScales
 from meteo_ray.vocabulary import Vocabulary
+from meteo_ray.voters.held_out_text import HeldOutText
 from meteo_ray.voters.text_voter import Page, TextVoter
 
 logger = logging.getLogger("meteo_ray")
@@ -49,24 +50,31 @@ class VotedVerdict(Generic[C]):
         vocabulary: Vocabulary,
         votes: Votes,
         targets: np.ndarray,
-        calibrate: Callable[[Votes, np.ndarray], C],
-        text: TextVoter | None,
+        calibrate: Callable[[Sequence[VoterGroup], np.ndarray], C],
+        written: HeldOutText | None,
     ) -> Self:
         """Calibrate on a validation split, twice where text votes: with its votes on the rows that have them.
 
+        What a source's charts have written on them is foreign to those of another, and a validation split holds few
+        sources. So how far text can be trusted is told by training pages too, each judged by models that had not seen
+        its source; and pixels and text are added up as they are, not weighed against each other on those few.
+
         Args:
-            votes: `(rows, questions)` by voter; those of `text` are NaN where nothing was read.
+            votes: `(rows, questions)` by voter; those of the text voter are NaN where nothing was read.
             targets: of 0 and 1, a row each.
-            calibrate: votes and targets -> calibration.
+            calibrate: groups of voters and targets -> calibration.
+            written: the text voter, if there is one, and how it did on pages of unseen sources.
         """
-        image = calibrate(on_pixels(votes), targets)
-        if text is None:
+        image = calibrate([VoterGroup(on_pixels(votes))], targets)
+        if written is None:
             return cls(vocabulary, image)
         read = asked(votes[TextVoter.VOTES[0]])
         if targets[read].all() or not targets[read].any():
             logger.warning("text will not be heard: of validation images of either answer none was read")
             return cls(vocabulary, image)
-        return cls(vocabulary, image, calibrate(taken(votes, read), targets[read]), text)
+        text = VoterGroup(on_text(taken(votes, read)), written.votes, written.targets)
+        groups = [VoterGroup(on_pixels(taken(votes, read))), text]
+        return cls(vocabulary, image, calibrate(groups, targets[read]), written.voter)
 
     @property
     def voters(self) -> tuple[str, ...]:
@@ -134,6 +142,11 @@ def alone(
 def on_pixels(votes: Votes) -> dict[str, np.ndarray]:
     """Without those on what is written."""
     return {name: values for name, values in votes.items() if name not in TextVoter.VOTES}
+
+
+def on_text(votes: Votes) -> dict[str, np.ndarray]:
+    """Those on what is written."""
+    return {name: values for name, values in votes.items() if name in TextVoter.VOTES}
 
 
 def asked(values: np.ndarray) -> NDArray[np.bool_]:

@@ -7,7 +7,8 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from meteo_ray.calibration.votes import VoteScales, cross_fitted, stacked, unstacked
+from meteo_ray.calibration.probabilities import PlattPrior
+from meteo_ray.calibration.votes import VoterGroup, VoteScales, cross_fitted, stacked, unstacked
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def split():
 
 def test_the_sum_knows_more_than_each_voter(split):
     votes, targets = split
-    scales = VoteScales.fit(votes, targets, minimum_rows=5)
+    scales = VoteScales.fit(votes, targets, borrowed=5)
     joined = roc_auc_score(targets[:, 0], scales.log_odds(votes)[:, 0])
     assert joined > max(roc_auc_score(targets[:, 0], scores[:, 0]) for scores in votes.values()) + 0.02
 
@@ -35,14 +36,14 @@ def test_voters_who_repeat_each_other_share_their_weight(split):
     votes, targets = split
     loud, quiet = votes["loud"][:, :1], votes["quiet"][:, :1]
     repeated = {"loud": loud, "echo": loud * 2, "again": loud + 1, "quiet": quiet, "guessing": votes["guessing"][:, :1]}
-    weights = VoteScales.fit(repeated, targets[:, :1], minimum_rows=5).weights
+    weights = VoteScales.fit(repeated, targets[:, :1], borrowed=5).weights
     assert weights["loud"] + weights["echo"] + weights["again"] < 2 * weights["quiet"]
     assert weights["loud"] == pytest.approx(weights["echo"], rel=0.1)
 
 
 def test_scales_turn_scores_into_log_odds(split):
     votes, targets = split
-    scale = VoteScales.fit(votes, targets, minimum_rows=5).voters["loud"]
+    scale = VoteScales.fit(votes, targets, borrowed=5).voters["loud"]
     found = expit(scale.log_odds(votes["loud"])[:, 0])
     assert found.mean() == pytest.approx(targets[:, 0].mean(), abs=0.02)
 
@@ -50,28 +51,57 @@ def test_scales_turn_scores_into_log_odds(split):
 def test_who_guesses_or_is_contrary_says_next_to_nothing(split):
     votes, targets = split
     contrary = {"contrary": -votes["loud"][:, :1], "guessing": votes["guessing"][:, :1]}
-    scales = VoteScales.fit(contrary, targets[:, :1], minimum_rows=5)
+    scales = VoteScales.fit(contrary, targets[:, :1], borrowed=5)
     np.testing.assert_array_equal(scales.voters["contrary"].log_odds(contrary["contrary"]), 0)
     assert scales.voters["guessing"].log_odds(votes["guessing"])[:, 0].std() < 0.3
 
 
-def test_rare_questions_share_one_scale(split):
+def test_a_rare_question_leans_on_all_and_a_common_one_on_itself(split):
     votes, targets = split
-    alone = VoteScales.fit({"loud": votes["loud"]}, targets, minimum_rows=5).voters["loud"]
-    assert alone.slope[0] != alone.slope[1]
-    own = VoteScales.fit({"loud": votes["loud"]}, targets, minimum_rows=2).voters["loud"]
-    assert own.slope[1] != alone.slope[1]
+    targets[:10, 1] = True
+    loud = {"loud": np.stack([votes["loud"][:, 0], 0.1 * (4 * targets[:, 1] - 2 + votes["loud"][:, 1])], axis=1)}
+    own, some, much = (
+        np.array(VoteScales.fit(loud, targets, borrowed).voters["loud"].slope) for borrowed in (0, 10, 10**6)
+    )
+    assert much[0] == pytest.approx(much[1], rel=1e-2)
+    common, rare = np.abs(some - own) / np.abs(much - own)
+    assert common < 0.2
+    assert rare > 0.5
+
+
+def test_a_question_without_a_yes_takes_the_scale_of_all(split):
+    votes, targets = split
+    targets[:, 1] = False
+    scale = VoteScales.fit({"loud": votes["loud"]}, targets, 5).voters["loud"]
+    pooled = PlattPrior.pooled(votes["loud"], targets, 5)
+    assert (scale.slope[1], scale.intercept[1]) == tuple(pooled.mean)
+
+
+def test_a_group_is_scaled_on_rows_of_its_own_too():
+    """On the shared rows text knows everything, elsewhere nothing: it is believed as what it is on the whole."""
+    rng = np.random.default_rng(2)
+    targets = rng.random((60, 1)) < 0.5
+    pixels = VoterGroup({"network": rng.normal(3 * targets - 1.5, 1.0)})
+    lucky = {"words": rng.normal(6 * targets - 3, 0.5)}
+    elsewhere = rng.random((600, 1)) < 0.5
+    warned = VoterGroup(lucky, {"words": rng.normal(0, 3, elsewhere.shape)}, elsewhere)
+    believed, doubted = (VoteScales.of_groups([pixels, text], targets) for text in (VoterGroup(lucky), warned))
+    assert doubted.voters["words"].slope[0] < 0.3 * believed.voters["words"].slope[0]
+    assert doubted.voters["network"] == believed.voters["network"]
+    assert doubted.weights == {}
+    sums = cross_fitted([pixels, warned], targets)
+    assert roc_auc_score(targets[:, 0], sums[:, 0]) > 0.98
 
 
 def test_cross_fitted_sums_do_not_flatter_voters_who_know_nothing():
     rng = np.random.default_rng(1)
     targets = rng.random((40, 30)) < 0.3
     votes = {str(number): rng.normal(size=targets.shape) for number in range(6)}
-    fitted = VoteScales.fit(votes, targets, 1).log_odds(votes)
-    crossed = cross_fitted(votes, targets, 1)
+    fitted = VoteScales.fit(votes, targets).log_odds(votes)
+    crossed = cross_fitted([VoterGroup(votes)], targets)
     flattered, honest = (roc_auc_score(targets.ravel(), sums.ravel()) for sums in (fitted, crossed))
     assert flattered > 0.55 > honest
-    np.testing.assert_array_equal(cross_fitted(votes, targets, 1), crossed)
+    np.testing.assert_array_equal(cross_fitted([VoterGroup(votes)], targets), crossed)
 
 
 def test_they_survive_json(split):

@@ -34,7 +34,7 @@ SMALL = ElementsTraining(
     embedding_size=128,
     hidden_size=128,
     full_epochs=1,
-    minimum_positives=3,
+    borrowed_positives=3,
     augmentation=AugmentConfig(enabled=False),
 )
 

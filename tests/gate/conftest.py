@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from meteo_ray import bundle
+from meteo_ray.calibration.votes import VoterGroup
 from meteo_ray.gate.bundle import write_bundle
 from meteo_ray.gate.calibration import NETWORK, GateCalibration
 from meteo_ray.gate.config import GateTraining
@@ -25,7 +26,7 @@ def gate_bundle(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "gate"
     rng = np.random.default_rng(0)
     targets = np.arange(200) % 2
-    calibration = GateCalibration.fit({NETWORK: rng.normal(2 * targets - 1, 1.5)[:, None]}, targets)
+    calibration = GateCalibration.fit([VoterGroup({NETWORK: rng.normal(2 * targets - 1, 1.5)[:, None]})], targets)
     verdict = GateVerdict(load_vocabulary(), calibration)
     with bundle.writing(folder) as scratch:
         write_bundle(scratch, GateModel("none", SMALL.input_size), SMALL, verdict, Voters())

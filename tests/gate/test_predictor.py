@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from sklearn.metrics import precision_score, recall_score
 
 from meteo_ray import bundle
+from meteo_ray.calibration.votes import VoterGroup
 from meteo_ray.errors import UsageError
 from meteo_ray.gate.calibration import NETWORK, GateCalibration
 from meteo_ray.gate.model import GateModel
@@ -83,7 +84,7 @@ def test_scores_that_are_not_numbers_never_leave(gate_bundle):
 def test_operating_points_keep_their_promise():
     targets = np.arange(400) % 2
     votes = {NETWORK: np.random.default_rng(1).normal(1.5 * targets, 1.0)[:, None]}
-    calibration = GateCalibration.fit(votes, targets)
+    calibration = GateCalibration.fit([VoterGroup(votes)], targets)
     scores = calibration.scores(votes).astype(np.float64)
     recall_point = calibration.operating_point(None, 0.99, None)
     precision_point = calibration.operating_point(None, None, 0.95)
@@ -101,7 +102,7 @@ def test_operating_points_that_are_not_there(gate_bundle):
         load(gate_bundle, min_recall=0.42)
     with pytest.raises(UsageError, match="not several"):
         load(gate_bundle, min_recall=0.99, threshold=0.5)
-    hopeless = GateCalibration.fit({NETWORK: np.array([[2.0], [1.0], [-1.0]])}, np.array([0, 1, 0]))
+    hopeless = GateCalibration.fit([VoterGroup({NETWORK: np.array([[2.0], [1.0], [-1.0]])})], np.array([0, 1, 0]))
     with pytest.raises(UsageError, match=r"min_precision 0\.9: no threshold reached it"):
         hopeless.operating_point(None, None, 0.9)
 

@@ -8,6 +8,7 @@ import pytest
 
 from meteo_ray.calibration.votes import VoteScales
 from meteo_ray.vocabulary import load_vocabulary
+from meteo_ray.voters.held_out_text import HeldOutText
 from meteo_ray.voters.text_voter import Page, TextVoter
 from meteo_ray.voters.verdict import VotedVerdict, alone
 
@@ -22,8 +23,8 @@ class Sum:
     scales: VoteScales
 
     @classmethod
-    def fit(cls, votes, targets) -> Self:
-        return cls(VoteScales.fit(votes, targets[:, None], 1))
+    def fit(cls, groups, targets) -> Self:
+        return cls(VoteScales.of_groups(groups, targets[:, None]))
 
     def scores(self, votes) -> np.ndarray:
         return self.scales.log_odds(votes)[:, 0].astype(np.float32)
@@ -46,7 +47,12 @@ def split():
 
 def fitted(split) -> VotedVerdict[Sum]:
     votes, written, targets, _, voter = split
-    return VotedVerdict.fit(VOCABULARY, {**votes, **written}, targets, Sum.fit, voter)
+    return VotedVerdict.fit(VOCABULARY, {**votes, **written}, targets, Sum.fit, known(voter))
+
+
+def known(voter: TextVoter) -> HeldOutText:
+    """A voter that was asked of no pages but those of validation."""
+    return HeldOutText(voter, {name: np.zeros((0, 1)) for name in TextVoter.VOTES}, np.zeros((0, 1), bool))
 
 
 def test_text_is_heard_where_it_was_read(split):
@@ -72,7 +78,7 @@ def test_every_voter_speaks_for_itself(split):
 def test_text_that_was_read_for_one_answer_only_is_not_heard(split, caplog):
     votes, written, targets, pages, voter = split
     some = {name: np.where(targets[:, None], values, np.nan) for name, values in written.items()}
-    verdict = VotedVerdict.fit(VOCABULARY, {**votes, **some}, targets, Sum.fit, voter)
+    verdict = VotedVerdict.fit(VOCABULARY, {**votes, **some}, targets, Sum.fit, known(voter))
     assert not verdict.reads_text
     assert "text will not be heard" in caplog.text
     np.testing.assert_array_equal(verdict.heard(votes, pages)[1], False)

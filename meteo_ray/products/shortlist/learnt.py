@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
-from meteo_ray.voters.ngrams import ngram_features, ngram_rarity
+from meteo_ray.voters.ngrams import NgramCounts
 from meteo_ray.voters.text_voter import Page
 
 Floats = NDArray[np.float32]
@@ -64,24 +64,24 @@ class Choice:
 
 @dataclass(frozen=True)
 class Words:
-    """Hashed n-grams of title and text; `rarity` as `voters.ngrams.ngram_rarity`."""
+    """Hashed n-grams of title and text; `rarity` as `NgramCounts.rarity`."""
 
     rarity: Floats
     choice: Choice
 
     @classmethod
     def fit(cls, pages: Sequence[Page], products: Sequence[str]) -> Self:
-        rarity = ngram_rarity(pages)
-        return cls(rarity, Choice.fit(ngram_features(pages, rarity), products, WORDS_STRENGTH))
+        counts = NgramCounts.of(pages)
+        rarity = counts.rarity()
+        return cls(rarity, Choice.fit(counts.features(rarity), products, WORDS_STRENGTH))
 
     def utilities(self, pages: Sequence[Page | None]) -> Floats:
         """`(rows, products learnt)`, NaN where nothing is written or it was not read."""
         found = np.full((len(pages), len(self.choice.products)), np.nan, np.float32)
         read = np.flatnonzero([page is not None and bool(page.text) for page in pages])
         if len(read):
-            found[read] = self.choice.utilities(
-                ngram_features([pages[row] or Page("", "") for row in read], self.rarity)
-            )
+            counts = NgramCounts.of([pages[row] or Page("", "") for row in read])
+            found[read] = self.choice.utilities(counts.features(self.rarity))
         return found
 
 

@@ -1,0 +1,62 @@
+"""How far text is believed: by what voters say of pages whose source they have not seen."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from meteo_ray.vocabulary import load_vocabulary
+from meteo_ray.voters.held_out_text import HeldOutText, source_numbers
+from meteo_ray.voters.text_voter import Page, TextVoter
+
+VOCABULARY = load_vocabulary()
+
+
+def pages_of_offices(offices: int, each: int) -> tuple[list[Page], np.ndarray, np.ndarray]:
+    """Every office calls its charts by a word of its own, and other images by another."""
+    sources = np.repeat(np.arange(offices), each)
+    targets = np.tile(np.arange(each) % 2 == 0, offices)
+    words = [
+        f"{'chart' if yes else 'photo'}{chr(97 + source) * 6}" for source, yes in zip(sources, targets, strict=True)
+    ]
+    return [Page(word, word) for word in words], targets[:, None], sources
+
+
+def test_words_of_known_offices_are_not_taken_for_knowledge_of_others():
+    """Each office marks its charts by a word that no other uses: known by heart, foreign to whoever has not seen it."""
+    sources = np.repeat(np.arange(6), 20)
+    targets = (np.arange(120) % 2 == 0)[:, None]
+    words = [chr(97 + source + 6 * int(yes)) * 6 for source, yes in zip(sources, targets[:, 0], strict=True)]
+    pages = [Page(word, word) for word in words]
+    found = HeldOutText.fit(pages, targets, np.ones(120), sources, VOCABULARY)
+    assert roc_auc_score(targets[:, 0], found.voter.votes(pages, VOCABULARY)["words"][:, 0]) == 1
+    assert np.abs(found.votes["words"]).max() < 0.5
+
+
+def test_what_all_offices_write_alike_is_known_of_unseen_ones():
+    pages, targets, sources = pages_of_offices(5, 12)
+    found = HeldOutText.fit(pages, targets, np.ones(60), sources, VOCABULARY)
+    assert roc_auc_score(targets[:, 0], found.votes["words"][:, 0]) == 1
+    np.testing.assert_array_equal(found.targets, targets)
+
+
+def test_pages_beside_them_are_learnt_from_in_every_fold_and_not_asked():
+    pages, targets, sources = pages_of_offices(3, 8)
+    beside = [Page("rain", "rain"), Page("cats", "cats")]
+    truth = np.concatenate([targets, [[True], [False]]])
+    found = HeldOutText.fit([*pages, *beside], truth, np.ones(26), sources, VOCABULARY)
+    assert len(found.targets) == len(found.votes["words"]) == 24
+    assert found.voter.votes(beside, VOCABULARY)["words"].shape == (2, 1)
+
+
+def test_one_source_alone_tells_nothing_of_others():
+    pages, targets, sources = pages_of_offices(1, 8)
+    found = HeldOutText.fit(pages, targets, np.ones(8), sources, VOCABULARY)
+    assert all(len(found.votes[name]) == 0 for name in TextVoter.VOTES)
+    assert found.targets.shape == (0, 1)
+
+
+@pytest.mark.parametrize(("sources", "numbers"), [(["a", "b", "a"], [0, 1, 0]), ([None] * 3, [4, 4, 9])])
+def test_near_equal_images_stand_for_sources_where_these_are_not_told(sources, numbers):
+    rows = pa.table({"source": pa.array(sources, pa.string()), "duplicate_group": [4, 4, 9]})
+    np.testing.assert_array_equal(source_numbers(rows), numbers)
