@@ -8,13 +8,15 @@ import sys
 from collections.abc import Sequence
 
 from meteo_ray.archive.config import ArchiveConfig
-from meteo_ray.archive.run import classify
 from meteo_ray.cli import run_job
 
 logger = logging.getLogger("meteo_ray")
 
 
 def run(config: ArchiveConfig) -> None:
+    # Ray and torch take seconds to import; --help and a wrong flag should not.
+    from meteo_ray.archive.run import classify
+
     summary = classify(config)
     status = summary["status"]
     logger.info(

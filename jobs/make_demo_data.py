@@ -8,11 +8,13 @@ from collections.abc import Sequence
 
 from meteo_ray.cli import run_job
 from meteo_ray.demo.config import DemoJob
-from meteo_ray.demo.data_set import build_archive, build_data
 
 
 def body(config: DemoJob) -> None:
     """Draw the data set, and the archive where one is wanted."""
+    # Ray and matplotlib take seconds to import; --help and a wrong flag should not.
+    from meteo_ray.demo.data_set import build_archive, build_data
+
     count = build_data(config)
     print(f"{count} images and their labels in {config.out}")
     if config.archive is not None:

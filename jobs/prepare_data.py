@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from meteo_ray.cli import run_job
 from meteo_ray.preparation.config import PrepareData
-from meteo_ray.preparation.prepare import build_index
 
 
 def body(config: PrepareData) -> None:
+    # Ray takes a second to import; --help and a wrong flag should not.
+    from meteo_ray.preparation.prepare import build_index
+
     print(build_index(config).summary())
 
 

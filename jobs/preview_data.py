@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from meteo_ray.cli import run_job
 from meteo_ray.preparation.config import PreviewData
-from meteo_ray.preparation.preview import write_preview
 
 
 def body(config: PreviewData) -> None:
+    # Torch takes seconds to import; --help and a wrong flag should not.
+    from meteo_ray.preparation.preview import write_preview
+
     sheets = write_preview(config)
     print(f"{len(sheets)} contact sheets in {config.out}")
 

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 
 from meteo_ray.cli import run_job
 from meteo_ray.preparation.config import ReadText
-from meteo_ray.preparation.texts import read_texts
 
 
 def body(config: ReadText) -> None:
+    # Ray and torch take seconds to import; --help and a wrong flag should not.
+    from meteo_ray.preparation.texts import read_texts
+
     print(read_texts(config).summary())
 
 

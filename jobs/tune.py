@@ -9,11 +9,17 @@ from collections.abc import Sequence
 
 from meteo_ray.cli import run_job
 from meteo_ray.tuning.config import TuneJob
-from meteo_ray.tuning.sweep import sweep
+
+
+def search(job: TuneJob) -> None:
+    # Ray, torch and Optuna take seconds to import; --help and a wrong flag should not.
+    from meteo_ray.tuning.sweep import sweep
+
+    sweep(job)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return run_job(TuneJob, sweep, "Search training settings or thresholds.", argv)
+    return run_job(TuneJob, search, "Search training settings or thresholds.", argv)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 def stage_inputs(stage: Stage, job: TrainingJob) -> "TaskInputs":
     """A training job's inputs, checked, with what earlier stages answer where the stage learns from that."""
-    # Ray and torch take seconds to import; --help and a wrong flag should not.
-    from meteo_ray.cascade.earlier_answers import with_earlier_answers
     from meteo_ray.training.inputs import check_inputs
 
     inputs = check_inputs(job)
+    # Ray and torch take seconds to import; --help, a wrong flag and a missing folder should not.
+    from meteo_ray.cascade.earlier_answers import with_earlier_answers
+
     if stage.require is not None:
         stage.require(job, inputs)
     return with_earlier_answers(stage, inputs, CASCADE)
@@ -24,9 +25,9 @@ def stage_inputs(stage: Stage, job: TrainingJob) -> "TaskInputs":
 
 def train_stage(stage: Stage, job: TrainingJob) -> None:
     """Check, train, write the bundle and print a summary line."""
+    inputs = stage_inputs(stage, job)
     from meteo_ray.training.launch import summary_line, train
 
-    inputs = stage_inputs(stage, job)
     at_once = stage.at_once(job)
     metrics = train(job, stage.make_task(job, inputs), inputs) if at_once is None else at_once(inputs)
     print(summary_line(stage.name, inputs.models, metrics, stage.training_headline))
