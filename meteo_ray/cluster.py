@@ -3,6 +3,8 @@
 import logging
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import ray
 import ray.data
@@ -45,6 +47,27 @@ def connect() -> None:
     ray.init(
         address="local", num_cpus=cpus, include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False
     )
+
+
+@contextmanager
+def shared() -> Iterator[dict[str, str]]:
+    """One private cluster for several jobs, each a process of its own, instead of one for each of them.
+
+    Yields what their environment needs beside this process's own: they find the cluster as a submitted job finds its
+    own, by its address, so they never join another one. It ends with the block, however that ends; should this process
+    be killed, the kernel ends it. A process that belongs to a cluster itself (RAY_ADDRESS) starts none: its children
+    join that one.
+    """
+    if os.environ.get("RAY_ADDRESS"):
+        yield {}
+        return
+    ours = not ray.is_initialized()
+    connect()
+    try:
+        yield {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+    finally:
+        if ours:
+            ray.shutdown()
 
 
 def quiet_logs() -> None:

@@ -1,14 +1,18 @@
 """The whole system on drawn data: every job with the command that a user would type, one after the other.
 
-A step that ended well is not repeated, so an interrupted walk goes on where it stopped.
+A step that ended well is not repeated, so an interrupted walk goes on where it stopped. The steps share one Ray, which
+each of them would otherwise start and end for itself.
 """
 
 import logging
+import os
 import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,8 @@ logger = logging.getLogger("meteo_ray")
 
 # One office's charts: what two cores can learn in minutes.
 LOOKS = ("--offices", "1", "--habit", "0.98")
+
+DONE = "steps.json"  # in the folder of the walk: seconds of every step that ended well, by its command
 
 
 @dataclass(frozen=True)
@@ -84,27 +90,37 @@ def run_demo(job: RunDemoJob, jobs: Path) -> None:
         UsageError: naming the step that failed and the command to repeat it alone.
     """
     job.out.mkdir(parents=True, exist_ok=True)
-    done_path = job.out / "steps.json"
-    before: dict[str, float] = read_json(done_path) if done_path.is_file() else {}
-    done: dict[str, float] = {}
     walk = steps(job, jobs)
-    for number, step in enumerate(walk, start=1):
-        if step.shown in before and len(done) == number - 1:
-            logger.info("[%d/%d] %s: already done", number, len(walk), step.title)
-            done[step.shown] = before[step.shown]
-            continue
-        logger.info("[%d/%d] %s\n  $ %s", number, len(walk), step.title, step.shown)
-        before = {}  # what follows a step that runs anew is out of date
-        done[step.shown] = _run(step, jobs)
-        write_json(done_path, done)
+    done = _done_before(job.out / DONE, walk)
+    for number, step in enumerate(walk[: len(done)], start=1):
+        logger.info("[%d/%d] %s: already done", number, len(walk), step.title)
+    if len(done) < len(walk):
+        _run_rest(walk, done, job.out / DONE, jobs)
     print(summary(job.out, done))
 
 
-def _run(step: Step, jobs: Path) -> float:
-    """Seconds that the step took."""
+def _done_before(path: Path, walk: Sequence[Step]) -> dict[str, float]:
+    """Seconds of the first steps that ended well, by command; what follows one that must run is out of date."""
+    before: dict[str, float] = read_json(path) if path.is_file() else {}
+    return {step.shown: before[step.shown] for step in takewhile(lambda step: step.shown in before, walk)}
+
+
+def _run_rest(walk: Sequence[Step], done: dict[str, float], path: Path, jobs: Path) -> None:
+    """Run what is not done yet, and note it in `done` and in the file."""
+    from meteo_ray import cluster  # takes seconds to import; --help should not
+
+    with cluster.shared() as joined:
+        for number, step in enumerate(walk[len(done) :], start=len(done) + 1):
+            logger.info("[%d/%d] %s\n  $ %s", number, len(walk), step.title, step.shown)
+            done[step.shown] = _run(step, jobs, joined)
+            write_json(path, done)
+
+
+def _run(step: Step, jobs: Path, joined: dict[str, str]) -> float:
+    """Seconds that the step took; `joined` is how it finds its Ray."""
     started = time.monotonic()
     command = [sys.executable, str(jobs / f"{step.job}.py"), *step.arguments]
-    status = subprocess.run(command, check=False).returncode
+    status = subprocess.run(command, env={**os.environ, **joined}, check=False).returncode
     if status != 0:
         raise UsageError(f"{step.title} ended with status {status}; to repeat only this step:\n  {step.shown}")
     return time.monotonic() - started

@@ -1,0 +1,124 @@
+"""The walk through all jobs: one Ray for every step, what is done is not repeated, nothing is left running."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from meteo_ray import cluster
+from meteo_ray.demo.config import RunDemoJob
+from meteo_ray.demo.walkthrough import run_demo, steps
+from meteo_ray.errors import UsageError
+from tests.conftest import ROOT
+
+# Stands for a job: notes which Ray it was told of, and fails where it is asked to.
+JOB = """
+import os, pathlib, sys
+name = pathlib.Path(__file__).stem
+with open(pathlib.Path(__file__).with_name("seen.txt"), "a") as seen:
+    seen.write(f"{name} {os.environ.get('RAY_ADDRESS')}\\n")
+sys.exit(4 if pathlib.Path(__file__).with_name(f"{name}.fails").exists() else 0)
+"""
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What became of the cluster, which is not really started."""
+    events: list[str] = []
+
+    @contextmanager
+    def shared() -> Iterator[dict[str, str]]:
+        events.append("started")
+        try:
+            yield {"RAY_ADDRESS": "127.0.0.1:1"}
+        finally:
+            events.append("ended")
+
+    monkeypatch.setattr(cluster, "shared", shared)
+    return events
+
+
+def test_the_steps_share_one_ray_and_those_done_are_not_repeated(tmp_path: Path, told: list[str]) -> None:
+    job, jobs = RunDemoJob(out=tmp_path / "out"), tmp_path / "jobs"
+    jobs.mkdir()
+    names = [step.job for step in steps(job, jobs)]
+    for name in names:
+        (jobs / f"{name}.py").write_text(JOB, "utf-8")
+    (jobs / "evaluate.fails").touch()
+    with pytest.raises(UsageError, match="evaluate on the test split ended with status 4"):
+        run_demo(job, jobs)
+    until = names.index("evaluate")
+    seen = (jobs / "seen.txt").read_text("utf-8").split("\n")
+    assert seen[:-1] == [f"{name} 127.0.0.1:1" for name in names[: until + 1]]
+    assert told == ["started", "ended"]
+
+    with pytest.raises(UsageError, match="evaluate"):
+        run_demo(job, jobs)
+    assert (jobs / "seen.txt").read_text("utf-8").split("\n")[until + 1 : -1] == ["evaluate 127.0.0.1:1"]
+    assert len(json.loads((job.out / "steps.json").read_text("utf-8"))) == until
+    assert told == ["started", "ended"] * 2
+
+
+ADDRESS = """
+from meteo_ray import cluster
+cluster.connect()
+import ray
+print(ray.get_runtime_context().gcs_address, ray.get(ray.remote(lambda: 41).options(num_cpus=0).remote()) + 1)
+"""
+
+
+def test_a_child_joins_the_cluster_of_its_parent(ray_session: None) -> None:
+    with cluster.shared() as joined:
+        done = subprocess.run(
+            [sys.executable, "-c", ADDRESS],
+            env={**os.environ, **joined, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert done.stdout.split() == [joined["RAY_ADDRESS"], "42"]
+    assert cluster.ray.is_initialized()  # it was there before
+
+
+def test_a_process_of_a_cluster_starts_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    monkeypatch.setattr(cluster, "connect", lambda: pytest.fail("started"))
+    with cluster.shared() as joined:
+        assert joined == {}
+
+
+PARENT = """
+import os, subprocess, sys
+from meteo_ray import cluster
+with cluster.shared() as joined:
+    print("ready", flush=True)
+    subprocess.run([sys.executable, "-c", "import time; time.sleep(600)"], env={**os.environ, **joined}, check=False)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_shared_cluster_ends_with_the_process_that_started_it(signal_number: signal.Signals) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT], env={**environment, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "ready\n"
+    of_ray = [child for child in psutil.Process(parent.pid).children() if child.name() in ("gcs_server", "raylet")]
+    assert len(of_ray) == 2
+    sleeper = psutil.Process(parent.pid).children()
+    parent.send_signal(signal_number)
+    parent.wait(60)
+    _, alive = psutil.wait_procs(of_ray, timeout=60)
+    for process in sleeper:  # SIGKILL leaves the child of the parent to itself
+        if process.is_running():
+            process.kill()
+    assert not alive
