@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test test-all wheel lint types format clean
+.PHONY: setup demo bench test test-all wheel lint types format clean
 
 setup: $(INSTALLED)
 
@@ -17,6 +17,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: setup
 	$(RUN) jobs/run_demo.py --out demo_run
+
+# Speed against other ways to do the same, into docs/benchmarks.md; flags for it: make bench BENCH="--quick"
+bench: setup
+	$(RUN) -m benchmarks.speed.run $(BENCH)
 
 test: setup
 	$(RUN) -m pytest -m "not slow"
@@ -41,4 +45,4 @@ format: setup
 	$(RUN) -m ruff format .
 
 clean:
-	rm -rf demo_run .pytest_cache .mypy_cache .ruff_cache
+	rm -rf demo_run bench_run .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,58 @@
+"""Do contenders answer alike? Nothing is compared in speed before that."""
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.speed.judges import Answers
+
+# Scores in [0, 1]. A JPEG that is decoded at half size differs by about a level of 255 in the mean; bfloat16 keeps
+# 8 bits of a network's activations.
+SCORE_LIMIT = 0.01
+CHARTS_ALIKE = 0.995
+ELEMENTS_ALIKE = 0.95  # mean over charts of what is named by both, of all that is named
+
+
+def agreement(answers: dict[str, Answers], reference: str, names: list[str]) -> dict[str, Any]:
+    """How far the contenders' answers lie from those of `reference`, and why they do not hold where they do not.
+
+    Returns `problems` (empty: equal outputs), the worst of each measure over contenders, and `charts`, the share that
+    the reference's gate lets through.
+    """
+    ours = answers[reference]
+    problems, scores, charts, elements = [], [0.0], [1.0], [1.0]
+    for name, found in answers.items():
+        if sorted(found) != names:
+            problems.append(f"{name}: {len(found)} answers for {len(names)} files")
+            continue
+        if sorted(ours) != names:
+            continue
+        scores.append(_quantile([abs(found[file]["score"] - ours[file]["score"]) for file in names]))
+        charts.append(float(np.mean([found[file]["chart"] == ours[file]["chart"] for file in names])))
+        elements.append(_alike(found, ours))
+        if scores[-1] > SCORE_LIMIT:
+            problems.append(f"{name}: scores differ by {scores[-1]:.4f} (95 % of files less)")
+        if charts[-1] < CHARTS_ALIKE:
+            problems.append(f"{name}: {1 - charts[-1]:.1%} of files judged otherwise by the gate")
+        if elements[-1] < ELEMENTS_ALIKE:
+            problems.append(f"{name}: elements agree to {elements[-1]:.3f}")
+    return {
+        "problems": problems,
+        "files": len(names),
+        "score_difference": max(scores),
+        "charts_alike": min(charts),
+        "elements_alike": min(elements),
+        "charts": float(np.mean([bool(answer["chart"]) for answer in ours.values()])) if ours else 0.0,
+    }
+
+
+def _quantile(differences: list[float]) -> float:
+    return float(np.quantile(differences, 0.95))
+
+
+def _alike(found: Answers, ours: Answers) -> float:
+    """Mean Jaccard similarity of the elements named on files that both let through."""
+    pairs = [(found[file]["elements"], ours[file]["elements"]) for file in ours]
+    both = [(set(one), set(other)) for one, other in pairs if one is not None and other is not None]
+    shares = [len(one & other) / len(one | other) if one | other else 1.0 for one, other in both]
+    return float(np.mean(shares or [1.0]))

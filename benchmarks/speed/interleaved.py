@@ -1,0 +1,125 @@
+"""Contenders that take turns: A B C C B A in every block, so that a slow minute of the machine falls on all alike.
+
+Each turn is a whole run over a folder. What is compared is the marginal cost of an image, `(T(large) - T(small)) /
+(large - small)`: starting and ending is a cost of its own, reported beside. The ratio of two contenders is taken block
+by block, and its bootstrap interval over the blocks is what may be claimed (only its lower end). One contender stands
+there twice: the interval of its ratio to itself must hold 1, or the machine was too restless to say anything.
+"""
+
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from benchmarks.speed.arithmetic import Interval, interval
+from benchmarks.speed.sessions import Run, Session
+
+logger = logging.getLogger("benchmarks")
+
+# A block counts when others used less than this share of the machine in its mean; declared before anything is measured.
+FOREIGN_SHARE = 0.1
+
+# Images of a small run: one batch, so that a run's fixed part shows.
+SMALL = 64
+# A large run is at least twice a small one, and a multiple of it, so that folders are shared.
+LEAST_LARGE = 128
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Someone who takes part; `again` marks the second place of one that stands there twice."""
+
+    name: str
+    session: Session
+    again: bool = False
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} again" if self.again else self.name
+
+
+@dataclass
+class Turns:
+    """What the blocks found: by label, seconds and CPU seconds of an image and the fixed seconds, one value a block;
+    the images of its large runs; and the share of the machine that others used in each block."""
+
+    images: dict[str, int]
+    each_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    each_cpu_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    fixed_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    foreign: list[float] = field(default_factory=list)
+
+    def counted(self) -> list[int]:
+        """The blocks in which the machine was left alone; all where there are none, which the report says."""
+        quiet = [number for number, share in enumerate(self.foreign) if share <= FOREIGN_SHARE]
+        return quiet or list(range(len(self.foreign)))
+
+    def ratio(self, other: str, to: str) -> Interval:
+        """How many times as long `other` takes for an image as `to`."""
+        return interval([self.each_s[other][block] / self.each_s[to][block] for block in self.counted()])
+
+    def value(self, values: dict[str, list[float]], label: str) -> float:
+        """The median of the counted blocks."""
+        return interval([values[label][block] for block in self.counted()]).median
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "images": self.images,
+            "foreign_share": self.foreign,
+            "quiet": all(self.foreign[block] <= FOREIGN_SHARE for block in self.counted()),
+            "contenders": {
+                label: {
+                    "each_ms": 1e3 * self.value(self.each_s, label),
+                    "each_cpu_ms": 1e3 * self.value(self.each_cpu_s, label),
+                    "fixed_s": self.value(self.fixed_s, label),
+                    "images_per_second": 1 / self.value(self.each_s, label),
+                    "blocks_ms": [1e3 * value for value in self.each_s[label]],
+                }
+                for label in self.each_s
+            },
+        }
+
+
+def take_turns(
+    contenders: Sequence[Contender], folder: Callable[[int], Path], blocks: int, seconds: float, most: int
+) -> Turns:
+    """Measure `blocks` blocks of turns of about `seconds` each; `folder(count)` gives the files, at most `most`."""
+    images = {one.label: _large_enough(one, folder, seconds, most) for one in contenders if not one.again}
+    images |= {one.label: images[one.name] for one in contenders if one.again}
+    turns = Turns(images)
+    for number in range(blocks):
+        _block(turns, contenders, folder)
+        logger.info("block %d of %d: others used %.0f %% of the machine", number + 1, blocks, 100 * turns.foreign[-1])
+    return turns
+
+
+def _large_enough(one: Contender, folder: Callable[[int], Path], seconds: float, most: int) -> int:
+    """How many images take about so long, by a first look that also warms up."""
+    one.session.run(folder(SMALL))
+    few, more = one.session.run(folder(SMALL)), one.session.run(folder(LEAST_LARGE))
+    each = max(more.seconds - few.seconds, 0.02 * few.seconds) / (LEAST_LARGE - SMALL)
+    wanted = SMALL * round(seconds / each / SMALL)
+    return SMALL + max(LEAST_LARGE - SMALL, min(wanted, most - SMALL))
+
+
+def _block(turns: Turns, contenders: Sequence[Contender], folder: Callable[[int], Path]) -> None:
+    """There and back again; the small run stands beside the second large one."""
+    large: dict[str, list[Run]] = {one.label: [] for one in contenders}
+    small: dict[str, Run] = {}
+    for one in contenders:
+        large[one.label].append(one.session.run(folder(turns.images[one.label])))
+    for one in reversed(contenders):
+        small[one.label] = one.session.run(folder(SMALL))
+        large[one.label].append(one.session.run(folder(turns.images[one.label])))
+    for label, runs in large.items():
+        few, more = small[label], turns.images[label] - SMALL
+        each = (mean(run.seconds for run in runs) - few.seconds) / more
+        turns.each_s[label].append(each)
+        turns.each_cpu_s[label].append((mean(run.cpu_s for run in runs) - few.cpu_s) / more)
+        turns.fixed_s[label].append(few.seconds - SMALL * each)
+    every = [run for runs in large.values() for run in runs]
+    turns.foreign.append(mean(run.foreign_cores for run in every) / (os.cpu_count() or 1))
