@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from benchmarks.speed import floors
-from benchmarks.speed.images import FORMATS, JPEG, PALETTE, PNG, SIZE, Store, bases, encoded, real_files
+from benchmarks.speed.images import FORMATS, JPEG, PALETTE, SIZE, Store, bases, encoded, real_files
 from benchmarks.speed.models import write_models
 from benchmarks.speed.sessions import Session
 from meteo_ray.versions import versions
@@ -42,25 +42,25 @@ GATE, ELEMENTS = ("gate",), ("gate", "elements")
 
 QUICK = Plan(
     blocks=1,
-    seconds=2.0,
-    most=512,
+    seconds=1.0,
+    most=256,
     drawings=16,
-    floor_s=1.0,
-    formats=(JPEG, PNG),
+    floor_s=0.5,
+    formats=(JPEG,),
     stages=(ELEMENTS,),
-    counts=(64, 128, 256, 512),
+    counts=(64, 128, 256),
     sizes=((320, 240), (1280, 960)),
-    sleeping=512,
+    sleeping=256,
 )
 FULL = Plan(
     blocks=3,
-    seconds=4.0,
-    most=2048,
+    seconds=3.0,
+    most=1024,
     drawings=32,
-    floor_s=3.0,
+    floor_s=2.0,
     formats=FORMATS,
     stages=(GATE, ELEMENTS),
-    counts=(250, 500, 1000, 2000, 4000),
+    counts=(250, 500, 1000, 2000),
     sizes=((320, 240), (640, 480), (960, 720), (1280, 960), (1920, 1440)),
     sleeping=2048,
 )

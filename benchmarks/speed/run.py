@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,9 @@ def main() -> int:
 
 def measure(options: argparse.Namespace, found: dict[str, Any], results: Path) -> None:
     """Measure the groups asked for, and keep each as soon as it is there."""
-    bench = Bench(options.work, QUICK if options.quick else FULL, options.workers, options.models, options.real)
+    plan = QUICK if options.quick else FULL
+    plan = replace(plan, blocks=options.blocks or plan.blocks)
+    bench = Bench(options.work, plan, options.workers, options.models, options.real)
     for name in options.groups:
         logger.info("measuring: %s", name)
         before, started = machine(), time.monotonic()
@@ -76,14 +79,16 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--models", type=Path, help="a folder of trained bundles; default: untrained ones are made")
     parser.add_argument("--real", type=Path, help="a folder of real charts, decoded beside the drawn ones")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="decoding processes of the contenders")
+    parser.add_argument("--blocks", type=int, help="turns there and back: more of them narrow the intervals")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
     parser.add_argument("--report", action="store_true", help="only write the page, from what was measured before")
     options = parser.parse_args()
     for name in ("models", "real"):
         if (place := getattr(options, name)) and not place.is_dir():
             parser.error(f"--{name} {place}: no such folder")
-    if options.workers < 1:
-        parser.error("--workers: at least 1")
+    for name in ("workers", "blocks"):
+        if (count := getattr(options, name)) is not None and count < 1:
+            parser.error(f"--{name} {count}: at least 1")
     return options
 
 

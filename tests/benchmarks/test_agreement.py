@@ -8,7 +8,7 @@ import pytest
 from benchmarks.speed.agreement import agreement
 from benchmarks.speed.judges import Judge, StandIn, signature
 
-NAMES = [f"{number}.jpg" for number in range(10)]
+NAMES = [f"{number}.png" for number in range(10)]
 OWN = {
     name: {"score": 0.9 if number % 2 else 0.1, "chart": bool(number % 2), "elements": ["wind"] if number % 2 else None}
     for number, name in enumerate(NAMES)
@@ -25,9 +25,9 @@ def test_equal_answers_hold():
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda found: found.pop("3.jpg"), "9 answers for 10 files"),
+        (lambda found: found.pop("3.png"), "9 answers for 10 files"),
         (lambda found: [one.update(score=one["score"] - 0.05) for one in found.values()], "scores differ"),
-        (lambda found: found["0.jpg"].update(chart=True), "judged otherwise"),
+        (lambda found: found["0.png"].update(chart=True), "judged otherwise"),
         (
             lambda found: [one.update(elements=["rain"]) for one in found.values() if one["chart"]],
             "elements agree to 0",
@@ -40,6 +40,14 @@ def test_who_answers_otherwise_is_named(change, problem):
     (found,) = agreement({"own": OWN, "other": other}, "own", NAMES)["problems"]
     assert found.startswith("other: ")
     assert problem in found
+
+
+def test_scores_of_jpegs_are_compared_where_nobody_judged():
+    def answers(score: float, chart: bool | None) -> dict:
+        return {"a.jpg": {"score": score, "chart": chart, "elements": None}}
+
+    assert agreement({"own": answers(0.9, True), "other": answers(0.7, True)}, "own", ["a.jpg"])["problems"] == []
+    assert agreement({"own": answers(0.9, None), "other": answers(0.7, None)}, "own", ["a.jpg"])["problems"]
 
 
 def test_a_signature_sees_colour_and_place():
