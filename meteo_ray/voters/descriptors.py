@@ -1,21 +1,23 @@
 """Hand-made image descriptors: colour histogram, edges, local binary patterns, oriented gradients.
 
-They are what chart recognition used before learned features, and independent of any training: about 10 ms an image on
-one core. All are shares or normalised sums, of which the square root is taken, so that a linear model compares them by
-Hellinger's distance (Arandjelovic & Zisserman 2012) and a few dominant bins do not hide the others.
+They are what chart recognition used before learned features, and independent of any training: about 2 ms an image on
+one core, computed in whole numbers of 8 and 16 bits as far as that goes. All are shares or normalised sums, of which
+the square root is taken, so that a linear model compares them by Hellinger's distance (Arandjelovic & Zisserman 2012)
+and a few dominant bins do not hide the others.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import sobel
 
 from meteo_ray.batch import Batch
 
 Floats = NDArray[np.float32]
+Levels = NDArray[np.uint8]
 
 # Bins of hue, saturation and value: charts are told by their few saturated colours, so hue is kept finest.
 HSV_BINS = (12, 4, 4)
@@ -34,17 +36,16 @@ PATTERN_SCALES = (1, 2, 4)
 LARGEST_GRADIENT = 4 * 255.0
 
 
-def describe(image: NDArray[np.uint8]) -> Floats:
+def describe(image: Levels) -> Floats:
     """All descriptors of an RGB image `(height, width, 3)`, float32 `(FEATURES,)`."""
-    picture = Image.fromarray(image).convert("L")
-    grey = np.asarray(picture, dtype=np.float32)
-    horizontal, vertical = sobel(grey, axis=1), sobel(grey, axis=0)
-    magnitude = np.hypot(horizontal, vertical)
-    angle = np.mod(np.arctan2(vertical, horizontal), np.pi)
+    colours = Image.fromarray(image)
+    picture = colours.convert("L")
+    horizontal, vertical = gradients(np.asarray(picture))
+    magnitude = np.sqrt(horizontal * horizontal + vertical * vertical)
     parts = [
-        colour_histogram(image),
+        _colour_histogram(colours),
         edge_histogram(magnitude),
-        oriented_gradients(magnitude, angle),
+        oriented_gradients(magnitude, orientations(horizontal, vertical)),
         *(binary_patterns(shrunk(picture, scale)) for scale in PATTERN_SCALES),
     ]
     return np.sqrt(np.concatenate(parts)).astype(np.float32)
@@ -73,48 +74,86 @@ def describe_all(images: NDArray[np.uint8]) -> Floats:
     return np.array([describe(image) for image in images], dtype=np.float32).reshape(len(images), FEATURES)
 
 
-def colour_histogram(image: NDArray[np.uint8]) -> Floats:
+def colour_histogram(image: Levels) -> Floats:
     """Shares of pixels in a joint HSV histogram, `(192,)`."""
-    hsv = np.asarray(Image.fromarray(image).convert("HSV"), dtype=np.int64)
-    bins = [hsv[..., channel] * count // 256 for channel, count in enumerate(HSV_BINS)]
-    codes = np.ravel_multi_index(bins, HSV_BINS).ravel()
-    return _shares(np.bincount(codes, minlength=int(np.prod(HSV_BINS))))
+    return _colour_histogram(Image.fromarray(image))
+
+
+def _colour_histogram(colours: Image.Image) -> Floats:
+    bins = [
+        (np.asarray(channel, dtype=np.uint16) * count >> 8).astype(np.uint8)
+        for channel, count in zip(colours.convert("HSV").split(), HSV_BINS, strict=True)
+    ]
+    hue, saturation, value = bins
+    codes = (hue * HSV_BINS[1] + saturation) * HSV_BINS[2] + value
+    return _shares(_counts(codes)[: int(np.prod(HSV_BINS))])
+
+
+def gradients(grey: Levels) -> tuple[Floats, Floats]:
+    """Sobel's kernel along rows and along columns of grey levels `(height, width)`, beyond whose edge they go on."""
+    framed = np.pad(grey, 1, mode="edge").astype(np.int16)
+    across, down = framed[:, 2:] - framed[:, :-2], framed[2:] - framed[:-2]
+    horizontal = across[:-2] + 2 * across[1:-1] + across[2:]
+    vertical = down[:, :-2] + 2 * down[:, 1:-1] + down[:, 2:]
+    return horizontal.astype(np.float32), vertical.astype(np.float32)
+
+
+def orientations(horizontal: Floats, vertical: Floats) -> NDArray[np.uint8]:
+    """The bin of each gradient's orientation over 180 degrees, `(height, width)`."""
+    angle = np.arctan2(vertical, horizontal)
+    angle += (angle < 0) * np.float32(np.pi)
+    bins = (angle / np.pi * ORIENTATIONS).astype(np.uint8)
+    bins *= bins < ORIENTATIONS  # 180 degrees are none
+    return bins
 
 
 def edge_histogram(magnitude: Floats) -> Floats:
     """Shares of pixels by gradient magnitude, square-root spaced because most of a chart is flat, `(8,)`."""
-    bins = np.minimum((np.sqrt(magnitude / LARGEST_GRADIENT) * EDGE_BINS).astype(int), EDGE_BINS - 1)
-    return _shares(np.bincount(bins.ravel(), minlength=EDGE_BINS))
+    bins = (np.sqrt(magnitude / LARGEST_GRADIENT) * EDGE_BINS).astype(np.uint8)
+    return _shares(_counts(np.minimum(bins, EDGE_BINS - 1))[:EDGE_BINS])
 
 
-def oriented_gradients(magnitude: Floats, angle: Floats) -> Floats:
+def oriented_gradients(magnitude: Floats, bins: NDArray[np.uint8]) -> Floats:
     """Gradient magnitude by orientation in each cell, L2-normalised per cell (HOG with one cell a block), `(108,)`."""
-    lines, columns = CELLS
-    height, width = magnitude.shape
-    line = np.arange(height)[:, None] * lines // height
-    column = np.arange(width)[None, :] * columns // width
-    bins = np.minimum((angle / np.pi * ORIENTATIONS).astype(int), ORIENTATIONS - 1)
-    codes = (line * columns + column) * ORIENTATIONS + bins
-    sums = np.bincount(codes.ravel(), weights=magnitude.ravel(), minlength=lines * columns * ORIENTATIONS)
+    codes = _first_codes(*magnitude.shape) + bins
+    sums = np.bincount(codes.ravel(), magnitude.ravel(), minlength=CELLS[0] * CELLS[1] * ORIENTATIONS)
     cells = sums.reshape(-1, ORIENTATIONS)
     return np.asarray(cells / np.maximum(np.linalg.norm(cells, axis=1, keepdims=True), 1e-6), np.float32).ravel()
 
 
-def shrunk(picture: Image.Image, scale: int) -> Floats:
+@lru_cache(maxsize=8)
+def _first_codes(height: int, width: int) -> NDArray[np.int64]:
+    """The number of each pixel's cell, times the bins of a cell."""
+    line = np.arange(height)[:, None] * CELLS[0] // height
+    column = np.arange(width)[None, :] * CELLS[1] // width
+    return np.asarray((line * CELLS[1] + column) * ORIENTATIONS, dtype=np.int64)
+
+
+def shrunk(picture: Image.Image, scale: int) -> Levels:
     """The grey levels of a picture at 1/scale of its size, means of its pixels; a pattern's 3 x 3 pixels at least."""
     size = (max(picture.width // scale, 3), max(picture.height // scale, 3))
-    return np.asarray(picture.resize(size, Image.Resampling.BOX), dtype=np.float32)
+    return np.asarray(picture.resize(size, Image.Resampling.BOX))
 
 
-def binary_patterns(grey: Floats) -> Floats:
+def binary_patterns(grey: Levels) -> Floats:
     """Shares of uniform local binary patterns of the eight neighbours, `(59,)` (Ojala et al. 2002)."""
-    centre = grey[1:-1, 1:-1]
-    codes = np.zeros(centre.shape, dtype=np.int64)
+    height, width = grey.shape
+    levels = grey.ravel()  # in one line, where a neighbour is always as far off; between lines two pixels mean nothing
+    first, count = width + 1, (height - 2) * width - 2
+    codes = np.zeros((height - 2) * width, dtype=np.uint8)
+    inside, centre = codes[:count], levels[first : first + count]
     offsets = [(-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1)]  # once around the centre
-    for bit, (down, right) in enumerate(offsets):
-        neighbour = grey[1 + down : grey.shape[0] - 1 + down, 1 + right : grey.shape[1] - 1 + right]
-        codes |= (neighbour >= centre).astype(np.int64) << bit
-    return _shares(np.bincount(_PATTERN_OF_CODE[codes].ravel(), minlength=PATTERNS))
+    for down, right in reversed(offsets):  # the first one becomes the lowest bit
+        neighbour = first + down * width + right
+        inside += inside
+        inside |= (levels[neighbour : neighbour + count] >= centre).view(np.uint8)
+    found = _counts(codes.reshape(height - 2, width)[:, :-2])
+    return _shares(np.bincount(_PATTERN_OF_CODE, found, minlength=PATTERNS).astype(np.int64))
+
+
+def _counts(codes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How often each byte comes, `(256,)`; Pillow counts bytes three times as fast as numpy."""
+    return np.array(Image.fromarray(np.ascontiguousarray(codes)).histogram())
 
 
 def _pattern_of_code() -> tuple[NDArray[np.int64], int]:
