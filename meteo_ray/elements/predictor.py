@@ -17,6 +17,7 @@ from meteo_ray.elements.heat_map import heat_map
 from meteo_ray.elements.int8_encoder import activation_ranges, quantize_encoder, read_ranges, require_int8
 from meteo_ray.elements.model import Encoded
 from meteo_ray.imaging.fit import INPUT_SIZE
+from meteo_ray.judging.shared_images import copied_to
 from meteo_ray.training.device import autocast, pick_device
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.text_voter import pages_of
@@ -78,7 +79,7 @@ class ElementsPredictor:
         return cls(loaded, place, **options)
 
     def __call__(self, batch: Batch) -> Batch:
-        """Judge `batch["image"]`, uint8 `(rows, 240, 320, 3)`, and `title` and `text` where the batch has them.
+        """Judge `batch["image"]`, uint8 `(rows, 240, 320, 3)`, and `descriptors`, `title` and `text` where it has them.
 
         Returns:
             elements: lists of {"id", "score"} at or above the label's threshold, best first;
@@ -88,9 +89,8 @@ class ElementsPredictor:
                 `verdict.voters`;
             descriptors: float32 `(rows, FEATURES)`, where trees vote.
         """
-        images = batch["image"]
-        parallel, emitted, paths = self._raw(images)
-        descriptors = self.voters.descriptors(images)
+        parallel, emitted, paths = self._raw(batch["image"])
+        descriptors = self.voters.descriptors(batch)
         votes = {**of_network(parallel, emitted), **self.voters.on_descriptors(descriptors)}
         return {
             **({} if descriptors is None else {"descriptors": descriptors}),
@@ -102,7 +102,7 @@ class ElementsPredictor:
     def heat_maps(self, images: Sequence[np.ndarray], labels: Sequence[int]) -> list[np.ndarray]:
         """Where in each image, uint8 `(240, 320, 3)`, the network sees one label: see `heat_map.heat_map`."""
         pairs = zip(images, labels, strict=True)
-        return [heat_map(self.model, self._on_device(image), label) for image, label in pairs]
+        return [heat_map(self.model, copied_to(image, self.device), label) for image, label in pairs]
 
     @torch.inference_mode()
     def _raw(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[list[int]]]:
@@ -122,8 +122,4 @@ class ElementsPredictor:
 
     def _encode(self, images: np.ndarray) -> Encoded:
         with autocast(self.device, self.precision):
-            return self.model.encode(self._on_device(images))
-
-    def _on_device(self, images: np.ndarray) -> torch.Tensor:
-        pixels = torch.from_numpy(np.array(images))  # a copy: Ray's arrays are read-only
-        return pixels.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else pixels
+            return self.model.encode(copied_to(images, self.device))

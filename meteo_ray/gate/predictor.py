@@ -11,6 +11,7 @@ from meteo_ray.calibration.votes import stacked
 from meteo_ray.gate.bundle import Gate, read_bundle
 from meteo_ray.gate.calibration import NETWORK
 from meteo_ray.imaging.fit import INPUT_SIZE
+from meteo_ray.judging.shared_images import copied_to
 from meteo_ray.training.device import autocast, pick_device
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.text_voter import pages_of
@@ -64,27 +65,27 @@ class GatePredictor:
         return cls(asked, torch.device(device) if device else pick_device(), **options)
 
     def __call__(self, batch: Batch) -> Batch:
-        """Judge `batch["image"]`, uint8 `(rows, 240, 320, 3)`, and `title` and `text` where the batch has them.
+        """Judge `batch["image"]`, uint8 `(rows, 240, 320, 3)`, and `descriptors`, `title` and `text` where it has them.
 
         Returns:
             is_meteo (bool) and gate_score (float32, the calibrated probability), each `(rows,)`;
             gate_votes: float32 `(rows, voters, 1)`, what the verdict on the pixels is made of, as `verdict.voters`.
         """
-        votes = self.votes(batch["image"])
+        votes = self.votes(batch)
         return {**self.verdict(votes, pages_of(batch)), "gate_votes": stacked(votes, self.verdict.voters)}
 
     @torch.inference_mode()
-    def votes(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Uncalibrated log-odds float32 `(rows, 1)` of uint8 `(rows, height, width, 3)`, by voter.
+    def votes(self, batch: Batch) -> dict[str, np.ndarray]:
+        """Uncalibrated log-odds float32 `(rows, 1)` of `image`, uint8 `(rows, 240, 320, 3)`, by voter.
 
         Raises:
             FloatingPointError: when the network answers something else than numbers.
         """
-        width, height = INPUT_SIZE
+        images, (width, height) = batch["image"], INPUT_SIZE
         if images.shape[1:] != (height, width, 3) or images.dtype != np.uint8:
             raise ValueError(f"expected uint8 (rows, {height}, {width}, 3), got {images.dtype} {images.shape}")
         found = [self._micro_batch(images[i : i + self.micro_batch]) for i in range(0, len(images), self.micro_batch)]
-        others = self.voters.on_images(images)  # on the CPU, while the device works
+        others = self.voters.on_images(batch)  # on the CPU, while the device works
         logits: np.ndarray = torch.cat(found).cpu().numpy() if found else np.zeros(0, dtype=np.float32)
         if not np.isfinite(logits).all():
             raise FloatingPointError(f"gate {self.version}: {int((~np.isfinite(logits)).sum())} logits are not numbers")
@@ -93,11 +94,9 @@ class GatePredictor:
     def _micro_batch(self, images: np.ndarray) -> torch.Tensor:
         """Logits `(rows,)` on the device; nothing waits for the device here, so copies and kernels overlap."""
         rows = len(images)
+        pixels = copied_to(images, self.device)
         if self.padded and rows < self.micro_batch:  # a compiled model keeps to one shape
-            images = np.concatenate([images, np.zeros((self.micro_batch - rows, *images.shape[1:]), np.uint8)])
-        pixels = torch.from_numpy(np.array(images))  # a copy: Ray's arrays are read-only
-        if self.device.type == "cuda":
-            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+            pixels = torch.cat([pixels, pixels.new_zeros((self.micro_batch - rows, *pixels.shape[1:]))])
         with autocast(self.device, self.precision):
             logits: torch.Tensor = self.model(pixels).chart
         return logits[:rows]

@@ -51,17 +51,32 @@ class GuardedLoader(GuardedProcess):
         return persistently(self.attempts, load, str(path))
 
 
-def loaded_image(returned: Returned, size: tuple[int, int] | None) -> LoadedImage:
+def loaded_image(
+    returned: Returned, size: tuple[int, int] | None, features: int = 0, into: np.ndarray | None = None
+) -> LoadedImage:
     """The image of a size (width, height) that a function in the child gave back; None: a page's own pixels.
+
+    Args:
+        features: how many descriptors must come with it.
+        into: uint8 `(height, width, 3)`, where its pixels are to be copied to; by default to an array of their own.
 
     Raises:
         ChildLost: when it is none.
     """
     fields: dict[str, Any] = dict(returned.fields)
     shape = tuple(fields.pop("shape", ()))
-    if not _is_asked_for(shape, size) or len(returned.payload) != math.prod(shape):
+    if not _is_asked_for(shape, size) or len(returned.payload) != math.prod(shape) + 4 * features:
         raise ChildLost("crashed", "its loader answered with no image of the size asked for")
-    return LoadedImage(**fields, pixels=np.frombuffer(returned.payload, dtype=np.uint8).reshape(shape))
+    place = np.empty(shape, dtype=np.uint8) if into is None else into
+    place[:] = np.frombuffer(returned.payload, np.uint8, math.prod(shape)).reshape(shape)
+    found = np.frombuffer(returned.payload, np.float32, features, math.prod(shape)).copy() if features else None
+    return LoadedImage(**fields, pixels=place, descriptors=found)
+
+
+def bytes_of_image(size: tuple[int, int] | None, features: int = 0) -> int:
+    """The most that an image of `size`, or a page, takes with its descriptors."""
+    width, height = size or (LONGEST_SIDE, LONGEST_SIDE)
+    return width * height * 3 + 4 * features
 
 
 def _is_asked_for(shape: tuple[Any, ...], size: tuple[int, int] | None) -> bool:

@@ -2,25 +2,25 @@
 
 In Ray Data a worker's death is no exception: the task is retried without end. So the bytes of strangers are read and
 decoded one process further down, which can be killed and replaced; what comes back are a JSON header and raw bytes,
-never a pickle, for a decoder that was taken over must not take over its parent.
+never a pickle, for a decoder that was taken over must not take over its parent. Pixels may come through shared memory.
 """
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from multiprocessing import Pipe, reduction
-from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar, get_args
 
 from meteo_ray.errors import MachineFault
 from meteo_ray.imaging.decode import DecodeFailure, Reason, Status
+from meteo_ray.imaging.messages import receive, send, send_descriptor
+from meteo_ray.imaging.shared_memory import SharedMemory
 
 Answer = TypeVar("Answer")
 
@@ -42,10 +42,11 @@ INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT"
 
 
 class Returned(NamedTuple):
-    """What a called function gave: fields, and bytes where it gave some."""
+    """What a called function gave: fields, and bytes where it gave some; in shared memory they last until the next
+    call."""
 
     fields: dict[str, Any]
-    payload: bytes
+    payload: bytes | bytearray | memoryview
 
 
 class ChildLost(Exception):
@@ -65,14 +66,18 @@ class GuardedProcess:
             its rights: where the kernel has Landlock it may neither write files nor run programs nor open connections
             of TCP, and reads only what Python needs and what is `readable`.
         readable: folders that it may read.
+        shared_bytes: size of the memory in which a LoadedImage comes back, if it fits; it comes by message else.
     """
 
-    def __init__(self, memory_limit_bytes: int, *functions: str, readable: Sequence[str] = ("/",)) -> None:
+    def __init__(
+        self, memory_limit_bytes: int, *functions: str, readable: Sequence[str] = ("/",), shared_bytes: int = 0
+    ) -> None:
         self.memory_limit_bytes, self.functions, self.readable = memory_limit_bytes, functions, readable
+        self.shared_bytes = shared_bytes
         self._child: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None
+        self._connection: socket.socket | None = None
+        self._shared: SharedMemory | None = None  # a child's own: one that cannot be ended may still write there
         self._starts = 0
-        self._overdue = False
 
     @property
     def number(self) -> int:
@@ -101,15 +106,15 @@ class GuardedProcess:
             MachineFault: when no child can be started here.
         """
         connection = self._running()
+        deadline = time.monotonic() + timeout_s
         request = {"function": function, "timeout_s": timeout_s, "arguments": arguments}
         try:
-            connection.send_bytes(json.dumps({**request, "descriptor": descriptor is not None}).encode())
+            send(connection, json.dumps({**request, "descriptor": descriptor is not None}).encode(), deadline)
             if descriptor is not None:
-                assert self._child is not None
-                reduction.send_handle(connection, descriptor, self._child.pid)
-            if not connection.poll(timeout_s):
-                raise self._lost("timeout", f"no answer within {timeout_s:g} s")
-            return self._answer(connection, timeout_s)
+                send_descriptor(connection, descriptor)
+            return self._answer(connection, deadline)
+        except TimeoutError:
+            raise self._lost("timeout", f"no answer within {timeout_s:g} s") from None
         except (EOFError, OSError):
             raise self._lost("crashed", "") from None
         except (ValueError, KeyError, TypeError) as error:
@@ -120,40 +125,34 @@ class GuardedProcess:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
         if self._child is not None:
             self._child.kill()
             with suppress(subprocess.TimeoutExpired):  # a share that hangs holds it beyond death; it is left alone
                 self._child.wait(END_TIMEOUT_S)
             self._child = None
 
-    def _answer(self, connection: Connection, timeout_s: float) -> Returned:
-        """What the child says, which nothing obliges to make sense or to come to an end."""
-        assert self._child is not None
-        overdue = threading.Timer(timeout_s, self._end_overdue, [self._child])
-        overdue.start()
-        try:
-            header = json.loads(connection.recv_bytes(MAX_ANSWER_BYTES))
-            if "failure" in header:
-                raise _failure(**header["failure"])
-            return Returned(
-                dict(header["fields"]), connection.recv_bytes(MAX_ANSWER_BYTES) if header["payload"] else b""
-            )
-        finally:
-            overdue.cancel()
-
-    def _end_overdue(self, child: "subprocess.Popen[bytes]") -> None:
-        self._overdue = True
-        child.kill()
+    def _answer(self, connection: socket.socket, deadline: float) -> Returned:
+        """What the child says, which nothing obliges to make sense."""
+        header = json.loads(receive(connection, MAX_ANSWER_BYTES, deadline))
+        if "failure" in header:
+            raise _failure(**header["failure"])
+        fields = dict(header["fields"])
+        if header["payload"]:
+            return Returned(fields, receive(connection, MAX_ANSWER_BYTES, deadline))
+        if self._shared is None:
+            return Returned(fields, b"")
+        return Returned(fields, self._shared.first(header["shared"]))
 
     def _lost(self, reason: Reason, detail: str) -> ChildLost:
-        if self._overdue:
-            reason, detail, self._overdue = "timeout", "its answer did not come to an end", False
         how = self._how_it_ended() if reason == "crashed" else detail
         killed = reason == "crashed" and self._child is not None and self._child.returncode == -signal.SIGKILL
         self.close()
         return ChildLost(reason, how, killed)
 
-    def _running(self) -> Connection:
+    def _running(self) -> socket.socket:
         if self._connection is None:
             self._start()
         assert self._connection is not None
@@ -175,16 +174,18 @@ class GuardedProcess:
 
     def _start_child(self) -> None:
         self._starts += 1
-        self._connection, far_end = Pipe()
+        self._connection, far_end = socket.socketpair()
+        self._shared = SharedMemory.of(self.shared_bytes)
+        shared = self._shared.descriptor if self._shared is not None else -1
         # -P and PYTHONPATH: the child imports from where this process does, and from no folder it happens to stand in.
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         environment |= {"PYTHONPATH": _import_path(), "OMP_NUM_THREADS": "1"}
         readable = json.dumps(list(self.readable))
-        arguments = [str(far_end.fileno()), str(self.memory_limit_bytes), readable, *self.functions]
+        arguments = [str(far_end.fileno()), str(shared), str(self.memory_limit_bytes), readable, *self.functions]
         with far_end:
             self._child = subprocess.Popen(
                 [sys.executable, "-P", "-m", "meteo_ray.imaging.guarded_process_child", *arguments],
-                pass_fds=[far_end.fileno()],
+                pass_fds=[far_end.fileno(), *([shared] if shared >= 0 else [])],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -195,8 +196,9 @@ class GuardedProcess:
         """Wait until the child has imported its functions; what is wrong comes back, "" when nothing is."""
         assert self._connection is not None
         try:
-            if self._connection.poll(timeout_s):
-                return self._connection.recv_bytes().decode("utf-8", "replace")
+            told = receive(self._connection, MAX_ANSWER_BYTES, time.monotonic() + timeout_s)
+            return told.decode("utf-8", "replace")
+        except TimeoutError:
             return f"no sign of life within {timeout_s:g} s"
         except (EOFError, OSError):
             return self._how_it_ended()

@@ -29,6 +29,8 @@ class LoadedImage:
     n_frames: int
     pixels: np.ndarray
     """uint8 RGB `(height, width, 3)` of the size asked for, or of the page's own shape."""
+    descriptors: np.ndarray | None = None
+    """float32 `(features,)` of the pixels, where somebody computes such beside the decoding."""
 
 
 def load_image(path: Path | str, size: tuple[int, int] = INPUT_SIZE) -> LoadedImage:

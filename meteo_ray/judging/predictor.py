@@ -27,6 +27,8 @@ class Predictor(Protocol):
     def __call__(self, batch: Batch) -> Batch:
         """Judge every row of `batch["image"]`, uint8 `(rows, height, width, 3)`; the stage's columns come back.
 
-        The batch also holds the columns of earlier stages that the stage's description says it reads.
+        The batch also holds the columns of earlier stages that the stage's description says it reads, and may hold
+        `descriptors`, float32 `(rows, FEATURES)`, what `voters.descriptors.describe` finds on these images: whoever
+        needs them and is not given them computes them. A predictor with a `device` that is a GPU may get SharedImages.
         """
         ...

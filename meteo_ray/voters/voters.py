@@ -29,17 +29,20 @@ class Voters:
     def __bool__(self) -> bool:
         return self.trees is not None or self.text is not None
 
-    def descriptors(self, images: np.ndarray) -> np.ndarray | None:
-        """What trees look at, float32 `(rows, FEATURES)`, of uint8 `(rows, height, width, 3)`; None where none vote."""
-        return None if self.trees is None else describe_all(images)
+    def descriptors(self, batch: Batch) -> np.ndarray | None:
+        """What trees look at, float32 `(rows, FEATURES)`: a batch's `descriptors`, or else those of its `image`, uint8
+        `(rows, height, width, 3)`; None where no trees vote."""
+        if self.trees is None:
+            return None
+        return describe_all(np.asarray(batch["image"])) if "descriptors" not in batch else batch["descriptors"]
 
     def on_descriptors(self, descriptors: np.ndarray | None) -> dict[str, np.ndarray]:
         """Votes `(rows, questions)` on what `descriptors` found."""
         return {} if self.trees is None or descriptors is None else {Trees.VOTE: self.trees.votes(descriptors)}
 
-    def on_images(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Votes `(rows, questions)` on uint8 `(rows, height, width, 3)`."""
-        return self.on_descriptors(self.descriptors(images))
+    def on_images(self, batch: Batch) -> dict[str, np.ndarray]:
+        """Votes `(rows, questions)` on a batch's images, or on their descriptors where it has them."""
+        return self.on_descriptors(self.descriptors(batch))
 
     def on_pages(self, pages: Sequence[Page | None], vocabulary: Vocabulary) -> dict[str, np.ndarray]:
         """Votes `(rows, questions)` on what is written; NaN where it was not read."""
@@ -71,7 +74,7 @@ class PrepareVotes:
 
     def __call__(self, batch: Batch) -> Batch:
         found = dict(self.prepared(batch))
-        votes = {**self.voters.on_images(found["image"]), **self.voters.on_pages(pages_of(found), self.vocabulary)}
+        votes = {**self.voters.on_images(found), **self.voters.on_pages(pages_of(found), self.vocabulary)}
         return found | {COLUMN + name: values for name, values in votes.items()}
 
 

@@ -159,7 +159,7 @@ def paint_archive(folder: Path, charts: int, others: int) -> Path:
     return folder
 
 
-def dangerous_decode(key: str, size: tuple[int, int]) -> LoadedImage:
+def dangerous_decode(key: str, size: tuple[int, int], described: bool) -> LoadedImage:
     """`decode_held` by a decoder with two defects: it runs in the guarded child."""
     data = guarded_reading.give_held(key)
     if b"crash" in data:

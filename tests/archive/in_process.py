@@ -32,10 +32,10 @@ class InProcess:
         text: TextSettings = NOT_READ,
     ) -> None:
         self.claims = registry = Registry()
-        self._rows = batches.rows
         sharing = [model for model in models if not model.judging.own_pixels]
         version = " ".join(f"{model.name}={model.version}" for model in models)
-        self._read = ReadImages(source, limits, registry, registry)
+        described = any(model.described for model in sharing)
+        self._read = ReadImages(source, limits, registry, registry, batches.rows, described)
         self._judge = JudgeImages(sharing, version, 1, registry, text)
         self._afterwards = [ReadText(sharing, text, source, limits, registry)] if text.mode != "off" else []
         self._afterwards += [
@@ -44,8 +44,8 @@ class InProcess:
         ]
 
     def judge(self, listed: pa.Table) -> Iterator[pa.Table]:
-        for start in range(0, listed.num_rows, self._rows):
-            table = self._judge(self._read(listed.slice(start, self._rows)))
+        for batch in self._read(listed):
+            table = self._judge(batch)
             for operator in self._afterwards:
                 table = operator(table)
             yield table

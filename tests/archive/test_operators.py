@@ -35,7 +35,12 @@ def read(source: LocalSource, scratch: Path) -> Batch:
     """The whole archive as one batch."""
     manifest = Manifest(scratch / "manifest")
     pending = next(pending_rounds(manifest, IdSet(), Listing(source, manifest)))
-    return ReadImages(source, LIMITS, ClaimTable(), SuspectList())(pending)
+    return read_by(source, pending)
+
+
+def read_by(source: LocalSource, pending: pa.Table) -> Batch:
+    (batch,) = ReadImages(source, LIMITS, ClaimTable(), SuspectList(), pending.num_rows, described=False)(pending)
+    return batch
 
 
 def judged(batch: Batch, count: int = 2, gate: type[Predictor] = FakeGate) -> pa.Table:
@@ -114,7 +119,7 @@ def test_an_outage_while_reading_stops_the_job(archive: Path, tmp_path: Path) ->
     manifest = Manifest(tmp_path / "manifest")
     pending = next(pending_rounds(manifest, IdSet(), Listing(source, manifest)))
     archive.rename(tmp_path / "aside")
-    table = judged(ReadImages(source, LIMITS, ClaimTable(), SuspectList())(pending))
+    table = judged(read_by(source, pending))
     assert all("nothing was held against its files" in fault for fault in table["fault"].to_pylist())
 
 

@@ -231,7 +231,7 @@ def test_a_gate_learns_and_its_bundle_judges_as_it_did(pictures, tmp_path, descr
 
     predictor = GatePredictor.load(tmp_path / "gate", device="cpu", vocabulary=load_vocabulary(), precision="fp32")
     judged = predictor({"image": validation["image"]})
-    votes = predictor.votes(validation["image"])
+    votes = predictor.votes(validation)
     np.testing.assert_allclose(votes.pop("network")[:, 0], outputs["logit"], atol=1e-3)
     assert list(votes) == (["trees"] if descriptors else [])
     for name, values in votes.items():

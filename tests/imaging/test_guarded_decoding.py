@@ -26,6 +26,7 @@ HOSTILE_LOADER = """
     import ctypes
     import os
     import signal
+    import sys
     import time
 
     from meteo_ray.imaging.decode import DecodeFailure
@@ -61,20 +62,21 @@ HOSTILE_LOADER = """
 
 
     def lie(path, size):
-        import gc
-        from multiprocessing.connection import Connection
+        import socket
 
-        (connection,) = [thing for thing in gc.get_objects() if type(thing) is Connection]
+        from meteo_ray.imaging.messages import send
+
+        connection = socket.socket(fileno=int(sys.argv[1]))
         name = os.path.basename(path)
         if name == "says ok":
-            connection.send_bytes(b'{"failure": {"status": "ok", "reason": "empty", "detail": ""}}')
+            send(connection, b'{"failure": {"status": "ok", "reason": "empty", "detail": ""}}')
         if name == "says nonsense":
-            connection.send_bytes(b'[1, 2]')
+            send(connection, b'[1, 2]')
         if name == "wrong size":
-            connection.send_bytes(b'{"fields": {"shape": [9, 9, 3]}, "payload": true}')
-            connection.send_bytes(bytes(9))
+            send(connection, b'{"fields": {"shape": [9, 9, 3]}, "payload": true, "shared": 0}')
+            send(connection, bytes(9))
         if name == "endless":
-            os.write(connection.fileno(), b"\\x00\\x00\\x10\\x00begun")
+            connection.sendall((4096).to_bytes(8) + b"begun")
         signal.setitimer(signal.ITIMER_REAL, 0)
         time.sleep(600)
 

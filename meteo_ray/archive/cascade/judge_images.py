@@ -24,6 +24,7 @@ from meteo_ray.archive.cascade.suspects import Suspects, judge_carefully
 from meteo_ray.archive.inputs.manifest import PLACE
 from meteo_ray.batch import Batch
 from meteo_ray.errors import MachineFault, UsageError
+from meteo_ray.judging.shared_images import SharedImages
 from meteo_ray.schema import OK, SCHEMA_VERSION, WRITTEN
 from meteo_ray.stage import Judging
 from meteo_ray.text.config import TextSettings
@@ -66,19 +67,24 @@ class JudgeImages:
 
     def _judge_rows(self, batch: Batch, judged: list[Row]) -> None:
         readable = [int(row) for row in np.flatnonzero(batch["status"] == OK)]
+        seen: dict[str, Any] = {name: batch[name] for name in ("image", "descriptors") if name in batch}
+        if all(model.on_gpu for model in self._models):
+            seen["image"] = SharedImages(batch["image"])
         judge_carefully(
             readable,
             [str(batch["image_id"][row]) for row in readable],
-            judge=lambda rows: self._judge(batch, rows, judged),
+            judge=lambda rows: self._judge(seen, rows, judged),
             condemn=lambda row: judged[row].update(condemned()),
             suspects=self._suspects,
         )
 
-    def _judge(self, batch: Batch, rows: Sequence[int], judged: list[Row]) -> None:
+    def _judge(self, seen: dict[str, Any], rows: Sequence[int], judged: list[Row]) -> None:
+        """`seen`: what models look at, of the whole batch."""
         for model in self._models:
             if not rows:
                 return
-            asked = {"image": batch["image"][rows], **columns_of(model.judging.reads, [judged[row] for row in rows])}
+            asked = {name: _chosen(values, rows) for name, values in seen.items()}
+            asked |= columns_of(model.judging.reads, [judged[row] for row in rows])
             for row, columns in zip(rows, model(asked), strict=True):
                 judged[row].update(columns)
             rows = [row for row in rows if "status" not in judged[row]]
@@ -97,6 +103,11 @@ class JudgeImages:
         columns |= {MISTAKE.name: [mistake or None] * rows, FAULT.name: [fault or None] * rows}
         columns |= {"model_version": [self._model_version] * rows, "schema_version": [SCHEMA_VERSION] * rows}
         return pa.table({field.name: pa.array(columns[field.name], field.type) for field in JUDGED}, schema=JUDGED)
+
+
+def _chosen(values: Any, rows: Sequence[int]) -> Any:
+    """Some rows of a column; where these are all, the column itself: pixels are not copied without need."""
+    return values if len(rows) == len(values) else values[list(rows)]
 
 
 def may_go_on(row: Row, judging: Judging, text: TextSettings) -> bool:

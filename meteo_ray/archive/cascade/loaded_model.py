@@ -50,6 +50,11 @@ class LoadedModel:
             self._mistake = str(error)
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether the model computes on a GPU, and so may be given SharedImages."""
+        return bool(getattr(getattr(self._predictor, "device", None), "type", "cpu") == "cuda")
+
+    @property
     def predictor(self) -> Any:
         """Raises UsageError when the model could not be loaded."""
         if self._mistake:
@@ -106,7 +111,7 @@ class LoadedModel:
 
     def _require_sound(self, batch: Batch, error: Exception | None) -> None:
         """A test image in the place of the first row's tells a broken model or device from an odd image."""
-        test = {name: values[:1] for name, values in batch.items()}
+        test = {name: values[:1] for name, values in batch.items() if name != "descriptors"}  # they are that row's
         test["image"] = np.random.default_rng(0).integers(0, 256, test["image"].shape, dtype=np.uint8)
         try:
             if _finite_rows(self._predict(test)).all():

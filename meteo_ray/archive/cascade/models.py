@@ -23,13 +23,15 @@ logger = logging.getLogger("meteo_ray")
 @dataclass(frozen=True)
 class Model:
     """One stage's model before it is loaded; `load` travels to the actor and is called there, and so does
-    `load_verdict` where what is written may change the answers."""
+    `load_verdict` where what is written may change the answers. `described`: it looks at descriptors of the pixels,
+    which readers can compute for it."""
 
     name: str
     version: str
     judging: Judging
     load: Callable[[], Predictor]
     load_verdict: Callable[[], Verdict] | None = None
+    described: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,10 @@ def bundled_models(config: ArchiveConfig) -> Models:
     if not config.models.is_dir():
         raise UsageError(f"--models {config.models}: no such folder; train the models first, or set METEO_RAY_MODELS")
     versions = {name: bundle.check(folder, name) for name, folder in folders.items()}
+    documents = {name: bundle.read_config(folder, name) for name, folder in folders.items()}
     for name, folder in folders.items():
-        document = bundle.read_config(folder, name)
-        tell_other_reading(folder, document, config.text.mode)
-        bundle.tell_other_answers(folder, document, versions)
+        tell_other_reading(folder, documents[name], config.text.mode)
+        bundle.tell_other_answers(folder, documents[name], versions)
     vocabulary = joined([bundle.read_labels(folder) for folder in folders.values()])
     models = []
     for name, folder in folders.items():
@@ -72,7 +74,8 @@ def bundled_models(config: ArchiveConfig) -> Models:
             judging.check(folder, **options)
         place, given = folder.resolve(), {"vocabulary": vocabulary, **options}
         verdict = judging.load_verdict and partial(judging.load_verdict, place, **given)
-        models.append(Model(name, versions[name], judging, partial(judging.load, place, **given), verdict))
+        load, described = partial(judging.load, place, **given), bool(documents[name].get("descriptors"))
+        models.append(Model(name, versions[name], judging, load, verdict, described))
     return Models(models, vocabulary)
 
 

@@ -38,8 +38,7 @@ CHUNK_ROWS = 1024
 CHUNKS_PER_READER = 4
 # Actors in a row that die before they have loaded their model.
 LOADING_DEATHS = 4
-# Pixels, and a kilobyte of text.
-BYTES_OF_A_ROW = INPUT_SIZE[0] * INPUT_SIZE[1] * 3 + 1024
+BYTES_OF_PIXELS = INPUT_SIZE[0] * INPUT_SIZE[1] * 3
 
 # What is no defect of this program: too many deaths, no memory, no disk. Ray says which in the first line.
 RAY_GIVES_UP = (
@@ -117,8 +116,9 @@ class Cascade:
         context.issue_detectors_config.high_memory_detector_config.detection_time_interval_s = -1
         # A model that kills its process while it loads would be loaded for ever.
         context.max_consecutive_actor_init_deaths = LOADING_DEATHS
-        # Blocks of about one batch, so that pixels travel on while a reader is still busy with its chunk.
-        context.target_max_block_size = batches.rows * BYTES_OF_A_ROW
+        # Ray sends on what is larger than this, uncut up to half as much again: with its text a full block of a reader
+        # is just larger, so that it travels on at once and reaches a judge as it was written, in one piece.
+        context.target_max_block_size = batches.rows * BYTES_OF_PIXELS
 
     def judge(self, listed: pa.Table) -> Iterator[pa.Table]:
         """Judge rows of the manifest; tables with the schema JUDGED come back, in any order.
@@ -133,17 +133,25 @@ class Cascade:
             raise MachineFault(f"Ray stopped: {first}; committed rows are kept: run again with --resume") from error
 
     def _graph(self, listed: pa.Table) -> Dataset:
-        chunks = _chunks(listed, self._plan.readers)
+        chunks = _chunks(listed, self._plan.readers, self._batches.rows)
+        sharing = [model for model in self._models if not model.judging.own_pixels]
+        described = any(model.described for model in sharing)
         rows: Dataset = ray.data.from_arrow(chunks)
         rows = rows.map_batches(
             ReadImages,
-            fn_constructor_args=(self._source, self._limits, self.claims, self._suspects),
-            batch_size=self._batches.rows,
+            fn_constructor_args=(
+                self._source,
+                self._limits,
+                self.claims,
+                self._suspects,
+                self._batches.rows,
+                described,
+            ),
+            batch_size=None,  # a chunk as a whole, so that reading ahead does not stop at a block's end
             batch_format="pyarrow",
             num_cpus=self._plan.reader_cpus,
             compute=_pool(min(self._plan.readers, len(chunks))),
         )
-        sharing = [model for model in self._models if not model.judging.own_pixels]
         version = " ".join(f"{model.name}={model.version}" for model in self._models)
         rows = rows.map_batches(
             JudgeImages,
@@ -219,9 +227,13 @@ def looking_again(models: list[Model]) -> list[Model]:
     return [model for model in models if model.judging.own_pixels]
 
 
-def _chunks(listed: pa.Table, readers: int) -> list[pa.Table]:
-    """Pieces of a round, one task of a reader each: few for Ray to keep account of, enough to keep all readers busy."""
+def _chunks(listed: pa.Table, readers: int, block_rows: int) -> list[pa.Table]:
+    """Pieces of a round, one task of a reader each: few for Ray to keep account of, enough to keep all readers busy.
+
+    Of whole blocks where there are enough rows: a small block at a piece's end would be joined to others by copying.
+    """
     rows = min(CHUNK_ROWS, max(1, math.ceil(listed.num_rows / (CHUNKS_PER_READER * readers))))
+    rows = max(rows // block_rows, 1) * block_rows if rows >= block_rows else rows
     return [listed.slice(start, rows) for start in range(0, listed.num_rows, rows)]
 
 

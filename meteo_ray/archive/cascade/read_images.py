@@ -1,6 +1,8 @@
 """Ray Data operator: rows of the manifest in; pixels out. Rows are marked, never dropped."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -8,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from meteo_ray.archive.cascade.judged_rows import FAULT, READ_SECONDS
-from meteo_ray.archive.cascade.suspects import Suspects, read_carefully
+from meteo_ray.archive.cascade.second_look import in_order_ahead
+from meteo_ray.archive.cascade.suspects import Suspects, carefully_read
 from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
 from meteo_ray.archive.reading.claims import Claims
 from meteo_ray.archive.reading.limits import Limits
@@ -17,39 +20,72 @@ from meteo_ray.batch import Batch
 from meteo_ray.errors import MachineFault
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.schema import ERROR
+from meteo_ray.voters.descriptors import FEATURES
 
 _TEXTS = ("sha256", "status", "reason", "detail")
 _NUMBERS = ("width", "height", "n_frames")
 
 
+# Blocks that are read while Ray takes over the one before.
+BLOCKS_AHEAD = 1
+
+
 class ReadImages:
-    """Rows of the manifest in; the same rows with sha256, width, height, format, n_frames, image `(rows, 240, 320, 3)`
-    and read_s out.
+    """Rows of the manifest in; the same rows out, in blocks of `rows`, with sha256, width, height, format, n_frames,
+    image `(rows, 240, 320, 3)`, read_s and, if `described`, descriptors `(rows, FEATURES)`.
 
     Rows that the listing has already judged, those that cannot be read, and those whose content another row brings
     carry a black image that nobody looks at. Text is "" and numbers are 0 where there is nothing, because Arrow cannot
     type a column of None.
     """
 
-    def __init__(self, source: LocalSource | RemoteSource, limits: Limits, claims: Claims, suspects: Suspects) -> None:
-        self._reader, self._suspects = Reader(source, limits, INPUT_SIZE, claims), suspects
+    def __init__(
+        self,
+        source: LocalSource | RemoteSource,
+        limits: Limits,
+        claims: Claims,
+        suspects: Suspects,
+        rows: int,
+        described: bool,
+    ) -> None:
+        self._features, self._rows, self._suspects = FEATURES if described else 0, rows, suspects
+        self._reader = Reader(source, limits, INPUT_SIZE, claims, self._features)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="read")
 
-    def __call__(self, listed: pa.Table) -> Batch:
-        started = perf_counter()
-        rows = listed.to_pylist()
-        fault = ""
+    def __call__(self, listed: pa.Table) -> Iterator[Batch]:
+        blocks = [listed.slice(start, self._rows).to_pylist() for start in range(0, listed.num_rows, self._rows)]
         try:
-            names = listed["image_id"].to_pylist()
-            read = read_carefully(names, lambda: self._reader.read_rows(rows), self._suspects)
+            with carefully_read(listed["image_id"].to_pylist(), self._suspects):
+                yield from in_order_ahead(self._pool, self._read, blocks, BLOCKS_AHEAD)
+        except MachineFault as problem:  # processes that read have died too often
+            yield from map(partial(self._unread, fault=str(problem)), blocks)
+
+    def _read(self, rows: list[dict[str, Any]]) -> Batch:
+        started = perf_counter()
+        width, height = INPUT_SIZE
+        images = np.zeros((len(rows), height, width, 3), dtype=np.uint8)
+        try:
+            read = self._reader.read_rows(rows, images)
         except MachineFault as problem:
-            fault, read = str(problem), [Read(ERROR)] * len(rows)
-        return {
+            return self._unread(rows, str(problem))
+        return self._block(rows, read, images, "", perf_counter() - started)
+
+    def _unread(self, rows: list[dict[str, Any]], fault: str) -> Batch:
+        width, height = INPUT_SIZE
+        nothing = np.zeros((len(rows), height, width, 3), dtype=np.uint8)
+        return self._block(rows, [Read(ERROR)] * len(rows), nothing, fault, 0.0)
+
+    def _block(
+        self, rows: list[dict[str, Any]], read: Sequence[Read], images: np.ndarray, fault: str, seconds: float
+    ) -> Batch:
+        found = {
             **_place(rows),
             **_file(read),
-            "image": _pixels(read),
+            "image": images,
             FAULT.name: np.array([fault] * len(rows), dtype=object),
-            READ_SECONDS: np.full(len(rows), (perf_counter() - started) / len(rows)),
+            READ_SECONDS: np.full(len(rows), seconds / len(rows)),
         }
+        return found | {"descriptors": _descriptors(read)} if self._features else found
 
 
 def _place(rows: Sequence[dict[str, Any]]) -> Batch:
@@ -69,10 +105,9 @@ def _file(read: Sequence[Read]) -> Batch:
     return {**texts, **numbers, "format": formats}
 
 
-def _pixels(read: Sequence[Read]) -> np.ndarray:
-    width, height = INPUT_SIZE
-    images = np.zeros((len(read), height, width, 3), dtype=np.uint8)
+def _descriptors(read: Sequence[Read]) -> np.ndarray:
+    found = np.zeros((len(read), FEATURES), dtype=np.float32)
     for row, one in enumerate(read):
         if one.image is not None:
-            images[row] = one.image.pixels
-    return images
+            found[row] = one.image.descriptors
+    return found

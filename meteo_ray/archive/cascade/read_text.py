@@ -23,7 +23,7 @@ from meteo_ray.archive.cascade.judged_rows import (
 from meteo_ray.archive.cascade.judging_anew import JudgingAnew
 from meteo_ray.archive.cascade.models import Model
 from meteo_ray.archive.cascade.second_look import SecondLook, is_unchanged, lost
-from meteo_ray.archive.cascade.suspects import Suspects, read_carefully
+from meteo_ray.archive.cascade.suspects import Suspects, carefully_read
 from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
 from meteo_ray.archive.reading.limits import Limits
 from meteo_ray.errors import MachineFault, UsageError
@@ -63,7 +63,8 @@ class ReadText:
             return table
         try:
             names = ["text", *table["image_id"].to_pylist()]
-            return read_carefully(names, lambda: self._with_text(table), self._suspects)
+            with carefully_read(names, self._suspects):
+                return self._with_text(table)
         except UsageError as error:
             return stopped(table, MISTAKE, str(error))
         except MachineFault as error:

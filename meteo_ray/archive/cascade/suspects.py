@@ -5,7 +5,8 @@ of it; such a batch is tried once more whole, then in halves, until the guilty i
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from meteo_ray.errors import MachineFault
@@ -50,17 +51,17 @@ class SuspectList:
         self._begun.pop(batch, None)
 
 
-def read_carefully(names: Sequence[str], read: Callable[[], Row], suspects: Suspects) -> Row:
-    """Read a batch of images whose ids are `names`; nothing but a defect kills a process that only reads.
+@contextmanager
+def carefully_read(names: Sequence[str], suspects: Suspects) -> Iterator[None]:
+    """While a batch of images whose ids are `names` is read; nothing but a defect kills a process that only reads.
 
     Raises:
         MachineFault: when processes die without end.
     """
     batch = "read " + batch_name(names)
     _begin(suspects, batch, whole=True)
-    result = read()
+    yield
     suspects.end(batch)
-    return result
 
 
 def judge_carefully(

@@ -6,12 +6,13 @@ of some files stay in the child, by a key of the caller's. Imports Pillow and nu
 
 import hashlib
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from meteo_ray.archive.inputs.containers import list_members, read_member
 from meteo_ray.imaging.decode import DEFAULT_LIMITS, DecodeFailure, Listed, modification_time, read_bytes
 from meteo_ray.imaging.load import LoadedImage, load_bytes
+from meteo_ray.voters.descriptors import describe
 
 _held: dict[str, bytes] = {}
 
@@ -44,9 +45,11 @@ def hold_descriptor(key: str, descriptor: int) -> dict[str, Any]:
         return _hold(key, file.read(DEFAULT_LIMITS.max_bytes + 1))
 
 
-def decode_held(key: str, size: tuple[int, int] | None) -> LoadedImage:
-    """Decode a file that was read, fitted to `size` (width, height), or as its page's pixels. Raises DecodeFailure."""
-    return load_bytes(_held.pop(key), size and (size[0], size[1]))
+def decode_held(key: str, size: tuple[int, int] | None, described: bool) -> LoadedImage:
+    """Decode a file that was read, fitted to `size` (width, height), or as its page's pixels; on demand with the
+    descriptors that trees look at. Raises DecodeFailure."""
+    loaded = load_bytes(_held.pop(key), size and (size[0], size[1]))
+    return replace(loaded, descriptors=describe(loaded.pixels)) if described else loaded
 
 
 def give_held(key: str) -> bytes:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
 
+import numpy as np
+
 from meteo_ray.archive.inputs.container_members import UNPACKED_BYTES_PER_SECOND, ContainerLimits
 from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
 from meteo_ray.archive.reading.claims import Claims
@@ -17,7 +19,7 @@ from meteo_ray.archive.reading.health import Health
 from meteo_ray.archive.reading.limits import Limits
 from meteo_ray.files import storable
 from meteo_ray.imaging.decode import DecodeFailure
-from meteo_ray.imaging.guarded_decoding import loaded_image
+from meteo_ray.imaging.guarded_decoding import bytes_of_image, loaded_image
 from meteo_ray.imaging.guarded_process import ChildLost, GuardedProcess, Returned, persistently
 from meteo_ray.imaging.load import LoadedImage
 from meteo_ray.schema import ERROR, OK
@@ -56,7 +58,8 @@ class Reader:
     """Reads listed files through one guarded child process, at one size (width, height) or, with None, as the pages
     that they are (imaging.page_pixels).
 
-    `claims`, if given, says who brings a content that several files share; the others are read, but not decoded.
+    `claims`, if given, says who brings a content that several files share; the others are read, but not decoded. With
+    `features`, their number, images come with their descriptors.
     """
 
     def __init__(
@@ -65,32 +68,44 @@ class Reader:
         limits: Limits,
         size: tuple[int, int] | None,
         claims: Claims | None = None,
+        features: int = 0,
     ) -> None:
         self.source, self.limits, self.size, self._claims = source, limits, size, claims
+        self._features = features
         functions = (HOLD_FILE, HOLD_MEMBER, HOLD_DESCRIPTOR, RELEASE, GIVE, LOOK, limits.decode)
-        self._child = GuardedProcess(limits.memory_limit_mb << 20, *functions, readable=source.readable)
+        shared_bytes = bytes_of_image(size, features)
+        memory_limit_bytes = limits.memory_limit_mb << 20
+        self._child = GuardedProcess(
+            memory_limit_bytes, *functions, readable=source.readable, shared_bytes=shared_bytes
+        )
         self._fetcher = Fetcher(source, limits.timeout_s) if isinstance(source, RemoteSource) else None
         self._held_by: dict[str, int] = {}  # image id -> number of the child that holds its bytes
         self._health = Health(source, self._look)
 
-    def read_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[Read]:
+    def read_rows(self, rows: Sequence[Mapping[str, Any]], into: np.ndarray | None = None) -> list[Read]:
         """Read rows of the manifest, in order; those with a status keep it.
+
+        Args:
+            into: uint8 `(rows, height, width, 3)`, where the pixels are to be put; by default in arrays of their own.
 
         Raises:
             MachineFault: when files cannot be read because the machine or the archive as a whole is not well.
         """
-        found = [read for group in _groups(rows) for read in self._read_group(group)]
+        places: Sequence[np.ndarray | None] = [None] * len(rows) if into is None else list(into)
+        found: list[Read] = []
+        for group in _groups(rows):
+            found += self._read_group(group, places[len(found) : len(found) + len(group)])
         if self._require_well(rows, found):
             again = [place for place in self._doubtful(rows, found) if _may_heal(found[place])]
             for place in again:
-                found[place] = self.read(rows[place])
+                (found[place],) = self._read_group([rows[place]], [places[place]])
             if again:
                 self._require_well(rows, found)
         return found
 
     def read(self, row: Mapping[str, Any]) -> Read:
         """One row's pixels, `(height, width, 3)` uint8, or the status and reason of their absence."""
-        return self._read_group([row])[0]
+        return self._read_group([row], [None])[0]
 
     def bytes(self, row: Mapping[str, Any]) -> bytes:
         """A row's file as it is, at most `DecodeLimits.max_bytes`.
@@ -103,7 +118,7 @@ class Reader:
             self._hold(row)
             return self._child.call(GIVE, self.limits.timeout_s, key=row["image_id"])
 
-        return persistently(ATTEMPTS, give, str(row["path"])).payload
+        return bytes(persistently(ATTEMPTS, give, str(row["path"])).payload)
 
     def close(self) -> None:
         """End the child process."""
@@ -115,7 +130,7 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _read_group(self, rows: Sequence[Mapping[str, Any]]) -> list[Read]:
+    def _read_group(self, rows: Sequence[Mapping[str, Any]], places: Sequence[np.ndarray | None]) -> list[Read]:
         """Read rows, ask who brings their contents, decode what is theirs."""
         self._release()
         held = [self._held(row) for row in rows]
@@ -124,10 +139,10 @@ class Reader:
         return [
             read
             if read.status != OK
-            else self._decode(row, read)
+            else self._decode(row, read, place)
             if (read.sha256, row["image_id"]) in owners
             else replace(read, status=TWIN)
-            for row, read in zip(rows, held, strict=True)
+            for row, read, place in zip(rows, held, places, strict=True)
         ]
 
     def _owned(self, contents: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -154,12 +169,13 @@ class Reader:
         except DecodeFailure as failure:
             return self._failed(row, failure)
 
-    def _decode(self, row: Mapping[str, Any], held: Read) -> Read:
+    def _decode(self, row: Mapping[str, Any], held: Read, into: np.ndarray | None) -> Read:
         def decode() -> LoadedImage:
             if self._held_by.get(row["image_id"]) != self._child.number:  # the bytes went with the child that held them
                 self._hold(row)
-            returned = self._child.call(self.limits.decode, self.limits.timeout_s, key=row["image_id"], size=self.size)
-            return loaded_image(returned, self.size)
+            wanted = {"key": row["image_id"], "size": self.size, "described": bool(self._features)}
+            returned = self._child.call(self.limits.decode, self.limits.timeout_s, **wanted)
+            return loaded_image(returned, self.size, self._features, into)
 
         try:
             image = persistently(ATTEMPTS, decode, str(row["path"]))
