@@ -43,12 +43,9 @@ def fit(image: Image.Image, size: tuple[int, int] = INPUT_SIZE) -> np.ndarray:
     image = image if image.mode == "RGB" else image.convert("RGB")
     box, background = content_box(image)
     inner = _inner_size(box, size)
-    resized = resize(image, inner, box)
-    pixels = np.empty((size[1], size[0], 3), dtype=np.uint8)
-    pixels[:] = background
-    left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
-    pixels[top : top + inner[1], left : left + inner[0]] = np.asarray(resized)
-    return pixels
+    page = Image.new("RGB", size, background)
+    page.paste(resize(image, inner, box), ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+    return np.array(page)
 
 
 def resize(image: Image.Image, size: tuple[int, int], box: tuple[int, int, int, int] | None = None) -> Image.Image:
@@ -68,18 +65,20 @@ def content_box(image: Image.Image) -> tuple[tuple[int, int, int, int], tuple[in
     An image without a uniform margin, or with nothing on it, is content as a whole.
     """
     step = max(1, -(-max(image.size) // _SEARCH_SIDE))
-    small = np.asarray(image.reduce(step) if step > 1 else image)
-    background = _border_colour(small)
-    strays = _strays(small, background)
+    small = image.reduce(step) if step > 1 else image
+    channels = [np.asarray(channel) for channel in small.split()]
+    background = _border_colour(channels)
+    strays = _strays(channels, background)
     rows, columns = strays.shape
     left, right = _span(np.count_nonzero(strays, axis=0) / rows, image.width, step)
     top, bottom = _span(np.count_nonzero(strays, axis=1) / columns, image.height, step)
     return (left, top, right, bottom), background
 
 
-def _border_colour(pixels: np.ndarray) -> tuple[int, int, int]:
+def _border_colour(channels: list[np.ndarray]) -> tuple[int, int, int]:
     """The commonest colour of the outermost rows and columns: the median of its 16-level bin."""
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    edges = [(levels[0], levels[-1], levels[:, 0], levels[:, -1]) for levels in channels]
+    border = np.stack([np.concatenate(sides) for sides in edges], axis=1)
     # Bins are shifted by half their width, so that white (255) and nearly white (240-254) fall into one.
     bins = (border.astype(np.int32) + 8) // 16
     codes = bins[:, 0] * 289 + bins[:, 1] * 17 + bins[:, 2]  # (255 + 8) // 16 = 16: 17 bins a channel
@@ -88,11 +87,11 @@ def _border_colour(pixels: np.ndarray) -> tuple[int, int, int]:
     return int(red), int(green), int(blue)
 
 
-def _strays(pixels: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
-    """Which pixels are not background, bool `(height, width)`; by channel in uint8, six times as fast as in int16."""
-    strays = np.zeros(pixels.shape[:2], dtype=bool)
-    for channel, level in enumerate(background):
-        levels = pixels[..., channel]
+def _strays(channels: list[np.ndarray], background: tuple[int, int, int]) -> np.ndarray:
+    """Which pixels are not background, bool `(height, width)`; of red, green and blue apart, uint8 `(height, width)`
+    each, which numpy compares many times as fast as when they lie among one another."""
+    strays = np.zeros(channels[0].shape, dtype=bool)
+    for levels, level in zip(channels, background, strict=True):
         strays |= levels < max(0, level - _TOLERANCE)
         strays |= levels > min(255, level + _TOLERANCE)
     return strays
