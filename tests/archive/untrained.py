@@ -27,36 +27,49 @@ from meteo_ray.products.shortlist import Shortlist
 from meteo_ray.products.small_base import make_small_base
 from meteo_ray.products.verdict import ProductsVerdict
 from meteo_ray.vocabulary import load_vocabulary
+from meteo_ray.voters.boosted_trees import Trees
+from meteo_ray.voters.descriptors import FEATURES
 from meteo_ray.voters.voters import Voters
 
 INPUT_SIZE = (80, 60)
 VOCABULARY = load_vocabulary()
 
 
-def write_models(models: Path, gate_threshold: float = 0.0) -> Path:
+def write_models(models: Path, gate_threshold: float = 0.0, with_trees: bool = False) -> Path:
     """MODELS/{gate,elements,products}; a gate threshold of 0 lets every readable image through."""
     torch.manual_seed(0)
     with bundle.writing(models / "gate") as folder:
-        calibration = GateCalibration(as_it_is(NETWORK, 1), 1.0, gate_threshold, {"0.95": gate_threshold, "0.99": None})
+        voters = Voters(trees(1)) if with_trees else Voters()
+        scales = as_it_is(NETWORK, 1, with_trees)
+        calibration = GateCalibration(scales, 1.0, gate_threshold, {"0.95": gate_threshold, "0.99": None})
         model = GateModel("none", INPUT_SIZE)
         training = GateTraining(init="none", input_size=INPUT_SIZE)
-        write_gate(folder, model, training, GateVerdict(VOCABULARY, calibration), Voters())
+        write_gate(folder, model, training, GateVerdict(VOCABULARY, calibration), voters)
     with bundle.writing(models / "elements") as folder:
-        _write_elements(folder)
+        _write_elements(folder, with_trees)
     make_small_base(models / "base", VOCABULARY, SmallBase(hidden_size=32, layers=1, image_size=64))
     with bundle.writing(models / "products") as folder:
         _write_products(folder, models / "base")
     return models
 
 
-def _write_elements(folder: Path) -> None:
+def trees(questions: int) -> Trees:
+    """Trees that have learnt noise: their votes depend on many descriptors, and are right about nothing."""
+    drawn = np.random.default_rng(1)
+    descriptors = drawn.random((80, FEATURES), dtype=np.float32)
+    return Trees.fit(descriptors, drawn.random((80, questions)) > 0.5, np.ones(80), seed=0, rounds=3)
+
+
+def _write_elements(folder: Path, with_trees: bool) -> None:
     labels = len(VOCABULARY.elements)
     config = ElementsTraining(backbone="resnet18", init="none", input_size=INPUT_SIZE)
     model = ElementsModel(ElementsDimensions(labels, config.backbone, INPUT_SIZE))
     # An untrained model says about a half for every label: at a threshold of 0.5 it shows some of them.
     each = LabelCalibration(1.0, 0.0, 0.5, 5, False)
-    verdict = ElementsVerdict(VOCABULARY, ElementsCalibration(as_it_is("parallel", labels), (each,) * labels))
-    write_elements(folder, model, config, np.arange(labels)[::-1], verdict, Voters())
+    scales = as_it_is("parallel", labels, with_trees)
+    verdict = ElementsVerdict(VOCABULARY, ElementsCalibration(scales, (each,) * labels))
+    voters = Voters(trees(labels)) if with_trees else Voters()
+    write_elements(folder, model, config, np.arange(labels)[::-1], verdict, voters)
 
 
 def observe_ranges(models: Path) -> None:
@@ -68,9 +81,10 @@ def observe_ranges(models: Path) -> None:
     bundle._write_sums(folder)
 
 
-def as_it_is(voter: str, questions: int) -> VoteScales:
-    """One voter, whose scores already are log-odds."""
-    return VoteScales({voter: Scale((1.0,) * questions, (0.0,) * questions)})
+def as_it_is(voter: str, questions: int, with_trees: bool = False) -> VoteScales:
+    """Voters whose scores already are log-odds: a network, and the trees if there are some."""
+    names = (voter, Trees.VOTE) if with_trees else (voter,)
+    return VoteScales({name: Scale((1.0,) * questions, (0.0,) * questions) for name in names})
 
 
 def _write_products(folder: Path, base_folder: Path) -> None:
