@@ -37,6 +37,9 @@ class JudgeImages:
     """The models that share one decoded image, on one device: every readable row is judged by the first, and what a
     model lets through by the next. The pixels end here.
 
+    What is let through is judged with its block, not gathered over blocks into full batches: then rows would wait here
+    that no suspicion knows of, should the process die. On a GPU larger `batches.rows` fill the next model's batches.
+
     Where text is read afterwards, rows on which a model is undecided are judged by the next as well, because the text
     may let them through, and the models' votes go along.
     """
