@@ -9,6 +9,9 @@ import time
 
 _LENGTH = struct.Struct("!Q")
 
+# Room is made for what has come, not for what the other side says is coming.
+_PIECE_BYTES = 2**20
+
 
 def send(peer: socket.socket, data: bytes, deadline: float | None = None) -> None:
     """Send a message before `deadline` (of time.monotonic()). Raises TimeoutError, or OSError when nobody listens."""
@@ -44,14 +47,13 @@ def receive_descriptor(peer: socket.socket) -> int:
 
 
 def _exactly(peer: socket.socket, count: int, deadline: float | None) -> bytearray:
-    data = bytearray(count)
-    missing = memoryview(data)
-    while missing:
+    data = bytearray()
+    while len(data) < count:
         _wait_until(peer, deadline)
-        received = peer.recv_into(missing)
+        received = peer.recv(min(count - len(data), _PIECE_BYTES))
         if not received:
             raise EOFError
-        missing = missing[received:]
+        data += received
     return data
 
 

@@ -40,9 +40,14 @@ class SharedImages:
         return self._whole[self._rows]
 
     def on(self, device: torch.device) -> torch.Tensor:
-        """These rows on a device."""
+        """These rows on a device. Raises torch.OutOfMemoryError when it has no room for them."""
         if device not in self._copies:
-            self._copies[device] = copied_to(self._whole, device)
+            try:
+                self._copies[device] = copied_to(self._whole, device)
+            except torch.OutOfMemoryError:
+                if len(self) == len(self._whole):
+                    raise
+                return copied_to(np.asarray(self), device)
         whole = self._copies[device]
         if len(self._rows) == len(self._whole):
             return whole

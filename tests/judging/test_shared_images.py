@@ -45,6 +45,18 @@ def test_they_are_copied_once_and_not_before_somebody_asks(images: np.ndarray, m
     assert copies == [7]
 
 
+def test_where_not_all_find_room_those_asked_for_may(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    def small(copied: np.ndarray, device: torch.device) -> torch.Tensor:
+        if len(copied) > 2:
+            raise torch.OutOfMemoryError
+        return torch.from_numpy(copied.copy())
+
+    monkeypatch.setattr(shared_images, "copied_to", small)
+    with pytest.raises(torch.OutOfMemoryError):
+        SharedImages(images).on(CPU)
+    np.testing.assert_array_equal(SharedImages(images)[3:5].on(CPU).numpy(), images[3:5])
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_cpu_reads_the_array_itself(images: np.ndarray) -> None:
     assert copied_to(images, CPU).data_ptr() == images.ctypes.data
