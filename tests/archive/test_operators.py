@@ -15,7 +15,7 @@ from meteo_ray.archive.cascade.loaded_model import LoadedModel
 from meteo_ray.archive.cascade.look_again import LookAgain
 from meteo_ray.archive.cascade.read_images import ReadImages
 from meteo_ray.archive.cascade.second_look import in_order_ahead
-from meteo_ray.archive.cascade.suspects import SuspectList
+from meteo_ray.archive.cascade.suspects import DEATHS_ALLOWED, SuspectList
 from meteo_ray.archive.ids import IdSet
 from meteo_ray.archive.inputs.listing_thread import Listing
 from meteo_ray.archive.inputs.manifest import Manifest
@@ -121,6 +121,18 @@ def test_an_outage_while_reading_stops_the_job(archive: Path, tmp_path: Path) ->
     archive.rename(tmp_path / "aside")
     table = judged(read_by(source, pending))
     assert all("nothing was held against its files" in fault for fault in table["fault"].to_pylist())
+
+
+def test_readers_that_died_too_often_say_so_in_every_block(archive: Path, tmp_path: Path) -> None:
+    class Deadly(SuspectList):
+        def begin(self, batch: str, whole: bool) -> tuple[int, int]:
+            return 1, DEATHS_ALLOWED + 1
+
+    source, manifest = open_source(archive), Manifest(tmp_path / "manifest")
+    pending = next(pending_rounds(manifest, IdSet(), Listing(source, manifest)))
+    found = list(ReadImages(source, LIMITS, ClaimTable(), Deadly(), 5, described=False)(pending))
+    assert sum(len(block["path"]) for block in found) == pending.num_rows
+    assert all("died" in fault for block in found for fault in block["fault"])
 
 
 @pytest.mark.parametrize(
