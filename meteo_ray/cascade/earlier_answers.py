@@ -86,7 +86,7 @@ def _answers(
         return known
     predictor = judging.load(inputs.models / name, vocabulary=inputs.vocabulary)
     connect()
-    pixels = PreparePixels(inputs.data, 0, None, UNALTERED, inputs.cache, vocabulary=inputs.vocabulary)
+    pixels = PreparePixels(inputs.data, 0, None, UNALTERED, inputs.images, vocabulary=inputs.vocabulary)
     judged = judge(f"what {name} answers", predictor, rows, pixels, ("title", "text"), BATCH, None)
     judged = with_text_heard(judged, judging, predictor)
     del predictor  # the stage that is trained now wants the device's memory

@@ -29,7 +29,7 @@ def _task(job: TrainElementsJob, inputs: "TaskInputs") -> "ElementsTask":
         inputs.data,
         inputs.vocabulary,
         training.seed,
-        inputs.cache,
+        inputs.images,
         training.batch_size,
         inputs.index_folder,
     )

@@ -33,6 +33,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.metrics.multilabel import mean_average_precision, multilabel_metrics
 from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.streaming.row_weights import row_weights
 from meteo_ray.streaming.sampling import group_by_length, weighted_order
@@ -56,7 +57,7 @@ class ElementsTask(Task):
         data: the prepared data folder.
         vocabulary: fixes the labels and their order, and travels into the bundle.
         seed: of the order, the label order, scheduled sampling and the augmentation.
-        cache: where fixed pixels are kept, see `PreparePixels`.
+        cache: where decoded images are kept, see `PreparePixels`.
         batch_size: of the loop; rows of similar sequence length are grouped for it.
         index: the folder of the index and the texts, if not DATA/index.
     """
@@ -70,7 +71,7 @@ class ElementsTask(Task):
         data: Path,
         vocabulary: Vocabulary,
         seed: int = 0,
-        cache: Path | None = None,
+        cache: ImageStore | None = None,
         batch_size: int = 32,
         index: Path | None = None,
     ) -> None:
@@ -80,6 +81,7 @@ class ElementsTask(Task):
         self.voting = VoterTraining(config, self.init, len(vocabulary.elements), TREE_ROUNDS, seed)
         self.auxiliary = auxiliary_rows(config.auxiliary, seed, lambda index: labelled_charts(index, TRAIN))
         self._counts: NDArray[np.int64] | None = None
+        self._weights: torch.Tensor | None = None
         self._samples = pa.table({})
 
     # -- data --------------------------------------------------------------------------------------------------------
@@ -87,7 +89,7 @@ class ElementsTask(Task):
     def rows(self, index: pa.Table, split: str) -> pa.Table:
         own = self._labelled(index, TRAIN)
         training = with_auxiliary(own, self.auxiliary, index)
-        self._counts = count_labels(training, self.vocabulary)
+        self._counts, self._weights = count_labels(training, self.vocabulary), None
         validation = labelled_charts(index, VALIDATION)
         self._samples = validation.take(sample_rows(validation.num_rows)).select(PIXEL_COLUMNS)
         self.voting.see(training, own.num_rows, ["elements", "weight"], texts_path(self.data, self.index))
@@ -122,16 +124,17 @@ class ElementsTask(Task):
         lengths = np.minimum(pc.list_value_length(rows["elements"]).to_numpy(), self.config.max_labels)
         return group_by_length(order, lengths, self.batch_size, rng)
 
+    def follows_losses(self, epoch: int) -> bool:
+        return False
+
     def prepare(self, split: str, epoch: int) -> Prepare:
         """Training rows are altered anew in every epoch; others are judged as they are, as in an archive (R5)."""
         if split == TRAIN:
-            return self._prepare(epoch, self.config.augmentation, self.cache)
-        return self.voting.preparing(self._prepare(None, UNALTERED, self.cache), self.vocabulary)
+            return self._prepare(epoch, self.config.augmentation)
+        return self.voting.preparing(self._prepare(None, UNALTERED), self.vocabulary)
 
-    def _prepare(self, epoch: int | None, augmentation: AugmentConfig, cache: Path | None) -> PrepareElements:
-        pixels = PreparePixels(
-            self.data, seed=self.seed, epoch=epoch, augmentation=augmentation, cache=cache, vocabulary=self.vocabulary
-        )
+    def _prepare(self, epoch: int | None, augmentation: AugmentConfig) -> PrepareElements:
+        pixels = PreparePixels(self.data, self.seed, epoch, augmentation, self.cache, vocabulary=self.vocabulary)
         order, config = LabelOrder.by_frequency(self.counts), self.config
         return PrepareElements(pixels, order, config.max_labels, config.shuffled_share, self.seed, epoch)
 
@@ -144,10 +147,7 @@ class ElementsTask(Task):
 
     def before_training(self, collect: Collect) -> None:
         """Fit what votes beside the network."""
-        self.voting.fit(collect, self._look, self.config.augmentation, self._targets, self.vocabulary)
-
-    def _look(self, epoch: int | None, augmentation: AugmentConfig) -> Prepare:
-        return self._prepare(epoch, augmentation, cache=None)
+        self.voting.fit(collect, self._prepare, self.config.augmentation, self._targets, self.vocabulary)
 
     def _targets(self, batch: Batch) -> np.ndarray:
         return np.array([self.vocabulary.multi_hot(names) for names in batch["elements"]])
@@ -203,10 +203,17 @@ class ElementsTask(Task):
     def _parallel_loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Of every row, `(batch,)`."""
         config = self.config
-        weights = torch.from_numpy(class_weights(self.counts, config.class_weight_limit)).to(targets.device)
+        weights = self._class_weights(targets.device)
         if config.parallel_loss == "asymmetric":
             return asymmetric_loss(logits, targets, weights, config.asymmetric_gammas, config.asymmetric_margin)
         return parallel_loss(logits, targets, weights, config.focal_gamma)
+
+    def _class_weights(self, device: torch.device) -> torch.Tensor:
+        """Copied once: copying them in every step would make the process wait for the device."""
+        if self._weights is None or self._weights.device != device:
+            weights = class_weights(self.counts, self.config.class_weight_limit)
+            self._weights = torch.from_numpy(weights).to(device)
+        return self._weights
 
     # -- validation and result ---------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ def _task(job: TrainGateJob, inputs: "TaskInputs") -> "GateTask":
     from meteo_ray.gate.task import GateTask
 
     return GateTask(
-        job.gate, inputs.data, inputs.vocabulary, job.training.seed, inputs.cache, index=inputs.index_folder
+        job.gate, inputs.data, inputs.vocabulary, job.training.seed, inputs.images, index=inputs.index_folder
     )
 
 

@@ -29,6 +29,7 @@ from meteo_ray.gate.verdict import GateVerdict
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.metrics.binary import area_under_roc, binary_metrics
 from meteo_ray.schema import TRAIN
+from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.streaming.row_weights import row_weights
 from meteo_ray.streaming.sampling import weighted_order
@@ -55,7 +56,7 @@ class GateTask(Task):
         data: the prepared data folder.
         vocabulary: travels into the bundle; titles of the augmentation come from its products.
         seed: of the order and the augmentation.
-        cache: where fixed pixels are kept, see `PreparePixels`.
+        cache: where decoded images are kept, see `PreparePixels`.
         index: the folder of the index and the texts, if not DATA/index.
     """
 
@@ -68,7 +69,7 @@ class GateTask(Task):
         data: Path,
         vocabulary: Vocabulary,
         seed: int = 0,
-        cache: Path | None = None,
+        cache: ImageStore | None = None,
         index: Path | None = None,
     ) -> None:
         self.config, self.data, self.vocabulary, self.seed, self.cache = config, data, vocabulary, seed, cache
@@ -102,6 +103,10 @@ class GateTask(Task):
         found = gate_rows(index, split, skip_ambiguous=self.config.skip_ambiguous and split != TRAIN)
         return with_texts(found.append_column("weight", row_weights(found)), self.data, self.index)
 
+    def follows_losses(self, epoch: int) -> bool:
+        """From the epoch on in which hard examples are drawn more often (R12)."""
+        return self.config.hard_weight > 1 and epoch >= self.config.hard_from_epoch
+
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> NDArray[np.int64]:
         weights = sampling_weights(
             rows["is_meteo"].to_numpy(zero_copy_only=False),
@@ -113,37 +118,35 @@ class GateTask(Task):
         return weighted_order(weights, rows.num_rows, np.random.default_rng([self.seed, epoch]))
 
     def _hard_losses(self, epoch: int, feedback: Feedback | None) -> np.ndarray | None:
-        return feedback.row_loss if feedback is not None and epoch >= self.config.hard_from_epoch else None
+        return feedback.row_loss if feedback is not None and self.follows_losses(epoch) else None
 
     def prepare(self, split: str, epoch: int) -> Prepare:
         """Training rows are altered anew in every epoch; others are judged as they are, as in an archive (R5)."""
         if split == TRAIN:
-            return self._pixels(epoch, self.config.augmentation, self.cache)
-        return self.voting.preparing(self._pixels(None, UNALTERED, self.cache), self.vocabulary)
+            return self._pixels(epoch, self.config.augmentation)
+        return self.voting.preparing(self._pixels(None, UNALTERED), self.vocabulary)
 
-    def _pixels(self, epoch: int | None, augmentation: AugmentConfig, cache: Path | None) -> PreparePixels:
+    def _pixels(self, epoch: int | None, augmentation: AugmentConfig) -> PreparePixels:
         return PreparePixels(
             self.data,
             seed=self.seed,
             epoch=epoch,
             augmentation=augmentation,
-            cache=cache,
+            cache=self.cache,
             vocabulary=self.vocabulary,
         )
 
     def before_training(self, collect: Collect) -> None:
         """Fit what votes beside the network."""
-        self.voting.fit(collect, self._look, self.config.augmentation, _targets, self.vocabulary)
-
-    def _look(self, epoch: int | None, augmentation: AugmentConfig) -> Prepare:
-        return self._pixels(epoch, augmentation, cache=None)
+        self.voting.fit(collect, self._pixels, self.config.augmentation, _targets, self.vocabulary)
 
     def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
         tensors = {
             "image": torch.from_numpy(np.array(batch["image"])),  # a copy: Ray's arrays are read-only
             "target": torch.from_numpy(batch["is_meteo"].astype(np.float32)),
-            "kind": torch.from_numpy(np.array(batch["kind"])),
         }
+        if (batch["kind"] != UNKNOWN_KIND).any():  # asked here: on a GPU the loss would wait for the answer
+            tensors["kind"] = torch.from_numpy(np.array(batch["kind"]))
         return {**tensors, **vote_tensors(batch)}
 
     # -- model -------------------------------------------------------------------------------------------------------
@@ -181,7 +184,7 @@ class GateTask(Task):
     def loss(self, model: nn.Module, batch: dict[str, torch.Tensor], progress: Progress) -> Loss:
         logits: GateLogits = model(batch["image"])
         rows = self._losses(logits.chart, batch["target"])
-        if logits.kind is None or (batch["kind"] == UNKNOWN_KIND).all():
+        if logits.kind is None or "kind" not in batch:
             return Loss(rows.mean(), rows=rows.detach())
         of_kinds = F.cross_entropy(logits.kind, batch["kind"], ignore_index=UNKNOWN_KIND)
         return Loss(rows.mean() + self.config.kind_weight * of_kinds, {"kind_loss": of_kinds.detach()}, rows.detach())

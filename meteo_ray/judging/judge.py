@@ -12,6 +12,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.judging.settings import EvaluationSettings
 from meteo_ray.progress import ProgressLine
+from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
 from meteo_ray.streaming.stream import stream
 from meteo_ray.vocabulary import Vocabulary
@@ -90,7 +91,7 @@ class Judge:
             seed=self.job.seed,
             epoch=None,
             augmentation=self.job.augmentation,
-            cache=(self.job.cache or data / "cache").resolve(),
+            cache=ImageStore((self.job.cache or data / "cache").resolve(), self.job.cache_gb),
             size=size,
             vocabulary=self.vocabulary,
             title_own_share=self.title_own_share,

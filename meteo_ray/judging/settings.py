@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt
 
 from meteo_ray.config.parsing import JobConfig, Section
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
+from meteo_ray.streaming.config import MOST_CACHE_GB
 
 
 class CascadeSettings(Section):
@@ -57,6 +58,8 @@ class EvaluationSettings(JudgingJob):
     """The vocabulary (or METEO_RAY_LABELS); default: DATA/labels.yaml, else the one that comes with the package."""
     cache: Path | None = None
     """Folder of decoded images, shared with training; default: DATA/cache."""
+    cache_gb: float = Field(MOST_CACHE_GB, ge=0)
+    """How many GB of decoded images it may hold."""
     text: bool = True
     """Let what was read on the images (jobs/read_text.py) be heard; without, the pixels alone answer."""
     augmentation: AugmentConfig = AugmentConfig()

@@ -28,8 +28,8 @@ from meteo_ray.preparation.json_lines import read_json_lines
 from meteo_ray.preparation.labels_file import FILE_NAME
 from meteo_ray.progress import ProgressLine
 from meteo_ray.streaming.index import read_index
-from meteo_ray.streaming.pixels import require_unchanged
 from meteo_ray.streaming.stream import stream
+from meteo_ray.streaming.unchanged import require_unchanged
 from meteo_ray.text.cache import TextCache, reading_version
 from meteo_ray.text.config import ReadingSettings
 from meteo_ray.text.lines import TextLine

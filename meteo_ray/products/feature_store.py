@@ -26,6 +26,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import UNALTERED
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.image_features import image_features
+from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.streaming.pixels import PreparePixels
 
 NAME = "features"
@@ -161,7 +162,7 @@ class StoredPixels(PreparePixels):
     def _kind(self, image_id: str, kinds: int) -> int:
         return (int(image_id, 16) + (self.epoch or 0)) % kinds
 
-    def _pixels_of(self, draw: int | None, augmentation: Any, cache: Path | None) -> PreparePixels:
+    def _pixels_of(self, draw: int | None, augmentation: Any, cache: ImageStore | None) -> PreparePixels:
         return PreparePixels(self.data, self.seed, draw, augmentation, cache, self.size, self.vocabulary)
 
     def _key(self, pixels: PreparePixels, batch: Batch, row: int) -> str:

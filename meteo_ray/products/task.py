@@ -110,6 +110,9 @@ class ProductsTask(Task):
         _, product, counts = np.unique(rows["product"].to_pylist(), return_inverse=True, return_counts=True)
         return weighted_order((1.0 / counts[product]) ** self.config.balance, rows.num_rows, rng)
 
+    def follows_losses(self, epoch: int) -> bool:
+        return False
+
     def prepare(self, split: str, epoch: int) -> Prepare:
         """Training rows are altered anew in every epoch; others are judged as they are, as in an archive (R5)."""
         training, config = split == TRAIN, self.config
@@ -118,7 +121,7 @@ class ProductsTask(Task):
             seed=self.seed,
             epoch=epoch if training else None,
             augmentation=config.augmentation if training else UNALTERED,
-            cache=None if training else self.cache,
+            cache=self.inputs.images,
             size=self.base.image_size,
             vocabulary=self.vocabulary,
         )

@@ -1,12 +1,12 @@
 """Rows of the index -> network input: the one place where training and evaluation turn paths into pixels.
 
 Training draws new augmentation in every epoch; validation and test draw it once per image (R5), so two evaluations
-agree to the digit, and those pixels are kept on disk for later epochs, stages and sweeps.
+agree to the digit. With a cache, what is the same in all epochs is made once for later epochs, stages, sweeps and jobs
+(image_store.py): the pixels of the fixed draw, and for training the working image that the augmentation starts from.
 """
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,14 +14,17 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from meteo_ray.batch import Batch
 from meteo_ray.imaging.augment import AUGMENTATION_VERSION, Augmentation, load_logos
+from meteo_ray.imaging.augment.pipeline import working_size
+from meteo_ray.imaging.augment.transform import shrink
 from meteo_ray.imaging.augment_config import AugmentConfig
-from meteo_ray.imaging.decode import DecodeFailure, decode, read_bytes
+from meteo_ray.imaging.decode import DecodeFailure, decode
 from meteo_ray.imaging.fit import INPUT_SIZE, fit
-from meteo_ray.imaging.load import PREPROCESSING_VERSION, least_decoded, load_image
+from meteo_ray.imaging.load import PREPROCESSING_VERSION, least_decoded, load_bytes
+from meteo_ray.streaming.image_store import Entry, ImageStore
+from meteo_ray.streaming.unchanged import read_unchanged, require_unchanged_file
 from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 
 # The columns of the index that `PreparePixels` reads.
@@ -36,7 +39,7 @@ class PreparePixels:
     """Adds `image` uint8 `(rows, height, width, 3)`, `ok` bool and `augmented` (JSON of what was applied) to a batch.
 
     Reads the columns path, sha256, image_id and product. `epoch` None means the fixed draw. `size` is width x height.
-    An image to which nothing was done has the pixels that `load_image` gives and an archive is judged on.
+    An image to which nothing was done has the pixels that `load_bytes` gives and an archive is judged on.
     A file that can no longer be read, or whose bytes are not those that were indexed, gives a black image and
     `ok` false: a row, not an exception.
     """
@@ -45,7 +48,7 @@ class PreparePixels:
     seed: int
     epoch: int | None
     augmentation: AugmentConfig | None
-    cache: Path | None = None
+    cache: ImageStore | None = None
     size: tuple[int, int] = INPUT_SIZE
     vocabulary: Vocabulary = field(default_factory=load_vocabulary)
     title_own_share: float | None = None
@@ -70,30 +73,64 @@ class PreparePixels:
             applied[row] = json.dumps(record, ensure_ascii=False)
         return {**batch, "image": images, "ok": ok, "augmented": applied}
 
-    def _pixels(self, path: str, sha256: str, image_id: str, product: str | None) -> tuple[np.ndarray, dict[str, Any]]:
-        cached = self._cache_file(sha256, image_id, product)
-        kept = None if cached is None else _read(cached, self.size)
-        if kept is not None:
-            return kept
-        pixels, record = self._fresh_pixels(path, sha256, image_id, product)
-        if cached is not None:
-            _store(cached, pixels, record)
-        return pixels, record
+    def _pixels(self, path: str, sha256: str, image_id: str, product: str | None) -> Entry:
+        if self._drawn_anew:
+            return self._altered(path, sha256, image_id, product)
+        key = self.identity(sha256, image_id, product)
+        kept = self._kept(key, self.size)
+        if kept is None:
+            altered = self._altering is not None
+            kept = self._altered(path, sha256, image_id, product) if altered else self._as_it_is(path, sha256)
+            self._keep(key, *kept)
+        return kept
 
-    def _fresh_pixels(
-        self, path: str, sha256: str, image_id: str, product: str | None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        augmentation = self._altering
-        if augmentation is None:
-            loaded = load_image(self.data / path, self.size)
-            require_unchanged(path, loaded.sha256, sha256)
-            return loaded.pixels, {}
-        data = read_bytes(self.data / path)
-        require_unchanged(path, hashlib.sha256(data).hexdigest(), sha256)
-        augment = _augmentation(self.data, augmentation, self.vocabulary, self.size)
-        decoded = decode(data, smallest_size=least_decoded(self.size)).image
-        image, record = augment(decoded, self._generator(image_id), self._title(product))
-        return fit(image, self.size), record
+    @property
+    def _drawn_anew(self) -> bool:
+        """Whether the pixels differ from epoch to epoch."""
+        return self._altering is not None and self.epoch is not None
+
+    def _altered(self, path: str, sha256: str, image_id: str, product: str | None) -> Entry:
+        altering = self._altering
+        assert altering is not None
+        image, whole = self._working_image(path, sha256)
+        augment = _augmentation(self.data, altering, self.vocabulary, self.size)
+        altered, record = augment(image, self._generator(image_id), self._title(product))
+        if record or whole:
+            return fit(altered, self.size), record
+        # No part has altered it: then nothing may be lost to the working size either.
+        kept = self._kept(self._plain_key(sha256), self.size)
+        return kept if kept is not None else self._as_it_is(path, sha256)
+
+    def _working_image(self, path: str, sha256: str) -> tuple[Image.Image, bool]:
+        """What the augmentation starts from, and whether that is all of the image: without a cache it always is.
+
+        The first part that alters an image scales it down to the working size, which may as well be done before.
+        """
+        kept = self._kept(self._working_key(sha256))
+        if kept is not None:
+            require_unchanged_file(self.data / path, sha256)
+            return Image.fromarray(kept[0]), bool(kept[1]["whole"])
+        decoded = decode(read_unchanged(self.data / path, sha256), smallest_size=least_decoded(self.size)).image
+        if self.cache is None or not self._drawn_anew:
+            return decoded, True
+        working = shrink(decoded, working_size(self.size))
+        whole = working is decoded
+        self._keep(self._working_key(sha256), np.asarray(working), {"whole": whole})
+        if not whole and self._kept(self._plain_key(sha256), self.size) is None:
+            self._keep(self._plain_key(sha256), fit(decoded, self.size), {})
+        return working, whole
+
+    def _as_it_is(self, path: str, sha256: str) -> Entry:
+        return load_bytes(read_unchanged(self.data / path, sha256), self.size).pixels, {}
+
+    def _kept(self, key: str, size: tuple[int, int] | None = None) -> Entry | None:
+        """An entry of the cache; with `size` only one of that width and height."""
+        kept = None if self.cache is None else self.cache.get(key)
+        return kept if kept is None or size is None or kept[0].shape[1::-1] == size else None
+
+    def _keep(self, key: str, pixels: np.ndarray, record: dict[str, Any]) -> None:
+        if self.cache is not None:
+            self.cache.put(key, pixels, record)
 
     @property
     def _altering(self) -> AugmentConfig | None:
@@ -112,12 +149,12 @@ class PreparePixels:
         draw = FIXED_DRAW if self.epoch is None else self.epoch
         return np.random.default_rng([self.seed, draw, int(image_id, 16)])
 
-    def _cache_file(self, sha256: str, image_id: str, product: str | None) -> Path | None:
-        """Where this image's pixels are kept, or None when they differ from epoch to epoch."""
-        if self.cache is None or (self._altering is not None and self.epoch is not None):
-            return None
-        key = self.identity(sha256, image_id, product)
-        return self.cache / key[:2] / f"{key[2:]}.png"
+    def _plain_key(self, sha256: str) -> str:
+        """Of the pixels of an image that nothing is done to."""
+        return _digest([PREPROCESSING_VERSION, sha256, self.size])
+
+    def _working_key(self, sha256: str) -> str:
+        return _digest(["working", PREPROCESSING_VERSION, sha256, self.size, working_size(self.size)])
 
     def identity(self, sha256: str, image_id: str, product: str | None) -> str:
         """64 hex digits of everything that an image's pixels depend on."""
@@ -127,7 +164,7 @@ class PreparePixels:
             parts += [AUGMENTATION_VERSION, augmentation.model_dump(mode="json"), self.seed, image_id, product]
             parts.append(_ingredients(self.data, self.vocabulary))
             parts += [] if self.epoch is None else [self.epoch]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return _digest(parts)
 
 
 @lru_cache(maxsize=4)
@@ -144,31 +181,8 @@ def _ingredients(data: Path, vocabulary: Vocabulary) -> str:
     files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
     logos = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files if not path.name.startswith(".")]
     titles = [product.zh for product in vocabulary.products]
-    return hashlib.sha256(json.dumps([logos, titles]).encode()).hexdigest()
+    return _digest([logos, titles])
 
 
-def require_unchanged(path: str, actual: str, expected: str) -> None:
-    """Raises DecodeFailure where an image's sha256 is not that of the index."""
-    if actual != expected:
-        raise DecodeFailure("error", "changed", f"{path}: not the bytes that were indexed; run jobs/prepare_data.py")
-
-
-def _read(path: Path, size: tuple[int, int]) -> tuple[np.ndarray, dict[str, Any]] | None:
-    """What `_store` kept; None when there is nothing, or nothing whole: a disk that failed must not stop a run."""
-    try:
-        with Image.open(path, formats=["PNG"]) as image:
-            pixels = np.asarray(image)
-            record = json.loads(image.text["augmented"])  # type: ignore[attr-defined]
-    except (OSError, SyntaxError, ValueError, KeyError, AttributeError):  # Pillow's own: broken chunks are SyntaxErrors
-        return None
-    return (pixels, record) if pixels.shape == (size[1], size[0], 3) else None
-
-
-def _store(path: Path, pixels: np.ndarray, record: dict[str, Any]) -> None:
-    """PNG, so that a person can look at the cache; level 1, because reading matters more than size."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    information = PngInfo()
-    information.add_itxt("augmented", json.dumps(record, ensure_ascii=False))
-    scratch = path.with_suffix(f".{os.getpid()}.tmp")
-    Image.fromarray(pixels).save(scratch, format="PNG", compress_level=1, pnginfo=information)
-    os.replace(scratch, path)
+def _digest(parts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from meteo_ray.config.fields import NotInIdentity
 from meteo_ray.config.parsing import JobConfig, Section
+from meteo_ray.streaming.config import MOST_CACHE_GB
 
 Place = Annotated[Path | None, NotInIdentity()]
 """A file or folder: moving it does not start a run anew; what is in it may."""
@@ -59,7 +60,11 @@ class TrainingJob(JobConfig):
     labels: Place = None
     """The vocabulary (or METEO_RAY_LABELS); default: DATA/labels.yaml, else the one that comes with the package."""
     cache: Place = None
-    """Folder for decoded validation images, shared by epochs, stages and trials; default: DATA/cache."""
+    """Folder for decoded images, shared by epochs, stages, trials and jobs; default: DATA/cache. On a disk of this
+    machine."""
+    cache_gb: Annotated[float, NotInIdentity()] = Field(MOST_CACHE_GB, ge=0)
+    """How many GB (10^9 bytes) of decoded images it may hold, about 0.25 MB each at 320x240; further ones are decoded
+    in every epoch."""
     fresh: Annotated[bool, NotInIdentity()] = False
     """Train anew even if this very config and data were already trained, or trained half-way."""
     training: LoopSettings = LoopSettings()

@@ -7,6 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from meteo_ray.errors import UsageError
+from meteo_ray.streaming.config import MOST_CACHE_GB
+from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.streaming.index import read_index
 from meteo_ray.training.config import TrainingJob
 from meteo_ray.vocabulary import Vocabulary, choose_vocabulary
@@ -27,6 +29,12 @@ class TaskInputs:
     vocabulary: Vocabulary
     index_folder: Path | None = None
     answered_by: Mapping[str, str] = field(default_factory=dict)
+    cache_gb: float = MOST_CACHE_GB
+
+    @property
+    def images(self) -> ImageStore:
+        """Where decoded images are kept, in `cache`."""
+        return ImageStore(self.cache, self.cache_gb)
 
 
 def check_inputs(job: TrainingJob) -> TaskInputs:
@@ -39,4 +47,4 @@ def check_inputs(job: TrainingJob) -> TaskInputs:
     data, models = job.data.resolve(), job.models.resolve()
     index = read_index(data, job.index)
     cache = (job.cache or data / "cache").resolve()
-    return TaskInputs(data, models, cache, index, choose_vocabulary(job.labels, data), job.index)
+    return TaskInputs(data, models, cache, index, choose_vocabulary(job.labels, data), job.index, cache_gb=job.cache_gb)

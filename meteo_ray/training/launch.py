@@ -22,6 +22,7 @@ from meteo_ray import bundle, cluster
 from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, require_ours, write_json
 from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.streaming.stream import stream
 from meteo_ray.training.config import LoopSettings, TrainingJob
 from meteo_ray.training.device import pick_device
@@ -108,7 +109,7 @@ def _worker(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path
     What only the user can mend comes back as a message: raised, it would be taken for a crash and tried again.
     """
     cluster.quiet_logs()
-    host = RayHost()
+    host = RayHost(inputs.images)
     log_to_run(folder, host.rank)
     try:
         batches = partial(stream, workers=settings.data_workers)
@@ -131,9 +132,13 @@ def _write_bundle(task: Task, finished: Finished, target: Path, folder: Path) ->
 
 
 class RayHost:
-    """The loop's host inside a Ray Train worker: checkpoints go through `ray.train.report`."""
+    """The loop's host inside a Ray Train worker: checkpoints go through `ray.train.report`.
 
-    def __init__(self) -> None:
+    Data workers' logs are not the run's: where `images` takes no more, this worker says so.
+    """
+
+    def __init__(self, images: ImageStore) -> None:
+        self._images = images
         context = ray.train.get_context()
         self.rank, self.world_size = context.get_world_rank(), context.get_world_size()
 
@@ -145,6 +150,7 @@ class RayHost:
         if self.rank != 0:
             ray.train.report(metrics)
             return
+        self._images.tell_if_full()
         with tempfile.TemporaryDirectory(prefix="meteo_ray_") as folder:
             write_checkpoint(Path(folder))
             ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))

@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -11,12 +14,15 @@ from meteo_ray.batch import Batch
 from meteo_ray.imaging.augment_config import AugmentConfig
 from meteo_ray.imaging.load import load_image
 from meteo_ray.streaming import pixels as pixels_module
+from meteo_ray.streaming import unchanged
+from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.streaming.pixels import PreparePixels
 from tests.imaging.files import small_print
 from tests.pictures import picture_index
 
 # Every part that needs no logo, on every image.
 ALWAYS = AugmentConfig(crop_share=1.0, title_share=1.0, noise_share=1.0, artefacts_share=1.0)
+SOMETIMES = AugmentConfig(crop_share=0.2, title_share=0.2, noise_share=0.2, artefacts_share=0.2)
 OFF = AugmentConfig(enabled=False)
 SIZE = (80, 60)
 
@@ -34,7 +40,13 @@ def prepare(tmp_path):
     """PreparePixels of that folder with a cache beside it; keywords replace what is usual."""
 
     def build(**changes) -> PreparePixels:
-        usual = {"seed": 3, "epoch": None, "augmentation": ALWAYS, "cache": tmp_path / "cache", "size": SIZE}
+        usual = {
+            "seed": 3,
+            "epoch": None,
+            "augmentation": ALWAYS,
+            "cache": ImageStore(tmp_path / "cache"),
+            "size": SIZE,
+        }
         return PreparePixels(tmp_path / "data", **{**usual, **changes})
 
     return build
@@ -46,7 +58,12 @@ def remove_originals(folder) -> None:
 
 
 def cached(folder) -> set[str]:
-    return {path.name for path in (folder / "cache").rglob("*") if path.is_file()}
+    """Keys of what is kept."""
+    found = set()
+    for path in (folder / "cache").rglob("*.sqlite"):
+        with closing(sqlite3.connect(path)) as table:
+            found |= {key for (key,) in table.execute("SELECT key FROM images")}
+    return found
 
 
 @pytest.mark.parametrize("augmentation", [ALWAYS, OFF, None])
@@ -118,49 +135,79 @@ def test_changed_preprocessing_augmentation_and_logos_have_other_entries(batch, 
     assert len(cached(tmp_path)) == 4 * len(before)
 
 
-def test_epochs_are_kept_only_where_they_are_equal(batch, prepare, tmp_path):
-    epochs = [prepare(epoch=epoch)(batch)["image"] for epoch in (0, 1)]
-    assert not (tmp_path / "cache").exists()
-    assert (epochs[0] != epochs[1]).any()
-    prepare(epoch=0, augmentation=OFF)(batch)
-    entries = cached(tmp_path)
-    assert len(entries) == len(batch["path"])
-    prepare(epoch=1, augmentation=OFF)(batch)
-    prepare(augmentation=None)(batch)
-    assert cached(tmp_path) == entries
+def test_epochs_share_what_is_equal_in_them(batch, prepare, tmp_path):
+    """Altered ones their working images, others their pixels; the pixels are those without a cache."""
+    for epoch in (0, 1, 0):
+        for augmentation in (ALWAYS, SOMETIMES, OFF):
+            plain = prepare(epoch=epoch, augmentation=augmentation, cache=None)(batch)
+            found = prepare(epoch=epoch, augmentation=augmentation)(batch)
+            np.testing.assert_array_equal(found["image"], plain["image"])
+            assert found["augmented"].tolist() == plain["augmented"].tolist()
+        working_images_and_pixels = 2 * len(batch["path"])
+        assert len(cached(tmp_path)) == working_images_and_pixels
 
 
-def test_a_half_written_entry_is_never_seen(batch, prepare, tmp_path, monkeypatch):
-    def stop_halfway(image, file, **options):
-        file.write_bytes(b"\x89PNG\r\n\x1a\n")
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Image.Image, "save", stop_halfway)
-        with pytest.raises(KeyboardInterrupt):
-            prepare(augmentation=OFF)(batch)  # augmentation would save to recompress
-    assert not [name for name in cached(tmp_path) if name.endswith(".png")]
-    found = prepare(augmentation=OFF)(batch)["image"]
-    np.testing.assert_array_equal(found, prepare(augmentation=OFF, cache=None)(batch)["image"])
-
-
-@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.7])
-def test_a_damaged_entry_is_made_anew(batch, prepare, tmp_path, share):
-    expected = prepare()(batch)
-    entries = sorted((tmp_path / "cache").rglob("*.png"))
-    whole = [path.read_bytes() for path in entries]
-    for path, content in zip(entries, whole, strict=True):
-        path.write_bytes(content[: int(share * len(content))])
-    found = prepare()(batch)
-    np.testing.assert_array_equal(found["image"], expected["image"])
-    assert found["augmented"].tolist() == expected["augmented"].tolist()
-    assert [path.read_bytes() for path in entries] == whole
+@pytest.mark.parametrize("name", ["sheet.png", "sheet.jpg"])
+@pytest.mark.parametrize("size", [(80, 60), (320, 240), (896, 896)])
+def test_training_on_large_sheets_is_the_same_with_and_without_a_cache(tmp_path, name, size):
+    """Sheets that the working size shrinks and sheets that it does not, altered by some parts or by none."""
+    small_print().save(tmp_path / name)
+    sha256 = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+    rows = 12
+    batch = {
+        "path": [name] * rows,
+        "sha256": [sha256] * rows,
+        "image_id": [f"{row:x}" for row in range(rows)],
+        "product": [None] * rows,
+    }
+    batch = {key: np.array(column, dtype=object) for key, column in batch.items()}
+    for epoch in (0, 1):
+        made = [
+            PreparePixels(tmp_path, 5, epoch, SOMETIMES, cache, size)(batch)
+            for cache in (None, ImageStore(tmp_path / "cache"))
+        ]
+        np.testing.assert_array_equal(made[1]["image"], made[0]["image"])
+        assert made[1]["augmented"].tolist() == made[0]["augmented"].tolist()
+        assert 0 < sum(text == "{}" for text in made[0]["augmented"]) < rows
 
 
-def test_a_foreign_picture_in_the_cache_is_not_taken(batch, prepare, tmp_path):
+def test_later_epochs_decode_nothing(batch, prepare, monkeypatch):
+    prepare(epoch=0, augmentation=SOMETIMES)(batch)
+    monkeypatch.setattr(pixels_module, "decode", None)
+    monkeypatch.setattr(pixels_module, "load_bytes", None)
+    assert all(prepare(epoch=epoch, augmentation=SOMETIMES)(batch)["ok"].all() for epoch in range(1, 8))
+
+
+def test_a_file_that_changes_between_epochs_is_noticed(batch, prepare, tmp_path):
+    """Though its working image is kept; and so is one that keeps its size and gets its old time back."""
+    prepare(epoch=0)(batch)
+    changed, gone, alike = (tmp_path / "data" / batch["path"][row] for row in (1, 2, 4))
+    Image.new("RGB", SIZE, "red").save(changed)
+    gone.unlink()
+    status, content = alike.stat(), alike.read_bytes()
+    alike.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(alike, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert prepare(epoch=1)(batch)["ok"].tolist() == [True, False, False, True, False, True]
+    unchanged._seen.clear()  # a new process
+    assert prepare(epoch=1)(batch)["ok"].tolist() == [True, False, False, True, False, True]
+
+
+def test_each_process_reads_a_file_once(batch, prepare, monkeypatch):
+    prepare(epoch=0)(batch)
+    unchanged._seen.clear()
+    read, reads = unchanged.read_bytes, []
+    monkeypatch.setattr(unchanged, "read_bytes", lambda path: reads.append(path) or read(path))
+    for epoch in (1, 2, 3):
+        prepare(epoch=epoch)(batch)
+    assert len(reads) == len(set(reads)) == len(batch["path"])
+
+
+def test_an_entry_of_another_size_is_not_taken(batch, prepare):
+    """Whoever wrote it."""
     expected = prepare()(batch)["image"]
-    for path in (tmp_path / "cache").rglob("*.png"):
-        Image.new("RGB", SIZE, "red").save(path)  # of the right size, but without the record
+    for row in range(len(batch["path"])):
+        key = prepare().identity(batch["sha256"][row], batch["image_id"][row], batch["product"][row])
+        prepare().cache.put(key, np.zeros((7, 9, 3), dtype=np.uint8), {})
     np.testing.assert_array_equal(prepare()(batch)["image"], expected)
 
 
