@@ -56,13 +56,6 @@ def set_threads(settings: LoopSettings, device: torch.device) -> None:
         torch.set_num_threads(settings.torch_threads or training_threads(settings.data_workers))
 
 
-def to_device(batch: dict[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:
-    """Copy a batch to the device, through pinned memory when that is a GPU (R7)."""
-    if device.type == "cpu":
-        return batch
-    return {name: tensor.pin_memory().to(device, non_blocking=True) for name, tensor in batch.items()}
-
-
 def _cpu_flags() -> set[str]:
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:

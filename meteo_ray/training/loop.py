@@ -2,11 +2,14 @@
 
 for every epoch of every phase:  order -> stream -> steps -> validation -> record -> checkpoint
 then:                            best weights -> outputs on validation -> task.export
+
+Orders and streams run in a thread of their own, ahead of the steps and over the borders of epochs (epoch_inputs.py).
 """
 
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,11 +27,16 @@ from meteo_ray.training.checkpoint import RunState
 from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.device import place, seed_everything, set_threads
 from meteo_ray.training.distributed import of_first_rank, share_of
-from meteo_ray.training.gradient_steps import EpochTotals, Stepper
+from meteo_ray.training.epoch_inputs import EpochInputs
+from meteo_ray.training.gradient_steps import Stepper
 from meteo_ray.training.learning_rate import Position, learning_rate, locate, total_epochs
 from meteo_ray.training.memory_guard import MemoryGuard
 from meteo_ray.training.metrics_record import RunRecord, scalars
+from meteo_ray.training.read_ahead import ReadAhead
+from meteo_ray.training.ready_batches import BatchMaker
+from meteo_ray.training.step_results import EpochResults
 from meteo_ray.training.task import Feedback, Prepare, Progress, Task
+from meteo_ray.training.utilisation import Utilisation
 from meteo_ray.training.validation import collect_outputs
 from meteo_ray.training.weight_averaging import WeightAverage
 
@@ -97,6 +105,7 @@ class TrainingRun:
         self._restore()
         micro_batch = self.state.micro_batch or settings.micro_batch or settings.batch_size
         self.guard = MemoryGuard(min(micro_batch, settings.batch_size), settings.memory_share, device)
+        self.make_ready = BatchMaker(task, self.guard, device)
 
     # -- the whole run ---------------------------------------------------------------------------------------
 
@@ -107,10 +116,13 @@ class TrainingRun:
             UsageError: when the loss stops being a number, or not even one row fits into memory.
         """
         self.task.before_training(self._collect)
-        for epoch in range(self.state.epochs_done, total_epochs(self.phases)):
-            if self.state.finished:
-                break
-            self._epoch(epoch, locate(self.phases, epoch))
+        epochs = range(self.state.epochs_done, total_epochs(self.phases))
+        if epochs and not self.state.finished:
+            with closing(self._inputs(epochs)) as inputs:
+                for epoch in epochs:
+                    self._epoch(epoch, locate(self.phases, epoch), inputs)
+                    if self.state.finished:
+                        break
         self.task.load_state(self.judged_model, checkpoint.load_model(self.best_folder))
         outputs = self._validate()
         if self.record:
@@ -136,54 +148,75 @@ class TrainingRun:
         line.close()
         return concatenate(parts)
 
-    def _epoch(self, epoch: int, position: Position) -> None:
+    def _epoch(self, epoch: int, position: Position, inputs: EpochInputs) -> None:
         seed_everything(self.settings.seed, epoch)
-        started = time.monotonic()
-        totals = self._train_epoch(epoch, position)
+        started, waited_s = time.monotonic(), inputs.waited_s
+        with Utilisation(self.device) as utilisation:
+            results = self._train_epoch(epoch, position, inputs)
         trained_s = time.monotonic() - started
         metrics = self.task.metrics(self._validate())
         entry = {
             "epoch": epoch,
             "phase": position.phase.name,
             "steps": self.state.steps_done,
-            **totals.means(),
+            **results.means(),
             **scalars(metrics, "validation/"),
             **self.guard.statistics(),
+            **utilisation.figures(),
             "train_seconds": round(trained_s, 2),
+            "data_wait_s": round(inputs.waited_s - waited_s, 2),
             "validation_seconds": round(time.monotonic() - started - trained_s, 2),
-            "rows_per_second": round(totals.rows / max(trained_s, 1e-9), 2),
+            "rows_per_second": round(results.rows / max(trained_s, 1e-9), 2),
         }
         self.guard.end_epoch()
         self._conclude(entry, of_first_rank(metrics[self.task.watch], self.host.world_size), position)
 
     # -- training --------------------------------------------------------------------------------------------
 
-    def _train_epoch(self, epoch: int, position: Position) -> EpochTotals:
-        self._freeze(position)
-        order = share_of(self._order(epoch), self.host.rank, self.host.world_size)
+    def _inputs(self, epochs: range) -> EpochInputs:
+        return EpochInputs(
+            epochs, self.row_loss, self._order, self.task.follows_losses, self._prepared, self.make_ready
+        )
+
+    def _order(self, epoch: int, row_loss: np.ndarray | None) -> np.ndarray:
+        """This worker's share of what an epoch draws."""
+        feedback = None if row_loss is None or np.isnan(row_loss).all() else Feedback(row_loss)
+        order = self.task.order(self.rows[TRAIN], epoch, feedback)
+        return share_of(order, self.host.rank, self.host.world_size)
+
+    def _prepared(self, epoch: int, order: np.ndarray) -> Iterator[Batch]:
         rows = self.rows[TRAIN]
         rows = rows.append_column("row", pa.array(np.arange(rows.num_rows), pa.int64())).take(order)
-        batch_size = max(1, self.settings.batch_size // self.host.world_size)
-        steps = -(-len(order) // batch_size)
+        return self.stream(rows, self.task.prepare(TRAIN, epoch), self._share_of_batch)
+
+    @property
+    def _share_of_batch(self) -> int:
+        return max(1, self.settings.batch_size // self.host.world_size)
+
+    def _train_epoch(self, epoch: int, position: Position, inputs: EpochInputs) -> EpochResults:
+        self._freeze(position)
+        waited_s, draws = inputs.waited_s, inputs.draws()
+        steps = -(-draws // self._share_of_batch)
         stepper = Stepper(
             self.task, self.model, self.optimizer, self.guard, self.settings, self.device, self.host.world_size
         )
-        totals = EpochTotals(f"{self.task.name} epoch {epoch + 1}/{total_epochs(self.phases)}", len(order))
-        for step, batch in enumerate(self.stream(rows, self.task.prepare(TRAIN, epoch), batch_size)):
+        label = f"{self.task.name} epoch {epoch + 1}/{total_epochs(self.phases)}"
+        results = EpochResults(label, draws, self.task.name)
+        for step, batch in enumerate(inputs.batches()):
             self._set_learning_rates(position, step / steps)
             fraction = (epoch + step / steps) / total_epochs(self.phases)
-            stepper.step(batch, Progress(epoch, self.state.steps_done, fraction), totals, self.row_loss)
+            result = stepper.step(batch, Progress(epoch, self.state.steps_done, fraction))
+            results.add(result, inputs.waited_s - waited_s)
             if self.average:
                 self.average.update(self.model)
             self.state.steps_done += 1
-        totals.close()
-        if totals.rows < len(order):
-            logger.warning("%d of %d training rows could not be read", len(order) - totals.rows, len(order))
-        return totals
-
-    def _order(self, epoch: int) -> np.ndarray:
-        feedback = None if np.isnan(self.row_loss).all() else Feedback(self.row_loss.copy())
-        return self.task.order(self.rows[TRAIN], epoch, feedback)
+        results.read(inputs.waited_s - waited_s)
+        results.close()
+        results.enter_row_losses(self.row_loss)
+        inputs.learnt(epoch, self.row_loss)
+        if results.rows < draws:
+            logger.warning("%d of %d training rows could not be read", draws - results.rows, draws)
+        return results
 
     def _freeze(self, position: Position) -> None:
         """Gradients and batch statistics only where the phase trains."""
@@ -205,7 +238,8 @@ class TrainingRun:
     def _validate(self) -> Batch:
         prepare = self.task.prepare(VALIDATION, 0)
         batches = self.stream(self.rows[VALIDATION], prepare, self.guard.micro_batch)
-        return collect_outputs(self.task, self.judged_model, batches, self.device, self.settings.precision)
+        with closing(ReadAhead(self.make_ready(batch) for batch in batches)) as ready:
+            return collect_outputs(self.task, self.judged_model, ready, self.device, self.settings.precision)
 
     def _conclude(self, entry: dict[str, Any], watched: float, position: Position) -> None:
         """Keep the best weights, decide about stopping, record and checkpoint."""
@@ -248,5 +282,5 @@ class TrainingRun:
 
 
 def _headline(entry: dict[str, Any], watch: str) -> str:
-    names: Sequence[str] = ("train/loss", f"validation/{watch}", "rows_per_second")
+    names: Sequence[str] = ("train/loss", f"validation/{watch}", "rows_per_second", "data_wait_s")
     return "  ".join(f"{name} {entry[name]:.4g}" for name in names if name in entry)

@@ -87,7 +87,10 @@ class Task(ABC):
 
     @abstractmethod
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> np.ndarray:
-        """Positions in `rows` to draw in this epoch, int64 `(draws,)`. A pure function of its arguments and a seed."""
+        """Positions in `rows` to draw in this epoch, int64 `(draws,)`. A pure function of its arguments and a seed.
+
+        It may be called before the epoch before has ended, see `follows_losses`.
+        """
 
     @abstractmethod
     def prepare(self, split: str, epoch: int) -> Prepare:
@@ -98,7 +101,10 @@ class Task(ABC):
 
     @abstractmethod
     def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Prepared numpy rows -> CPU tensors (padding, tokenising); images stay uint8 until they are on the device."""
+        """Prepared numpy rows -> CPU tensors (padding, tokenising); images stay uint8 until they are on the device.
+
+        Called in the thread that reads ahead: it must not draw from the global generators.
+        """
 
     # -- model ---------------------------------------------------------------------------------------------------------
 
@@ -141,6 +147,13 @@ class Task(ABC):
 
         Called in every worker before the first epoch, and again when a run goes on.
         """
+
+    def follows_losses(self, epoch: int) -> bool:
+        """Whether `order` reads `feedback` in this epoch.
+
+        Where it does not, the epoch's first batches are prepared while the epoch before is still learnt and validated.
+        """
+        return True
 
     def origin(self) -> str:
         """Digests of what the result depends on besides config and index, such as a file of weights.

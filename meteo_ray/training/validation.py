@@ -7,12 +7,13 @@ from torch import nn
 
 from meteo_ray.batch import Batch, concatenate
 from meteo_ray.errors import UsageError
-from meteo_ray.training.device import autocast, to_device
+from meteo_ray.training.device import autocast
+from meteo_ray.training.ready_batches import ReadyBatch
 from meteo_ray.training.task import Task
 
 
 def collect_outputs(
-    task: Task, model: nn.Module, batches: Iterable[Batch], device: torch.device, precision: str
+    task: Task, model: nn.Module, batches: Iterable[ReadyBatch], device: torch.device, precision: str
 ) -> Batch:
     """`task.outputs` of every batch, joined in row order; the model is left in eval mode.
 
@@ -23,11 +24,9 @@ def collect_outputs(
     parts = []
     with torch.inference_mode():
         for batch in batches:
-            if len(batch["ok"]) == 0:
-                continue
-            tensors = to_device(task.collate(batch), device)
-            with autocast(device, precision):
-                parts.append(task.outputs(model, tensors))
+            for _, tensors in batch.pieces():
+                with autocast(device, precision):
+                    parts.append(task.outputs(model, tensors))
     if not parts:
         raise UsageError(f"{task.name}: none of the validation images can be read; run jobs/prepare_data.py again")
     return concatenate(parts)

@@ -25,7 +25,8 @@ class WeightAverage:
                 for kept, new in zip(averaged, current, strict=True):
                     kept.copy_(new)
                 return
-            reached = min(decay, (1 + int(step)) / (10 + int(step)))
+            done = self.steps  # and not `step`: its copy on the model's device, for which the process would wait
+            reached = min(decay, (1 + done) / (10 + done))
             get_ema_multi_avg_fn(reached)(averaged, current, step)
 
         self._averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)

@@ -1,6 +1,8 @@
 """The loop on a task without images: it learns, freezes, resumes exactly, stops early and survives short memory."""
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.training import checkpoint
 from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.loop import TrainingRun
+from meteo_ray.training.task import Loss
 from meteo_ray.training.weight_averaging import WeightAverage
 from tests.training.line_task import FolderHost, LineTask, points, stream
 
@@ -156,12 +159,67 @@ def test_one_row_that_does_not_fit_is_the_users_problem(tmp_path, monkeypatch):
         make_run(tmp_path, task).fit()
 
 
-def test_a_loss_that_is_no_number_ends_the_run(tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", [0, 7, 14])
+def test_a_loss_that_is_no_number_ends_the_run_and_spoils_no_checkpoint(tmp_path, monkeypatch, step):
+    """Of four epochs of five steps; the numbers are read some steps later."""
     task = LineTask()
     loss = task.loss
-    monkeypatch.setattr(task, "loss", lambda *a: type(r := loss(*a))(r.total * float("nan"), r.parts, r.rows))
-    with pytest.raises(UsageError, match="no longer a number"):
+
+    def spoilt(model, batch, progress):
+        found = loss(model, batch, progress)
+        return Loss(found.total * (float("nan") if progress.step >= step else 1.0), found.parts, found.rows)
+
+    monkeypatch.setattr(task, "loss", spoilt)
+    with pytest.raises(UsageError, match=rf"no longer a number \(epoch {step // 5 + 1}, step {step}\)"):
         make_run(tmp_path, task).fit()
+    kept = sorted((tmp_path / "checkpoints").glob("*"))
+    assert len(kept) == step // 5
+    for folder in [*kept, *tmp_path.glob("best")]:
+        assert all(tensor.isfinite().all() for tensor in checkpoint.load_model(folder).values())
+
+
+@pytest.mark.parametrize("follows_losses", [False, True])
+@pytest.mark.parametrize("micro_batch", [None, 3])
+def test_what_is_learnt_is_what_was_asked_for_bit_by_bit(tmp_path, monkeypatch, follows_losses, micro_batch):
+    task, learnt, loss = LineTask(epochs=(1, 2)), [], LineTask.loss
+    monkeypatch.setattr(task, "follows_losses", lambda epoch: follows_losses)
+    monkeypatch.setattr(task, "loss", lambda *a: learnt.append(a[1]) or loss(task, *a))
+    make_run(tmp_path, task, micro_batch=micro_batch).fit()
+    rows = task.rows(points(), "train")
+    expected = [
+        task.collate({name: column[start : start + (micro_batch or 8)] for name, column in batch.items()})
+        for epoch in range(3)
+        for batch in stream(rows.take(task.order(rows, epoch, None)), task.prepare("train", epoch), 8)
+        for start in range(0, 8, micro_batch or 8)
+    ]
+    assert len(learnt) == len(expected)
+    for found, wanted in zip(learnt, expected, strict=True):
+        assert found.keys() == wanted.keys()
+        assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_an_epochs_record_tells_what_it_waited_for_and_how_busy_the_machine_was(tmp_path):
+    def slow(*arguments):
+        for batch in stream(*arguments):
+            time.sleep(0.02)
+            yield batch
+
+    run = make_run(tmp_path)
+    run.stream = slow
+    for entry in run.fit().history:
+        assert 0.01 < entry["data_wait_s"] <= entry["train_seconds"] + 0.01
+        assert 0 <= entry["cpu_utilisation"] <= 1
+
+
+def test_nothing_goes_on_running_after_a_run(tmp_path, monkeypatch):
+    """However it ends: all epochs, patience, a host that stops it."""
+    task = LineTask(epochs=(1, 30))
+    monkeypatch.setattr(task, "metrics", lambda outputs: {"negative_error": -1.0})
+    make_run(tmp_path / "patience", task, patience=1).fit()
+    with pytest.raises(KeyboardInterrupt):
+        make_run(tmp_path / "host", host=FolderHost(tmp_path / "checkpoints", stop_after=1)).fit()
+    names = {thread.name for thread in threading.enumerate()}
+    assert not names & {"read-ahead", "utilisation"}
 
 
 def test_row_losses_reach_the_next_order(tmp_path, monkeypatch):
