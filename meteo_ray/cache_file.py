@@ -15,6 +15,10 @@ logger = logging.getLogger("meteo_ray")
 # Others hold the file for the few milliseconds of a commit.
 BUSY_TIMEOUT_S = 10.0
 
+# Failures in a row, each perhaps after that time, after which a process does without the file: some network mounts
+# cannot lock at all.
+MOST_FAILURES = 3
+
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -29,6 +33,7 @@ class CacheFile:
 
     def __init__(self, path: Path, what: str, setting_up: Sequence[str]) -> None:
         self.path, self._what, self._setting_up, self._told = path, what, setting_up, False
+        self._failures = 0
         self._table = self._opened()
 
     def rows(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -36,13 +41,15 @@ class CacheFile:
         if self._table is None:
             return []
         try:
-            return self._table.execute(statement, values).fetchall()
+            found = self._table.execute(statement, values).fetchall()
         except (sqlite3.DatabaseError, ValueError) as error:  # damaged bytes may be no UTF-8
             if _is_damage(error):
                 self._begin_anew()
             else:
-                self._tell(error)
+                self._fail(error)
             return []
+        self._failures = 0
+        return found
 
     def close(self) -> None:
         if self._table is not None:
@@ -71,6 +78,12 @@ class CacheFile:
             table.close()
             raise
         return table
+
+    def _fail(self, error: Exception) -> None:
+        self._tell(error)
+        self._failures += 1
+        if self._failures == MOST_FAILURES:
+            self.close()
 
     def _tell(self, error: Exception) -> None:
         """Once: what is made now will have to be made again."""

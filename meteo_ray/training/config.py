@@ -36,7 +36,8 @@ class LoopSettings(Section):
     memory_share: float = Field(0.9, gt=0, le=1)
     """The micro-batch halves when more of the GPU's memory than this is in use (R28)."""
     data_workers: int | None = Field(None, gt=0)
-    """CPU workers that decode and augment; default: 70 % of the cores (R7 asks for 60-80 %)."""
+    """CPU workers that decode and augment; default: 70 % of the cores, threads of one core counted once (R7 asks for
+    60-80 %)."""
     torch_threads: int | None = Field(None, gt=0)
     """Threads of the training process on a CPU; default: the cores that the data workers leave. More may be faster
     where preparing is little work, without augmentation for example."""

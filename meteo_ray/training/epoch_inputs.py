@@ -2,7 +2,7 @@
 
 import queue
 from collections.abc import Callable, Iterator
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -10,10 +10,17 @@ from meteo_ray.batch import Batch
 from meteo_ray.training.read_ahead import ReadAhead
 from meteo_ray.training.ready_batches import ReadyBatch
 
-Draw = Callable[[int, np.ndarray | None], np.ndarray]
-"""(epoch, row losses so far or None) -> positions of the rows to draw, int64 `(draws,)`."""
-
 _CLOSED = -1
+
+
+class Source(Protocol):
+    """See `TrainingRows`."""
+
+    def follows_losses(self, epoch: int) -> bool: ...
+
+    def draw(self, epoch: int, row_loss: np.ndarray | None) -> np.ndarray: ...
+
+    def batches(self, epoch: int, order: np.ndarray) -> Iterator[Batch]: ...
 
 
 class EpochInputs:
@@ -25,9 +32,7 @@ class EpochInputs:
     Args:
         epochs: their numbers, in order.
         row_loss: float32 `(rows,)`, as known before the first of them.
-        draw: decides an epoch's order.
-        follows_losses: whether it needs the row losses for an epoch; else it is given None.
-        batches: the prepared rows of an epoch, in an order.
+        source: what an epoch draws, and its prepared batches. It is given no row losses where it needs none.
         make_ready: see `BatchMaker`.
     """
 
@@ -35,13 +40,10 @@ class EpochInputs:
         self,
         epochs: range,
         row_loss: np.ndarray,
-        draw: Draw,
-        follows_losses: Callable[[int], bool],
-        batches: Callable[[int, np.ndarray], Iterator[Batch]],
+        source: Source,
         make_ready: Callable[[Batch], ReadyBatch],
     ) -> None:
-        self._epochs, self._draw, self._follows_losses = epochs, draw, follows_losses
-        self._batches, self._make_ready = batches, make_ready
+        self._epochs, self._source, self._make_ready = epochs, source, make_ready
         self._learnt: queue.Queue[tuple[int, np.ndarray | None]] = queue.Queue()
         self.learnt(epochs.start - 1, row_loss)
         self._ahead: ReadAhead[int | ReadyBatch | None] = ReadAhead(self._items())
@@ -73,10 +75,10 @@ class EpochInputs:
     def _items(self) -> Iterator[int | ReadyBatch | None]:
         """For every epoch its number of draws, its batches, and None."""
         for epoch in self._epochs:
-            row_loss = self._losses_before(epoch) if self._follows_losses(epoch) else None
-            order = self._draw(epoch, row_loss)
+            row_loss = self._losses_before(epoch) if self._source.follows_losses(epoch) else None
+            order = self._source.draw(epoch, row_loss)
             yield len(order)
-            batches = self._batches(epoch, order)
+            batches = self._source.batches(epoch, order)
             try:
                 for batch in batches:
                     yield self._make_ready(batch)

@@ -8,7 +8,7 @@ Orders and streams run in a thread of their own, ahead of the steps and over the
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from meteo_ray.training import checkpoint
 from meteo_ray.training.checkpoint import RunState
 from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.device import place, seed_everything, set_threads
-from meteo_ray.training.distributed import of_first_rank, share_of
+from meteo_ray.training.distributed import of_first_rank
 from meteo_ray.training.epoch_inputs import EpochInputs
 from meteo_ray.training.gradient_steps import Stepper
 from meteo_ray.training.learning_rate import Position, learning_rate, locate, total_epochs
@@ -35,15 +35,13 @@ from meteo_ray.training.metrics_record import RunRecord, scalars
 from meteo_ray.training.read_ahead import ReadAhead
 from meteo_ray.training.ready_batches import BatchMaker
 from meteo_ray.training.step_results import EpochResults
-from meteo_ray.training.task import Feedback, Prepare, Progress, Task
+from meteo_ray.training.task import Prepare, Progress, Task
+from meteo_ray.training.training_rows import Stream, TrainingRows
 from meteo_ray.training.utilisation import Utilisation
 from meteo_ray.training.validation import collect_outputs
 from meteo_ray.training.weight_averaging import WeightAverage
 
 logger = logging.getLogger("meteo_ray")
-
-Stream = Callable[[pa.Table, Prepare, int], Iterator[Batch]]
-"""(rows, prepare, batch size) -> batches in the rows' order; `streaming.stream.stream` outside of tests."""
 
 
 class Host(Protocol):
@@ -118,7 +116,7 @@ class TrainingRun:
         self.task.before_training(self._collect)
         epochs = range(self.state.epochs_done, total_epochs(self.phases))
         if epochs and not self.state.finished:
-            with closing(self._inputs(epochs)) as inputs:
+            with closing(EpochInputs(epochs, self.row_loss, self._training_rows(), self.make_ready)) as inputs:
                 for epoch in epochs:
                     self._epoch(epoch, locate(self.phases, epoch), inputs)
                     if self.state.finished:
@@ -173,30 +171,14 @@ class TrainingRun:
 
     # -- training --------------------------------------------------------------------------------------------
 
-    def _inputs(self, epochs: range) -> EpochInputs:
-        return EpochInputs(
-            epochs, self.row_loss, self._order, self.task.follows_losses, self._prepared, self.make_ready
-        )
-
-    def _order(self, epoch: int, row_loss: np.ndarray | None) -> np.ndarray:
-        """This worker's share of what an epoch draws."""
-        feedback = None if row_loss is None or np.isnan(row_loss).all() else Feedback(row_loss)
-        order = self.task.order(self.rows[TRAIN], epoch, feedback)
-        return share_of(order, self.host.rank, self.host.world_size)
-
-    def _prepared(self, epoch: int, order: np.ndarray) -> Iterator[Batch]:
-        rows = self.rows[TRAIN]
-        rows = rows.append_column("row", pa.array(np.arange(rows.num_rows), pa.int64())).take(order)
-        return self.stream(rows, self.task.prepare(TRAIN, epoch), self._share_of_batch)
-
-    @property
-    def _share_of_batch(self) -> int:
-        return max(1, self.settings.batch_size // self.host.world_size)
+    def _training_rows(self) -> TrainingRows:
+        rank, world_size = self.host.rank, self.host.world_size
+        return TrainingRows(self.task, self.rows[TRAIN], self.settings.batch_size, rank, world_size, self.stream)
 
     def _train_epoch(self, epoch: int, position: Position, inputs: EpochInputs) -> EpochResults:
         self._freeze(position)
         waited_s, draws = inputs.waited_s, inputs.draws()
-        steps = -(-draws // self._share_of_batch)
+        steps = -(-draws // max(1, self.settings.batch_size // self.host.world_size))
         stepper = Stepper(
             self.task, self.model, self.optimizer, self.guard, self.settings, self.device, self.host.world_size
         )

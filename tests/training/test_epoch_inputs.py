@@ -21,15 +21,17 @@ class Source:
 
     def __init__(self, follows_losses: bool) -> None:
         self.orders: dict[int, np.ndarray | None] = {}
+        self.follows = follows_losses
         guard = MemoryGuard(BATCH, 0.9, torch.device("cpu"))
         self.inputs = EpochInputs(
             range(1, 4),
             np.zeros(ROWS, dtype=np.float32),
-            self.draw,
-            lambda epoch: follows_losses,
-            self.batches,
+            self,
             BatchMaker(LineTask(), guard, torch.device("cpu")),
         )
+
+    def follows_losses(self, epoch: int) -> bool:
+        return self.follows
 
     def draw(self, epoch: int, row_loss: np.ndarray | None) -> np.ndarray:
         self.orders[epoch] = row_loss
