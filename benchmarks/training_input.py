@@ -132,7 +132,7 @@ class Bench:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.out, data = arguments.out.resolve(), arguments.data.resolve()
-        flags = ["--data", str(data), "--models", str(self.out), "--no-gate.descriptors"]
+        flags = ["--data", str(data), "--models", str(self.out), "--no-gate.descriptors", "--no-gate.text"]
         flags += ["--training.patience", "0", "--fresh", "--gate.frozen-epochs", "0"]
         flags += ["--gate.full-epochs", str(arguments.epochs)]
         flags += ["--training.data-workers", str(arguments.workers)] if arguments.workers else []

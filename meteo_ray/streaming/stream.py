@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 import ray.data
-from ray.data import TaskPoolStrategy
+from ray.data import ExecutionResources, TaskPoolStrategy
 
 from meteo_ray.batch import Batch
 from meteo_ray.cores import default_workers
@@ -21,9 +21,9 @@ BLOCK_ROWS = 32
 # which take the consumer a second to hand over, instead of 31,000. A dozen workers, each with a block, hold 350 MB.
 MOST_BLOCKS, MOST_BLOCK_ROWS = 4096, 128
 
-# Blocks besides those being worked on that wait at the workers, so that none is idle while its last block is taken
-# and Ray hands out the next: in a process that trains beside, that takes up to 0.3 s, half of a block's work.
-WAITING_BLOCKS = 1
+# Of the object store, for all blocks of a stream: 8,000 prepared images of 320x240. Ray's own limit is half of the
+# store for each stream; the next epoch's and validation's are open at once, and the rest would be written to disk.
+MOST_STREAM_BYTES = 2 * 10**9
 
 # Fetched ahead from other machines; how far the stream is ahead of training is up to `training.read_ahead`, and to
 # Ray's limits on the object store.
@@ -37,6 +37,7 @@ def stream(
     workers: int | None = None,
     drop_failed: bool = True,
     start_batch: int = 0,
+    waiting_blocks: int = 0,
 ) -> Iterator[Batch]:
     """Apply `prepare` to `rows` in CPU workers and yield batches of `batch_size` rows in the rows' order.
 
@@ -45,6 +46,9 @@ def stream(
 
     `start_batch` leaves out that many batches without decoding them: what follows is what the whole stream would have
     gone on with, for rows left out by `drop_failed` still count towards their batch.
+
+    `waiting_blocks` are handed out besides those that `workers` work on, so that none is idle while Ray takes its block
+    and finds the next. They wait where no CPU is free, as beside a training worker on two; else they are worked on.
     """
     rows = rows.slice(start_batch * batch_size)
     if not rows.num_rows:
@@ -54,7 +58,7 @@ def stream(
         return prepare(batch)
 
     blocks = _blocks(rows)
-    at_once = (workers or default_workers()) + WAITING_BLOCKS
+    at_once = (workers or default_workers()) + waiting_blocks
     dataset = ray.data.from_blocks(blocks).map_batches(
         apply,
         batch_size=BLOCK_ROWS,
@@ -62,7 +66,9 @@ def stream(
         compute=TaskPoolStrategy(size=min(at_once, len(blocks))),  # Ray warns of more
         num_cpus=1,
     )
-    dataset.context.execution_options.preserve_order = True
+    options = dataset.context.execution_options
+    options.preserve_order = True
+    options.resource_limits = ExecutionResources.for_limits(object_store_memory=MOST_STREAM_BYTES)
     dataset.context.enable_progress_bars = False
     batches = dataset.iter_batches(batch_size=batch_size, batch_format="numpy", prefetch_batches=PREFETCH_BATCHES)
     for batch in batches:

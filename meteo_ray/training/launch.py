@@ -37,6 +37,10 @@ logger = logging.getLogger("meteo_ray")
 
 RUN_CONFIG = "config.yaml"
 
+# Without, a data worker beside a busy trainer worked two thirds of the time: the trainer's process takes its block and
+# hands out the next one in between its own work.
+WAITING_BLOCKS = 1
+
 
 def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
     """Train `task`, write its bundle to MODELS/STAGE/ and return the bundle's metrics.
@@ -112,7 +116,7 @@ def _worker(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path
     host = RayHost(inputs.images)
     log_to_run(folder, host.rank)
     try:
-        batches = partial(stream, workers=settings.data_workers)
+        batches = partial(stream, workers=settings.data_workers, waiting_blocks=WAITING_BLOCKS)
         finished = TrainingRun(task, inputs.index, settings, folder, host, batches, pick_device()).fit()
     except UsageError as mistake:
         if host.world_size > 1:
