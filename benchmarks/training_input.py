@@ -1,16 +1,22 @@
-"""python benchmarks/training_input.py DATA --out FOLDER [--rows 4000] [--epochs 4] [--workers N] [--config FILE.yaml]
+"""python benchmarks/training_input.py DATA --out FOLDER [--rows 4000] [--epochs 4] [--workers N] [--threads N] [--config FILE.yaml]
 
 Does the gate's training ever wait for its data? On the first rows of a prepared folder, with the job's own path (Ray
 Train, Ray Data, the image store), four trainings one after the other:
 
-real        the gate; how many cores its trainer and its data workers use in the epochs after the first
+real        the gate; how many cores its trainer and its data workers use
 in memory   the same steps on batches that lie ready: what the trainer could do at best
 readers     a task that learns nothing: what the data workers deliver at most
 simulated   a task that sleeps instead of computing, as long as an accelerator would that needs 80 % of that
 
-Only an otherwise idle machine tells the truth: `busy before` is what others take. Prints a table with the goals, and
-the same as one line of JSON. FOLDER keeps runs and images; the latter are kept for the next call, `--fresh-images`
-removes them first.
+What is counted are the epochs but the first, which fills the image store, and the last, at whose end no next one is
+prepared (of three or two epochs the last is counted too). Rows that were prepared during a validation are counted in
+the epoch that learns them. Only an otherwise idle machine tells the truth: `busy_before` is what others take.
+
+Trainer and data workers can only fill two cores together where the work of both fills them: a data worker that finds
+its images in the store has less to do than a trainer of one thread. `--threads 2` lets that take the rest.
+
+Prints a table with the goals, and the same as one line of JSON. FOLDER keeps runs and images; the latter serve the next
+call too, `--fresh-images` removes them first.
 """
 
 import argparse
@@ -136,6 +142,7 @@ class Bench:
         flags += ["--training.patience", "0", "--fresh", "--gate.frozen-epochs", "0"]
         flags += ["--gate.full-epochs", str(arguments.epochs)]
         flags += ["--training.data-workers", str(arguments.workers)] if arguments.workers else []
+        flags += ["--training.torch-threads", str(arguments.threads)] if arguments.threads else []
         flags += ["--config", str(arguments.config)] if arguments.config else ["--gate.init", "none"]
         self.job = parse_config(TrainGateJob, flags)
         self.index, self.vocabulary = rows_of(data, arguments.rows), choose_vocabulary(None, data)
@@ -149,14 +156,14 @@ class Bench:
         return TaskInputs(self.data, self.out / name, self.out / "cache", self.index, self.vocabulary)
 
     def trained(self, name: str, task: GateTask) -> dict[str, Any]:
-        """A whole training through Ray Train: rows a second, share of waiting and cores, epochs after the first."""
+        """A whole training through Ray Train: rows a second, share of waiting and cores."""
         shutil.rmtree(self.out / name, ignore_errors=True)
         runs = self.out / name / "runs"
         with CpuSeconds(lambda: next((f.parent for f in runs.glob("*/metrics.jsonl")), None)) as watched:
             train(self.job, task, self.inputs(name))
         history = [json.loads(line) for line in next(runs.glob("*/metrics.jsonl")).read_text().splitlines()]
         spent: dict[str, float] = defaultdict(float)
-        for entry, end in list(zip(history, watched.ends, strict=True))[1:]:
+        for entry, end in _counted(list(zip(history, watched.ends, strict=True))):
             stop = end - entry["validation_seconds"]
             for kind, seconds in watched.between(stop - entry["train_seconds"], stop).items():
                 spent[kind] += seconds
@@ -193,8 +200,12 @@ class _NoHost:
         pass
 
 
+def _counted(epochs: list[Any]) -> list[Any]:
+    return epochs[1:-1] if len(epochs) > 3 else epochs[1:]
+
+
 def _steady(history: list[dict[str, Any]]) -> dict[str, Any]:
-    later = history[1:]
+    later = _counted(history)
     seconds = sum(entry["train_seconds"] for entry in later)
     rows = sum(entry["rows_per_second"] * entry["train_seconds"] for entry in later)
     waited = sum(entry["data_wait_s"] for entry in later)
@@ -212,7 +223,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="a folder of the benchmark's own")
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--workers", type=int)
+    parser.add_argument("--workers", type=int, help="data workers; default: the job's")
+    parser.add_argument("--threads", type=int, help="of the trainer; default: the job's")
     parser.add_argument("--config", type=Path, help="settings of the gate and of its training")
     parser.add_argument("--fresh-images", action="store_true")
     arguments = parser.parse_args()
@@ -240,7 +252,12 @@ def main() -> int:
         print(f"{name:10s} " + "  ".join(f"{key} {value}" for key, value in values.items()))
     for goal, value in goals.items():
         print(f"{goal}: {value}")
-    settings = {"rows": arguments.rows, "epochs": arguments.epochs, "workers": arguments.workers}
+    settings = {
+        "rows": arguments.rows,
+        "epochs": arguments.epochs,
+        "workers": arguments.workers,
+        "threads": arguments.threads,
+    }
     print(json.dumps({**settings, "cpus": os.cpu_count(), "busy_before": busy, "runs": measured, "goals": goals}))
     return 0
 
