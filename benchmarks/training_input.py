@@ -1,4 +1,4 @@
-"""python benchmarks/training_input.py DATA --out FOLDER [--rows 4000] [--epochs 4] [--workers N] [--threads N] [--config FILE.yaml]
+"""python benchmarks/training_input.py DATA --out FOLDER [--rows 4000] [--epochs 4] [--threads N] [--config FILE.yaml]
 
 Does the gate's training ever wait for its data? On the first rows of a prepared folder, with the job's own path (Ray
 Train, Ray Data, the image store), four trainings one after the other:
