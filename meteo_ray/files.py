@@ -7,11 +7,14 @@ import os
 import re
 import shutil
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
 from meteo_ray.errors import UsageError
 
@@ -88,6 +91,25 @@ def require_ours(folder: Path, what: str, *signs: str) -> None:
         )
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; name another place for the {what}")
+
+
+@contextmanager
+def held(folder: Path, busy: str) -> Iterator[None]:
+    """Keep other jobs out of a folder, by a locked file beside it, until the block ends or this process dies.
+
+    Raises:
+        UsageError: at once, with the message `busy`, when another job holds it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UsageError(busy) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def replace_folder(scratch: Path, folder: Path) -> None:

@@ -24,7 +24,7 @@ class LoopSettings(Section):
     """Stop after this many epochs of the last phase without gain in the watched metric; 0 never stops."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """auto: bfloat16 autocast where the device computes in it, else float32."""
-    compile: bool = False
+    compile: Annotated[bool, NotInIdentity()] = False
     """torch.compile the model: pays off on a GPU in runs of more than a few minutes."""
     clip_norm: float = Field(1.0, gt=0)
     """Gradients are scaled down to this L2 norm."""
@@ -33,17 +33,17 @@ class LoopSettings(Section):
     average_decay: float = Field(0.0, ge=0, lt=1)
     """Judge and keep an exponential moving average of the weights with this decay per step, such as 0.999 (a second
     copy of the model on the device); 0: the weights as they are."""
-    memory_share: float = Field(0.9, gt=0, le=1)
+    memory_share: Annotated[float, Field(gt=0, le=1), NotInIdentity()] = 0.9
     """The micro-batch halves when more of the GPU's memory than this is in use (R28)."""
-    data_workers: int | None = Field(None, gt=0)
+    data_workers: Annotated[int | None, Field(gt=0), NotInIdentity()] = None
     """CPU workers that decode and augment; default: 70 % of the cores, threads of one core counted once (R7 asks for
     60-80 %)."""
-    torch_threads: int | None = Field(None, gt=0)
+    torch_threads: Annotated[int | None, Field(gt=0), NotInIdentity()] = None
     """Threads of the training process on a CPU; default: the cores that the data workers leave. More may be faster
     where preparing is little work, without augmentation for example."""
     workers: int = Field(1, gt=0)
     """Training workers; more than one for several GPUs or machines, each takes its share of every batch."""
-    use_gpu: bool | None = None
+    use_gpu: Annotated[bool | None, NotInIdentity()] = None
     """Default: when the cluster has one."""
     seed: int = 0
     """Seeds weights, order and augmentation."""

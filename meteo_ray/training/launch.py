@@ -20,7 +20,7 @@ from ray.train.torch import TorchTrainer
 
 from meteo_ray import bundle, cluster
 from meteo_ray.errors import UsageError
-from meteo_ray.files import read_json, require_ours, write_json
+from meteo_ray.files import held, read_json, require_ours, write_json
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.streaming.stream import stream
@@ -46,10 +46,21 @@ def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
     """Train `task`, write its bundle to MODELS/STAGE/ and return the bundle's metrics.
 
     Raises:
-        UsageError: before Ray starts when a split has no rows for the task; later when training cannot go on.
+        UsageError: before Ray starts when a split has no rows for the task, or another job trains the same stage into
+            the same MODELS; later when training cannot go on.
     """
     for split in (TRAIN, VALIDATION):
         task.rows(inputs.index, split)
+    target = inputs.models / task.name
+    busy = (
+        f"{target}: another job is training this stage there; wait for it (the same command then tells its result) or "
+        "give another --models"
+    )
+    with held(target, busy):
+        return _train(job, task, inputs)
+
+
+def _train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
     name = f"{task.name}-{run_digest(job, inputs, task.origin())}"
     folder = inputs.models / "runs" / name
     bundle.require_free(inputs.models / task.name)

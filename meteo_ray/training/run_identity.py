@@ -1,7 +1,8 @@
 """When two training jobs are the same run: then the second goes on where the first stopped.
 
-A run's name is a digest of its config, its data and its vocabulary, so a changed one starts anew. Settings that do not
-change the result, such as where folders lie, are marked `NotInIdentity` where they are declared.
+A run's name is a digest of its config, its data, its vocabulary and of how pixels are made of images (the versions of
+that code, the logos), so a changed one starts anew. Settings that do not change the result, such as where folders lie
+and how many workers prepare the data, are marked `NotInIdentity` where they are declared.
 """
 
 import hashlib
@@ -11,7 +12,9 @@ from pydantic import BaseModel
 
 from meteo_ray.config.fields import NotInIdentity
 from meteo_ray.config.parsing import is_section
+from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.streaming.index import content_digest
+from meteo_ray.streaming.pixels import PreparePixels
 from meteo_ray.training.config import TrainingJob
 from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.vocabulary import Vocabulary
@@ -20,7 +23,7 @@ from meteo_ray.vocabulary import Vocabulary
 def run_digest(job: TrainingJob, inputs: TaskInputs, origin: str = "") -> str:
     """Ten hex digits over everything that the result depends on; `origin` is `Task.origin`."""
     document = job.model_dump_json(exclude=_not_in_identity(type(job))) + origin
-    document += content_digest(inputs.index) + _meaning(inputs.vocabulary)
+    document += content_digest(inputs.index) + _meaning(inputs.vocabulary) + _pixels(job, inputs)
     return hashlib.sha256(document.encode()).hexdigest()[:10]
 
 
@@ -33,6 +36,15 @@ def _not_in_identity(model: type[BaseModel]) -> dict[str, Any]:
         elif is_section(field) and (inner := _not_in_identity(cast(type[BaseModel], field.annotation))):
             found[name] = inner
     return found
+
+
+def _pixels(job: TrainingJob, inputs: TaskInputs) -> str:
+    """How pixels come to be: the versions of decoding and altering; logos and titles, where images are altered."""
+    sections = [getattr(job, name) for name, field in type(job).model_fields.items() if is_section(field)]
+    found = [section.augmentation for section in sections if hasattr(section, "augmentation")]
+    altering: list[AugmentConfig] = found or [UNALTERED]
+    made = [PreparePixels(inputs.data, 0, 0, config, vocabulary=inputs.vocabulary) for config in altering]
+    return "".join(pixels.identity(sha256="", image_id="0", product=None) for pixels in made)
 
 
 def _meaning(vocabulary: Vocabulary) -> str:
