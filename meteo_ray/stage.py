@@ -122,6 +122,9 @@ class Stage:
         learns_from_answers_on: a label's column of the index: on rows where it is known the task is given what earlier
             stages answer; None where labels are enough.
         trial_settings: settings of a sweep's trials: what they save does not change the watched metric.
+        acts_from: `acts_from(job)` -> settings that begin to act in some later epoch than the phases tell, with that
+            epoch, counted from 0: a sweep that varies them lets its trials live as long.
+        objectives: validation metrics, higher is better, that a sweep can improve besides the watched one.
         judging: None for a stage that judges no images, such as a forecaster; the cascade leaves it out.
         demo: None for a stage that `make demo` leaves out.
     """
@@ -134,6 +137,8 @@ class Stage:
     require: "Callable[[Any, TaskInputs], None] | None" = None
     learns_from_answers_on: str | None = None
     trial_settings: Mapping[str, Any] = field(default_factory=dict)
+    acts_from: "Callable[[Any], Mapping[str, int]] | None" = None
+    objectives: tuple[str, ...] = ()
     judging: Judging | None = None
     demo: Demo | None = None
 

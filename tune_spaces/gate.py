@@ -18,7 +18,7 @@ def space() -> dict[str, Any]:
 
 
 def points_to_evaluate() -> list[dict[str, Any]]:
-    """The plan's own values are tried first, so a sweep never ends worse than the plan."""
+    """Tried after the settings that the sweep starts from: the plan's own values."""
     return [
         {
             "gate.backbone_rate": 1e-4,

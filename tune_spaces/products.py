@@ -20,7 +20,7 @@ def space() -> dict[str, Any]:
 
 
 def points_to_evaluate() -> list[dict[str, Any]]:
-    """The plan's own values are tried first, so a sweep never ends worse than the plan."""
+    """Tried after the settings that the sweep starts from: the plan's own values."""
     return [
         {
             "products.learning_rate": 2e-4,

@@ -84,6 +84,7 @@ ELEMENTS = Stage(
     make_task=_task,
     training_headline=("map", "micro_f1", "macro_f1", "image_map", "trees_map", "words_map", "names_map"),
     trial_settings={"elements.descriptors": False, "elements.text": False},
+    objectives=("map", "micro_f1", "macro_f1"),
     judging=Judging(
         columns=pa.schema([("elements", pa.list_(SCORED_ID)), ("element_sequence", pa.list_(pa.string()))]),
         tells=tuple(pa.field(name, pa.list_(pa.float32())) for name in ("element_scores", "descriptors")),

@@ -58,7 +58,7 @@ class Evaluation:
         scored: dict[str, Scored] = {}
         document: dict[str, Any] = {
             "split": self.job.split,
-            "counts": {name: self._rows_of(name).num_rows for name in (*CASCADE, END_TO_END)},
+            "counts": {name: self.rows_of(name).num_rows for name in (*CASCADE, END_TO_END)},
             "models": {name: predictor.version for name, predictor in self.predictors.items()},
             "settings": _settings(self.job),
             "seed": self.job.seed,
@@ -94,13 +94,13 @@ class Evaluation:
         return self.stages[name].score(context, self.predictors[name], rows)
 
     def _end_to_end(self) -> dict[str, Any]:
-        rows = self._rows_of(END_TO_END)
+        rows = self.rows_of(END_TO_END)
         judged = run_cascade(self.context.judge, rows, CASCADE, self.predictors, self.stages)
         return cascade_metrics(judged, self.stages, self.context.vocabulary)
 
     # -- checks ------------------------------------------------------------------------------------------------------
 
-    def _rows_of(self, name: str) -> pa.Table:
+    def rows_of(self, name: str) -> pa.Table:
         """The rows that a stage is scored on; all of them together start from the first one's."""
         return self.rows[next(iter(CASCADE)) if name == END_TO_END else name]
 
@@ -112,7 +112,7 @@ class Evaluation:
             if missing:
                 jobs = ", ".join(f"jobs/train_{model}.py" for model in missing)
                 found[name] = f"no {' and no '.join(missing)} model in {self.models}; train with {jobs}"
-            elif not self._rows_of(name).num_rows:
+            elif not self.rows_of(name).num_rows:
                 found[name] = f"no row of the {self.job.split} split carries its label"
         if len(found) == len(self.wanted):
             raise UsageError.of_problems("nothing to evaluate:", [f"{name}: {why}" for name, why in found.items()])

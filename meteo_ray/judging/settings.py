@@ -27,6 +27,10 @@ class CascadeSettings(Section):
     products_below: float | None = Field(None, gt=0, le=1)
     """Ask the language model only about charts of which elements, text and descriptors together are less sure than
     this. A training ends with the value from which they did as well (`below`). Default: ask about all."""
+    products_blend: float = Field(1.0, ge=0)
+    """Multiplies how much the language model counts beside elements, text and descriptors; 0: they answer alone."""
+    products_least: float = Field(0.0, ge=0, le=1)
+    """Answer "none of these" where no product is as likely as this."""
     products_decoding: Literal["exact", "beam"] = "exact"
     """exact: every candidate product is scored, in one pass; beam: the candidates' names are searched with as many
     beams as the model was trained for (R35), and only what these find is listed and shares the confidence."""

@@ -16,7 +16,7 @@ from meteo_ray.products.config import CANDIDATES
 from meteo_ray.products.language_model import LanguageModel
 from meteo_ray.products.questions import AskingQuestions, elements_of, evidence_of, titles_of
 from meteo_ray.products.shortlist import Shortlist
-from meteo_ray.products.verdict import ProductsVerdict
+from meteo_ray.products.verdict import ProductsVerdict, answered
 from meteo_ray.training.device import pick_device
 from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 
@@ -35,6 +35,7 @@ class ProductsPredictor:
         version: of the bundle.
         language_model: None: the shortlist answers alone.
         below: charts of which the shortlist is this sure are not put to the language model; None: all are.
+        least: "none of these" is answered where no product is as likely as this.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class ProductsPredictor:
         version: str,
         language_model: LanguageModel | None = None,
         below: float | None = None,
+        least: float = 0.0,
     ) -> None:
         self.asking, self.verdict, self.version = asking, verdict, version
-        self.language_model, self.below = language_model, below
+        self.language_model, self.below, self.least = language_model, below, least
         self.vocabulary = asking.shortlist.vocabulary
 
     @classmethod
@@ -60,11 +62,14 @@ class ProductsPredictor:
         quantize: Quantize | None = None,
         most: int | None = None,
         below: float | None = None,
+        blend: float = 1.0,
+        least: float = 0.0,
         **options: Any,
     ) -> Self:
         """Read a bundle. `vocabulary` may hold products that came up after training: they are ranked like the others.
 
-        `most` candidates are asked about, as in training unless given; `options` are those of `LanguageModel`.
+        `most` candidates are asked about, as in training unless given; the language model counts `blend` times as much
+        as there; `options` are those of `LanguageModel`.
 
         Raises:
             UsageError: bundle missing or damaged, or its base model missing or another one.
@@ -76,7 +81,7 @@ class ProductsPredictor:
         if loaded.base is not None and loaded.model is not None:
             options = {"beam_width": training.beam_width, **options}
             chooser = LanguageModel(loaded.model, loaded.base, asking.shortlist.vocabulary, place, **options)
-        return cls(asking, loaded.calibration.verdict, loaded.version, chooser, below)
+        return cls(asking, loaded.calibration.verdict.blended(blend), loaded.version, chooser, below, least)
 
     @classmethod
     def from_base(
@@ -142,6 +147,9 @@ class ProductsPredictor:
             product_alone: ids, what the shortlist would answer alone, None for "none of these".
             product_sure: float32, how sure it is of that.
             product_asked: bool, whether the language model was asked.
+            product_listed: float32 `(rows, products + 1)`, what the shortlist says, "none of these" last.
+            product_log_likelihood: float32 `(rows, products)`, what the language model says; -inf of what it was not
+                asked about.
         """
         rows = len(batch["image"])
         nothing = objects([None] * rows)
@@ -163,6 +171,8 @@ class ProductsPredictor:
             "product_alone": self._best(listed),
             "product_sure": listed.max(axis=1, initial=0.0),
             "product_asked": asked,
+            "product_listed": listed,
+            "product_log_likelihood": log_likelihood.astype(np.float32),
         }
 
     def _to_ask(self, listed: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -182,13 +192,17 @@ class ProductsPredictor:
             [{"id": ids[place], "score": float(row[place])} for place in places if row[place] > 0]
             for row, places in zip(probabilities, ranked, strict=True)
         ]
+        answers = answered(probabilities, self.least)
         return {
-            "product": self._best(probabilities),
-            "product_score": probabilities.max(axis=1, initial=0.0).astype(np.float32),
+            "product": self._named(answers),
+            "product_score": probabilities[np.arange(len(answers)), answers].astype(np.float32),
             "product_top": objects(tops),
         }
 
     def _best(self, probabilities: np.ndarray) -> np.ndarray:
         """The likeliest product's id of each row of `(rows, products + 1)`, None for "none of these"."""
+        return self._named(probabilities.argmax(axis=1))
+
+    def _named(self, places: NDArray[np.int64]) -> np.ndarray:
         ids = [*self.vocabulary.product_ids, None]
-        return objects([ids[row.argmax()] for row in probabilities])
+        return objects([ids[place] for place in places])

@@ -65,6 +65,8 @@ def _options(job: JudgingJob) -> dict[str, Any]:
     return {
         "most": job.cascade.products_candidates,
         "below": job.cascade.products_below,
+        "blend": job.cascade.products_blend,
+        "least": job.cascade.products_least,
         "decoding": job.cascade.products_decoding,
         "quantize": job.cascade.products_quantize,
     }
@@ -116,6 +118,7 @@ PRODUCTS = Stage(
     require=_require,
     learns_from_answers_on="product",
     training_headline=("top1", "top3", "top5", "ece", "shortlist_top1", "language_model_top1", "below"),
+    objectives=("log_probability", "top1", "top3", "top5"),
     judging=Judging(
         columns=pa.schema(
             [("product", pa.string()), ("product_score", pa.float32()), ("product_top", pa.list_(SCORED_ID))]

@@ -82,6 +82,11 @@ class ProductsVerdict:
         asked = np.isfinite(log_likelihood).any(axis=1)
         return np.where(asked[:, None], found, listed)
 
+    def blended(self, share: float) -> Self:
+        """The same with a language model that counts `share` times as much."""
+        counts = {**self.formula.coefficients, "language_model": self.formula.coefficients["language_model"] * share}
+        return type(self)(ConditionalLogit(counts))
+
     def to_json(self) -> dict[str, float]:
         return dict(self.formula.coefficients)
 
@@ -89,6 +94,14 @@ class ProductsVerdict:
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Raises KeyError or TypeError when a coefficient is missing."""
         return cls(ConditionalLogit({name: float(document[name]) for name in PRIOR}))
+
+
+def answered(probabilities: np.ndarray, least: float) -> NDArray[np.int64]:
+    """The answer's place in each row of `(rows, products + 1)`: the likeliest, but none (last) where no product is as
+    likely as `least`."""
+    none = probabilities.shape[1] - 1
+    likely = probabilities[:, :none].max(axis=1, initial=0.0) >= least
+    return np.where(likely, probabilities.argmax(axis=1), none)
 
 
 def _terms(

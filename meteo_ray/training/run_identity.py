@@ -22,9 +22,19 @@ from meteo_ray.vocabulary import Vocabulary
 
 def run_digest(job: TrainingJob, inputs: TaskInputs, origin: str = "") -> str:
     """Ten hex digits over everything that the result depends on; `origin` is `Task.origin`."""
-    document = job.model_dump_json(exclude=_not_in_identity(type(job))) + origin
-    document += content_digest(inputs.index) + _meaning(inputs.vocabulary) + _pixels(job, inputs)
-    return hashlib.sha256(document.encode()).hexdigest()[:10]
+    return hashlib.sha256("".join(identity_parts(job, inputs, origin).values()).encode()).hexdigest()[:10]
+
+
+def identity_parts(job: TrainingJob, inputs: TaskInputs, origin: str = "") -> dict[str, str]:
+    """What the digest is made of, each part as a digest of its own, by what a user calls it."""
+    parts = {
+        "settings": job.model_dump_json(exclude=_not_in_identity(type(job))),
+        "first weights or texts": origin,
+        "index": content_digest(inputs.index),
+        "vocabulary": _meaning(inputs.vocabulary),
+        "pixels": _pixels(job, inputs),
+    }
+    return {name: hashlib.sha256(part.encode()).hexdigest() for name, part in parts.items()}
 
 
 def _not_in_identity(model: type[BaseModel]) -> dict[str, Any]:

@@ -1,0 +1,31 @@
+"""How fast a network answers: for sweeps in which quality and speed conflict."""
+
+import time
+
+import pyarrow as pa
+from torch import nn
+
+from meteo_ray.schema import VALIDATION
+from meteo_ray.streaming.stream import stream
+from meteo_ray.training.device import pick_device
+from meteo_ray.training.task import Task
+from meteo_ray.training.validation import collect_outputs
+
+# Enough that a pass takes some tenths of a second on a GPU and some seconds on two cores.
+ROWS, BATCH = 256, 32
+
+# The fastest of a few passes is the one that was disturbed least.
+PASSES = 3
+
+
+def images_per_second(task: Task, model: nn.Module, index: pa.Table, precision: str) -> float:
+    """Validation rows that `task.outputs` answers in a second; prepared beforehand, decoding does not count."""
+    rows, device = task.rows(index, VALIDATION).slice(0, ROWS), pick_device()
+    batches = list(stream(rows, task.prepare(VALIDATION, 0), BATCH))
+    seen = sum(len(batch["ok"]) for batch in batches)
+    seconds = []
+    for _ in range(PASSES):
+        started = time.perf_counter()
+        collect_outputs(task, model, batches, device, precision)  # comes back on the CPU, so the device has finished
+        seconds.append(time.perf_counter() - started)
+    return seen / min(seconds)

@@ -1,0 +1,182 @@
+"""A sweep of a stage's training: trials on Ray Tune, the best one's weights saved as a bundle."""
+
+import logging
+import os
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import ray
+from optuna.samplers import TPESampler
+from optuna.trial import FrozenTrial
+from ray import tune
+
+from meteo_ray import cluster
+from meteo_ray.errors import UsageError
+from meteo_ray.training.run_log import followed
+from meteo_ray.tuning import study as memory
+from meteo_ray.tuning.config import TuneJob
+from meteo_ray.tuning.folder import SweepFolder
+from meteo_ray.tuning.report import Ending, write_report
+from meteo_ray.tuning.resources import trial_resources
+from meteo_ray.tuning.results import write_best, write_table
+from meteo_ray.tuning.search import StudyScheduler, StudySearch, pruner_of
+from meteo_ray.tuning.space import Space, Values, load_space
+from meteo_ray.tuning.training_trials import TrainingTrials
+
+logger = logging.getLogger("meteo_ray")
+
+SECONDS_AN_HOUR = 3600
+
+# The part of --hours in which trials run. In the rest the best model is saved: voters are fitted and validation is
+# judged once more, which takes as long as an epoch or two of the hundreds that a night holds.
+SEARCHING = 0.95
+
+DEFAULT_TRIALS = 20
+
+# Tune's banner, and its own files of every trial beside those that the training loop writes.
+QUIET = {"RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"}
+
+
+def sweep_training(job: TuneJob) -> None:
+    """Search, save the best model in MODELS/tune/SPACE/models/, and tell. Raises UsageError like `sweep.sweep`."""
+    started = time.monotonic()
+    trials = TrainingTrials.of(job)
+    space = load_space(job.space, trials.base)
+    trials = trials.with_space(space)
+    made_of, grace = trials.made_of(), _grace(job, trials)
+    trials = trials.with_patience(grace)
+    folder = SweepFolder(trials.inputs.models / "tune" / job.space)
+    with folder.taken(job):
+        study = _study(job, trials, space, folder, made_of)
+        study.pruner = pruner_of(grace, trials.rounds(), len(trials.objectives) > 1)
+        cluster.connect()
+        shared = _search(job, trials, space, folder, study, started)
+        _conclude(job, trials, folder, study, shared)
+
+
+def _grace(job: TuneJob, trials: TrainingTrials) -> int:
+    """Epochs that every trial may run. Raises UsageError for too few."""
+    least, reason = trials.acts_from()
+    if job.grace_epochs is not None and job.grace_epochs < least:
+        raise UsageError(
+            f"--grace-epochs {job.grace_epochs}: trials would be ended before what they vary has acted; {least} is the "
+            f"least here: {reason}"
+        )
+    grace = job.grace_epochs or least
+    if grace >= trials.rounds():
+        logger.info("no trial is ended early: it has %d epochs, and needs %d (%s)", trials.rounds(), grace, reason)
+    else:
+        logger.info("weak trials are ended after %d of %d epochs at the soonest (%s)", grace, trials.rounds(), reason)
+    return grace
+
+
+def _study(
+    job: TuneJob, trials: TrainingTrials, space: Space, folder: SweepFolder, made_of: dict[str, str]
+) -> optuna.Study:
+    if job.resume:
+        study = memory.go_on(folder.path, job.space, trials.objectives, made_of, space.distributions)
+    else:
+        study = memory.begin(folder.path, job.space, trials.objectives, made_of, space.distributions, space.points)
+    # After a resume other random numbers, or the search would suggest what it did in the beginning.
+    study.sampler = TPESampler(seed=job.seed + len(study.get_trials(deepcopy=False)))
+    return study
+
+
+def _search(
+    job: TuneJob, trials: TrainingTrials, space: Space, folder: SweepFolder, study: optuna.Study, started: float
+) -> dict[str, Any]:
+    """Run the trials that are left; the trials' share of the cluster comes back."""
+    resources = trial_resources(ray.cluster_resources(), job.concurrent)
+    left = (job.trials or DEFAULT_TRIALS) - len(memory.tried(study))
+    seconds = job.hours * SECONDS_AN_HOUR * SEARCHING - (time.monotonic() - started) if job.hours else None
+    if left <= 0 or (seconds is not None and seconds <= 0):
+        logger.info("%d settings were tried already; no more are asked for", len(memory.tried(study)))
+        return resources
+    shutil.rmtree(folder.ray, ignore_errors=True)
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    search = StudySearch(study, space.distributions, folder.trials)
+    shared = replace(trials, gpu_share=resources.get("gpu", 1.0))
+    tuner = tune.Tuner(
+        tune.with_resources(tune.with_parameters(_trial, trials=shared), resources),
+        tune_config=tune.TuneConfig(
+            num_samples=left,
+            search_alg=search,
+            scheduler=StudyScheduler(search),
+            max_concurrent_trials=job.concurrent,
+            time_budget_s=seconds,
+            reuse_actors=True,  # the next trial need not import torch anew
+        ),
+        run_config=tune.RunConfig(name=folder.ray.name, storage_path=str(folder.path), verbose=0),
+    )
+    try:
+        tuner.fit()
+    finally:
+        search.close()
+    return resources
+
+
+def _trial(config: Values, trials: TrainingTrials) -> None:
+    trials.run(config)
+
+
+def _conclude(
+    job: TuneJob, trials: TrainingTrials, folder: SweepFolder, study: optuna.Study, resources: dict[str, Any]
+) -> None:
+    """Table, settings, model and page. Raises UsageError when no trial told a score."""
+    write_table(folder.table, study)
+    chosen = _best(study)
+    if chosen is None:
+        raise UsageError(f"{job.space}: no trial ended with a score; the reasons are in {folder.table}")
+    write_best(folder.best, job.base, trials.base, trials.best_values(chosen.params))
+    bundle = folder.models / trials.stage.name
+    metrics = _save(trials, folder, chosen, bundle, resources)
+    use = f"python jobs/classify_archive.py --models DIR   # with {bundle} in it"
+    again = f"python jobs/train_{trials.stage.name}.py --config {folder.best}"
+    ending = Ending(chosen, metrics, trials.base, {"classify with it": use, "train it anew": again})
+    write_report(folder.report, study, ending)
+    _tell(study, chosen, folder, bundle, trials)
+
+
+def _best(study: optuna.Study) -> FrozenTrial | None:
+    """The best by the first objective of those that ended; where none did, of those that time cut off."""
+    ended = memory.complete(study)
+    if ended:
+        return ended[0]
+    cut = [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(memory.CUT_OFF)]
+    scored = [trial for trial in cut if trial.intermediate_values]
+    return max(scored, key=lambda trial: max(trial.intermediate_values.values()), default=None)
+
+
+def _save(
+    trials: TrainingTrials, folder: SweepFolder, chosen: FrozenTrial, bundle: Path, resources: dict[str, Any]
+) -> dict[str, Any]:
+    """The bundle's metrics. On the cluster, for the driver computes nothing."""
+    place = folder.trials / memory.folder_of(chosen)
+    run = f"tune-{trials.stage.name}-{memory.folder_of(chosen)}"
+    logger.info("saving trial %d, with all that votes beside the network", chosen.number)
+    alone = {"num_cpus": resources["cpu"], **({"num_gpus": 1} if "gpu" in resources else {})}
+    saving = ray.remote(**alone)(_saved)
+    with followed(place):
+        metrics: dict[str, Any] = ray.get(saving.remote(trials, chosen.params, place, bundle, run))
+    return metrics
+
+
+def _saved(trials: TrainingTrials, values: Values, place: Path, bundle: Path, run: str) -> dict[str, Any]:
+    return trials.save(values, place, bundle, run)
+
+
+def _tell(study: optuna.Study, chosen: FrozenTrial, folder: SweepFolder, bundle: Path, trials: TrainingTrials) -> None:
+    first = trials.objectives[0]
+    score = chosen.values[0] if chosen.values else max(chosen.intermediate_values.values())
+    print(f"{study.study_name}: best {first.words} {score:.4f} of {len(memory.tried(study))} trials")
+    default = memory.default_trial(study)
+    if default is not None and default.values:
+        print(f"  the settings that it started from: {default.values[0]:.4f}")
+    print(f"  model: {bundle}")
+    print(f"  settings: {folder.best}   report: {folder.report}")
+    print(f"  all trials: {folder.table}; optuna-dashboard {folder.path / memory.JOURNAL}")

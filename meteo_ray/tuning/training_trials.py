@@ -1,0 +1,196 @@
+"""Trials that train a stage: the training loop itself inside a Tune function, not a trainer inside a trial.
+
+On one GPU the second layer would only add processes. Everything of a trial lies in its folder: its log, metrics.jsonl,
+its latest checkpoint and its best weights, which are what is saved in the end: nothing is trained twice.
+"""
+
+import logging
+import time
+import traceback
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+
+from meteo_ray import bundle, cluster
+from meteo_ray.cascade.training import stage_inputs
+from meteo_ray.config import parse_config
+from meteo_ray.errors import UsageError
+from meteo_ray.files import write_json
+from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.stage import Stage
+from meteo_ray.stages import stage_named
+from meteo_ray.streaming.stream import stream
+from meteo_ray.training.config import TrainingJob
+from meteo_ray.training.device import pick_device
+from meteo_ray.training.inputs import TaskInputs
+from meteo_ray.training.learning_rate import total_epochs
+from meteo_ray.training.loop import Finished, TrainingRun
+from meteo_ray.training.run_identity import identity_parts
+from meteo_ray.training.run_log import log_to_run
+from meteo_ray.training.task import Phase, Task
+from meteo_ray.tuning.config import SPEED, TuneJob
+from meteo_ray.tuning.space import Space, Values
+from meteo_ray.tuning.speed import images_per_second
+from meteo_ray.tuning.study import Objective
+from meteo_ray.tuning.trial_host import ENDED, ERROR, PLACE, VALUES, Report, TrialHost
+
+logger = logging.getLogger("meteo_ray")
+
+PATIENCE = "training.patience"
+
+# Epochs that a weak trial may show what its settings do, after all of them have begun to act.
+EPOCHS_TO_SHOW = 2
+
+
+@dataclass(frozen=True)
+class TrainingTrials:
+    """What trials of one stage share. It travels to them once, through Ray's object store."""
+
+    stage: Stage
+    base: TrainingJob
+    inputs: TaskInputs
+    objectives: tuple[Objective, ...]
+    varied: tuple[str, ...] = ()
+    gpu_share: float = 1.0
+
+    @classmethod
+    def of(cls, job: TuneJob) -> "TrainingTrials":
+        """Check everything that trials need. Raises UsageError naming what is missing."""
+        stage = stage_named(job.space)
+        base = parse_config(stage.job, ["--config", str(job.base)] if job.base else [])
+        named = {name: getattr(job, name) for name in ("data", "models")}
+        base = base.model_copy(update={name: path.resolve() for name, path in named.items() if path is not None})
+        if stage.at_once(base) is not None:
+            raise UsageError(f"--space {stage.name}: the settings ask for no network, so there is nothing to vary")
+        inputs = stage_inputs(stage, base)
+        task = stage.make_task(base, inputs)
+        for split in (TRAIN, VALIDATION):
+            task.rows(inputs.index, split)
+        return cls(stage, base, inputs, _objectives(job, stage, task))
+
+    def made_of(self) -> dict[str, str]:
+        """Digests of what trials must share to be compared, by what a user calls it."""
+        return identity_parts(self.base, self.inputs, self.stage.make_task(self.base, self.inputs).origin())
+
+    def with_space(self, space: Space) -> "TrainingTrials":
+        """The same, knowing what is varied."""
+        return replace(self, varied=tuple(space.distributions))
+
+    def rounds(self) -> int:
+        """Epochs of a trial that runs to its end."""
+        return total_epochs(self._phases(self.base))
+
+    def acts_from(self, job: TrainingJob | None = None) -> tuple[int, str]:
+        """Epochs that a trial must run before it tells anything about what is varied, and the reason in words."""
+        job = job or self.base
+        phases = self._phases(job)
+        before, warmup = sum(phase.epochs for phase in phases[:-1]), phases[-1].warmup_epochs
+        reason = f"{before} epochs with a part frozen, {warmup:g} of warm-up" if before else f"{warmup:g} of warm-up"
+        start = before + warmup
+        late = {} if self.stage.acts_from is None else self.stage.acts_from(job)
+        for name, epoch in late.items():
+            if name in self.varied and epoch > start:
+                start, reason = float(epoch), f"{epoch} epochs until {name} acts"
+        return -int(-start // 1) + EPOCHS_TO_SHOW, f"{reason} and {EPOCHS_TO_SHOW} to show what it does"
+
+    def with_patience(self, grace: int) -> "TrainingTrials":
+        """The same with so much patience that early stopping ends no trial before `grace` epochs either."""
+        patience = self.base.training.patience
+        least = grace - sum(phase.epochs for phase in self._phases(self.base)[:-1])
+        if not 0 < patience < least:
+            return self
+        logger.info("patience is %d in this sweep instead of %d: trials must outlive the warm-up", least, patience)
+        return replace(self, base=self.base.with_values(**{PATIENCE: least}))
+
+    def best_values(self, values: Values) -> Values:
+        """A trial's values with what the sweep changed besides."""
+        return {**values, PATIENCE: self.base.training.patience}
+
+    def _phases(self, job: TrainingJob) -> list[Phase]:
+        return self.stage.make_task(job, self.inputs).phases()
+
+    # -- inside a trial ----------------------------------------------------------------------------------------------
+
+    def run(self, values: Values) -> None:
+        """Train with one setting; `tune.report` after every epoch, and once more at the end."""
+        folder, values = Path(values[PLACE]), {name: value for name, value in values.items() if name != PLACE}
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ERROR).unlink(missing_ok=True)
+        cluster.quiet_logs()
+        log_to_run(folder, rank=0)
+        try:
+            self._try(values, folder)
+        except Exception:
+            logger.exception("the trial failed")
+            (folder / ERROR).write_text(traceback.format_exc(), "utf-8")
+            raise
+
+    def _try(self, values: Values, folder: Path) -> None:
+        started = time.monotonic()
+        job = self._job({**values, **self.stage.trial_settings})
+        task = self.stage.make_task(job, self.inputs)
+        measures = [objective.name for objective in self.objectives if objective.name != SPEED]
+        host = TrialHost(folder, task.watch, measures or [task.watch], self.acts_from(job)[0], tune.report)
+        finished = self._fit(task, job, folder, host)
+        found = dict(zip(measures, host.values(), strict=False))
+        if SPEED in {objective.name for objective in self.objectives}:
+            found[SPEED] = images_per_second(task, finished.model, self.inputs.index, job.training.precision)
+        tune.report(
+            {
+                ENDED: True,
+                VALUES: [found[objective.name] for objective in self.objectives],
+                "epochs": host.epochs,
+                "acts_from": host.acts_from,
+                "metrics": host.metrics(),
+                "seconds": round(time.monotonic() - started, 1),
+            }
+        )
+
+    def _job(self, values: Values) -> TrainingJob:
+        """The base with a trial's values; on a shared GPU with its share of the memory."""
+        job = self.base.with_values(**values)
+        if self.gpu_share == 1 or not torch.cuda.is_available():
+            return job
+        share = job.training.memory_share * self.gpu_share
+        torch.cuda.set_per_process_memory_fraction(share)
+        return job.with_values(**{"training.memory_share": share})
+
+    def _fit(self, task: Task, job: TrainingJob, folder: Path, host: TrialHost) -> Finished:
+        batches = partial(stream, workers=job.training.data_workers)
+        return TrainingRun(task, self.inputs.index, job.training, folder, host, batches, pick_device()).fit()
+
+    # -- the best one ------------------------------------------------------------------------------------------------
+
+    def save(self, values: Values, folder: Path, target: Path, run: str) -> dict[str, Any]:
+        """Write the bundle of a trial that ended: its weights, with all that votes beside the network in a training.
+
+        A trial that was cut off trains to its end first. The bundle's metrics come back.
+        """
+        cluster.quiet_logs()
+        log_to_run(folder, rank=0)
+        job = self._job(values)
+        task = self.stage.make_task(job, self.inputs)
+        silent: Report = lambda told: None  # noqa: E731  # the trial has told all that it had to tell
+        host = TrialHost(folder, task.watch, [task.watch], 0, silent)
+        finished = self._fit(task, job, folder, host)
+        with bundle.writing(target) as scratch:
+            metrics = task.export(finished.model, finished.outputs, scratch)
+            epochs = {"best_epoch": finished.best_epoch, "epochs": len(finished.history)}
+            record: dict[str, Any] = {**metrics, "run": run, **epochs}
+            write_json(scratch / bundle.METRICS, record)
+        return record
+
+
+def _objectives(job: TuneJob, stage: Stage, task: Task) -> tuple[Objective, ...]:
+    known = dict.fromkeys((task.watch, *stage.objectives, SPEED))
+    wrong = [name for name in job.objectives if name not in known]
+    if wrong:
+        raise UsageError(f"--objectives {' '.join(wrong)}: {stage.name} can improve {', '.join(known)}")
+    if job.objectives and job.objectives[0] == SPEED:
+        raise UsageError(f"--objectives: name a measure of quality before {SPEED}; the first decides what is saved")
+    words = {SPEED: "images a second, the network alone"}
+    return tuple(Objective(name, words.get(name, f"{name} on validation")) for name in job.objectives or (task.watch,))

@@ -1,0 +1,85 @@
+"""Thresholds tried on stored scores: the same figures as if the cascade had been asked."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from meteo_ray.judging.settings import CascadeSettings
+from meteo_ray.tuning import study as memory
+from meteo_ray.tuning.cascade_scores import CascadeScores
+from meteo_ray.tuning.cascade_sweep import choose
+from meteo_ray.tuning.space import Space
+
+# Four charts and two others; the gate is unsure of the last chart and of the first other.
+SCORES = CascadeScores(
+    gate_score=np.array([0.9, 0.8, 0.95, 0.4, 0.45, 0.1], np.float32),
+    gate_passes=np.array([1, 1, 1, 0, 0, 0], bool),
+    is_meteo=np.array([1, 1, 1, 1, 0, 0], bool),
+    judged=np.array([0, 1, 2, 3, 4]),
+    element_scores=np.array([[0.9, 0.1], [0.6, 0.2], [0.1, 0.8], [0.7, 0.1], [0.2, 0.2]], np.float32),
+    element_thresholds=np.full((5, 2), 0.5),
+    tagged=np.array([1, 1, 1, 1, 0, 0], bool),
+    shown=np.array([[1, 0], [1, 0], [0, 1], [1, 0], [0, 0], [0, 0]], bool),
+    product=np.array([0, 1, 1, 0, -1, -1]),
+    listed=np.array([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], np.float32),
+    log_likelihood=np.array([[-1, -9], [-9, -1], [-9, -1], [-1, -9], [-5, -5]], np.float32),
+    verdict=np.array([1.0, 1.0, 0.0]),
+    seconds=np.array([0.1, 0.2, 1.0]),
+)
+
+
+def test_calibrated_settings_give_what_the_cascade_gave() -> None:
+    found = SCORES.measures(CascadeSettings())
+    assert found["right"] == pytest.approx((2 + 3) / 6)  # both others turned away; the unsure chart is lost
+    assert found["element_f1"] == pytest.approx(2 * 3 / (3 + 4))
+    assert found["quality"] == pytest.approx((found["right"] + found["element_f1"]) / 2)
+
+
+def test_a_lower_gate_finds_the_lost_chart_and_lets_an_other_in() -> None:
+    assert SCORES.measures(CascadeSettings(gate_threshold=0.42))["right"] == pytest.approx((1 + 3) / 6)
+    assert SCORES.measures(CascadeSettings(gate_threshold=0.3))["right"] == pytest.approx((1 + 4) / 6)
+
+
+def test_without_its_language_model_the_shortlist_answers() -> None:
+    alone = SCORES.measures(CascadeSettings(products_blend=0.0))["right"]
+    assert alone == pytest.approx((2 + 2) / 6)
+    assert SCORES.measures(CascadeSettings(products_below=0.5))["right"] == alone
+    assert SCORES.measures(CascadeSettings(products_below=0.7))["right"] == pytest.approx((2 + 3) / 6)
+
+
+def test_asking_less_is_faster() -> None:
+    speeds = [SCORES.measures(CascadeSettings(products_below=below))["images_per_second"] for below in (None, 0.7, 0.1)]
+    # six images at the gate, three charts further on, asked about three, one and none of them
+    assert speeds == pytest.approx([6 / (0.6 + 0.6 + asked) for asked in (3, 1, 0)], rel=1e-6)
+
+
+def test_no_product_is_named_below_the_least_likelihood() -> None:
+    assert SCORES.measures(CascadeSettings(products_least=1.0))["right"] == pytest.approx(2 / 6)
+
+
+def test_a_threshold_scale_names_more_or_fewer_elements() -> None:
+    assert SCORES.measures(CascadeSettings(element_threshold_scale=1.5))["element_f1"] == pytest.approx(2 * 2 / (2 + 4))
+
+
+def test_scores_come_back_from_disk(tmp_path: Path) -> None:
+    SCORES.save(tmp_path / "scores.npz")
+    again = CascadeScores.read(tmp_path / "scores.npz")
+    assert again.measures(CascadeSettings()) == SCORES.measures(CascadeSettings())
+    assert replace(again, seconds=SCORES.seconds).judged.tolist() == SCORES.judged.tolist()
+
+
+def test_the_middle_of_what_does_well_is_chosen_and_not_its_edge(tmp_path: Path) -> None:
+    from optuna.distributions import FloatDistribution
+
+    space = Space({"t": FloatDistribution(0.0, 1.0)}, [])
+    objective = (memory.Objective("quality", "quality"),)
+    study = memory.begin(tmp_path, "cascade", objective, {}, space.distributions, [])
+    study.set_user_attr("default", [0.8])
+    for place, value in ((0.1, 0.7), (0.3, 0.90), (0.5, 0.89), (0.52, 0.89), (0.7, 0.89), (0.9, 0.82)):
+        study.enqueue_trial({"t": place})
+        study.tell(study.ask(fixed_distributions=space.distributions), value)
+    chosen = choose(study, space)
+    assert chosen is not None
+    assert chosen.params["t"] in (0.5, 0.52)

@@ -1,0 +1,129 @@
+"""The study is a sweep's only memory: what a kill leaves in it is enough to go on."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState
+
+from meteo_ray.errors import UsageError
+from meteo_ray.tuning import search as search_module
+from meteo_ray.tuning import study as memory
+from meteo_ray.tuning.resources import trial_resources
+from meteo_ray.tuning.search import StudySearch, pruner_of
+from meteo_ray.tuning.trial_host import ENDED, ERROR, PLACE, VALUES
+
+SPACE = {"rate": FloatDistribution(0.0, 1.0)}
+OBJECTIVES = (memory.Objective("map", "map on validation"),)
+MADE_OF = {"index": "one", "settings": "these"}
+
+
+def begun(folder: Path, *points: float) -> optuna.Study:
+    return memory.begin(folder, "elements", OBJECTIVES, MADE_OF, SPACE, [{"rate": point} for point in points])
+
+
+def gone_on(folder: Path, **changed: str) -> optuna.Study:
+    return memory.go_on(folder, "elements", OBJECTIVES, {**MADE_OF, **changed}, SPACE)
+
+
+def epoch(number: int, value: float, acts_from: int = 1) -> dict[str, object]:
+    return {VALUES: [value], "epochs": number, "acts_from": acts_from}
+
+
+def states(study: optuna.Study) -> list[TrialState]:
+    return [trial.state for trial in study.trials]
+
+
+@pytest.fixture(autouse=True)
+def _one_to_compare_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_module, "COMPARED_WITH", 1)
+
+
+def test_a_trial_ended_early_is_told_as_pruned_and_not_as_complete(tmp_path: Path) -> None:
+    study = begun(tmp_path, 0.1, 0.2)
+    study.pruner = pruner_of(2, 10, several=False)
+    search = StudySearch(study, SPACE, tmp_path)
+    for name in ("good", "weak"):
+        search.suggest(name)
+    assert not search.weak("good", epoch(2, 0.9))
+    search.on_trial_complete("good", {**epoch(10, 0.95), ENDED: True})
+    assert not search.weak("weak", epoch(1, 0.1))
+    assert search.weak("weak", epoch(2, 0.1))
+    search.on_trial_complete("weak", epoch(2, 0.1))
+    assert states(study) == [TrialState.COMPLETE, TrialState.PRUNED]
+    assert study.best_value == 0.95
+    assert len(memory.tried(study)) == 2
+
+
+def test_no_trial_is_ended_before_its_own_settings_act(tmp_path: Path) -> None:
+    study = begun(tmp_path, 0.1, 0.2)
+    study.pruner = pruner_of(1, 10, several=False)
+    search = StudySearch(study, SPACE, tmp_path)
+    search.suggest("good")
+    search.weak("good", epoch(1, 0.9))
+    search.on_trial_complete("good", {**epoch(10, 0.95), ENDED: True})
+    search.suggest("late")
+    assert [search.weak("late", epoch(number, 0.1, acts_from=4)) for number in range(1, 5)] == [False] * 3 + [True]
+
+
+def test_a_killed_sweep_keeps_what_ended_and_goes_on_with_what_did_not(tmp_path: Path) -> None:
+    search = StudySearch(begun(tmp_path, 0.1, 0.2, 0.3), SPACE, tmp_path)
+    for name in ("ended", "running"):
+        search.suggest(name)
+    search.on_trial_complete("ended", {**epoch(3, 0.5), ENDED: True})
+    again = gone_on(tmp_path)  # another process reads the journal
+    assert [trial.value for trial in memory.tried(again)] == [0.5]
+    config = StudySearch(again, SPACE, tmp_path).suggest("next")
+    assert config["rate"] == 0.3 or config["rate"] == 0.2
+    rest = StudySearch(again, SPACE, tmp_path).suggest("after")
+    places = {Path(found[PLACE]).name: found["rate"] for found in (config, rest)}
+    assert places == {"0001": 0.2, "0002": 0.3}
+
+
+def test_a_trial_waits_again_once_however_often_the_sweep_is_interrupted(tmp_path: Path) -> None:
+    StudySearch(begun(tmp_path, 0.1), SPACE, tmp_path).suggest("running")
+    for _ in range(3):
+        study = gone_on(tmp_path)
+    waiting = [trial for trial in study.trials if trial.state == TrialState.WAITING]
+    assert [memory.folder_of(trial) for trial in waiting] == ["0000"]
+
+
+def test_a_failure_with_a_reason_is_not_repeated_and_a_death_is_once(tmp_path: Path) -> None:
+    search = StudySearch(begun(tmp_path, 0.1, 0.2), SPACE, tmp_path)
+    (tmp_path / "0000").mkdir()
+    (tmp_path / "0000" / ERROR).write_text("Traceback\nValueError: no such head\n")
+    for name in ("wrong", "dead"):
+        search.suggest(name)
+        search.on_trial_complete(name, error=True)
+    study = gone_on(tmp_path)
+    assert study.trials[0].user_attrs[memory.WHY] == "ValueError: no such head"
+    assert [memory.folder_of(trial) for trial in study.trials if trial.state == TrialState.WAITING] == ["0001"]
+    search = StudySearch(study, SPACE, tmp_path)
+    search.suggest("dead again")
+    search.on_trial_complete("dead again", error=True)
+    assert not [trial for trial in gone_on(tmp_path).trials if trial.state == TrialState.WAITING]
+    assert len(memory.tried(study)) == 2
+
+
+def test_other_settings_and_another_index_are_refused_by_name(tmp_path: Path) -> None:
+    begun(tmp_path, 0.1)
+    with pytest.raises(UsageError, match="begun with another index"):
+        gone_on(tmp_path, index="two")
+    with pytest.raises(UsageError, match="begun with another settings"):
+        gone_on(tmp_path, settings="those")
+
+
+@pytest.mark.parametrize("concurrent", [1, 2, 3])
+@pytest.mark.parametrize("cluster", [{"CPU": 2.0}, {"CPU": 4.0, "GPU": 1.0}, {"CPU": 16.0, "GPU": 2.0}], ids=str)
+def test_trials_side_by_side_leave_a_cpu_to_their_data(cluster: dict[str, float], concurrent: int) -> None:
+    share = trial_resources(cluster, concurrent)
+    assert cluster["CPU"] - concurrent * share["cpu"] >= 1
+    if "GPU" in cluster:
+        fitting = cluster["GPU"] * (1 // share["gpu"])
+        assert fitting >= concurrent
+
+
+def test_too_many_trials_for_the_cluster_are_refused() -> None:
+    with pytest.raises(UsageError, match="--concurrent 40: too many for 2 CPUs"):
+        trial_resources({"CPU": 2.0}, 40)

@@ -1,0 +1,144 @@
+"""When a trial may be ended, what it keeps in its folder, and a whole sweep of the smallest task on Ray."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ray import tune
+from ray.tune.search.optuna import OptunaSearch
+
+from meteo_ray import bundle
+from meteo_ray.errors import UsageError
+from meteo_ray.gate.config import TrainGateJob
+from meteo_ray.stage import Stage
+from meteo_ray.stages import stage_named
+from meteo_ray.training.config import LoopSettings, TrainingJob
+from meteo_ray.training.inputs import TaskInputs
+from meteo_ray.training.learning_rate import total_epochs
+from meteo_ray.tuning import study as memory
+from meteo_ray.tuning import training_sweep, training_trials
+from meteo_ray.tuning.config import TuneJob
+from meteo_ray.tuning.space import Space
+from meteo_ray.tuning.study import Objective
+from meteo_ray.tuning.sweep import sweep
+from meteo_ray.tuning.training_trials import TrainingTrials
+from meteo_ray.tuning.trial_host import CHECKPOINT, VALUES, TrialHost
+from meteo_ray.vocabulary import load_vocabulary
+from tests.training.line_task import LineTask, points
+
+LOOP = LoopSettings(batch_size=8, precision="fp32", data_workers=1, torch_threads=1)
+
+
+def inputs_in(folder: Path) -> TaskInputs:
+    return TaskInputs(folder, folder / "models", folder / "cache", points(), load_vocabulary())
+
+
+def line_stage() -> Stage:
+    """The plane through points as a stage; what is varied is the loop's weight decay."""
+    return Stage(
+        name="line",
+        job=TrainingJob,
+        make_task=lambda job, inputs: LineTask(epochs=(1, 3)),
+        training_headline=("negative_error",),
+    )
+
+
+def trials_of(stage: Stage, job: TrainingJob, folder: Path) -> TrainingTrials:
+    return TrainingTrials(stage, job, inputs_in(folder), (Objective("m", "m"),))
+
+
+def test_two_epochs_more_than_frozen_and_warm_up_are_the_least(tmp_path: Path) -> None:
+    job = stage_named("elements").job(elements={"init": "none", "warmup_epochs": 3.5})
+    assert trials_of(stage_named("elements"), job, tmp_path).acts_from()[0] == 4 + 2
+    assert trials_of(line_stage(), TrainingJob(), tmp_path).acts_from()[0] == 1 + 2
+
+
+def test_hard_examples_are_waited_for_where_they_are_varied(tmp_path: Path) -> None:
+    trials = trials_of(stage_named("gate"), TrainGateJob(gate={"init": "none", "hard_from_epoch": 4}), tmp_path)
+    assert trials.acts_from()[0] == 2
+    least, reason = trials.with_space(Space({"gate.hard_weight": None}, [])).acts_from()  # type: ignore[dict-item]
+    assert least == 4 + 2
+    assert "gate.hard_weight" in reason
+
+
+def test_early_stopping_ends_no_trial_before_its_settings_act(tmp_path: Path) -> None:
+    job = stage_named("elements").job(elements={"init": "none", "warmup_epochs": 5.0})
+    trials = trials_of(stage_named("elements"), job, tmp_path)
+    grace, _ = trials.acts_from()
+    assert trials.with_patience(grace).base.training.patience == 7
+    never = job.with_values(**{"training.patience": 0})
+    assert trials_of(stage_named("elements"), never, tmp_path).with_patience(grace).base.training.patience == 0
+
+
+def test_a_trial_that_goes_on_tells_its_earlier_epochs_again(tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+    host = TrialHost(tmp_path, "map", ["f1"], 2, told.append)
+    history = [{"epoch": number, "validation/map": score, "validation/f1": score / 2, "map": score}
+               for number, score in enumerate((0.2, 0.6, 0.4))]  # fmt: skip
+    for number, entry in enumerate(history, start=1):
+        host.report(entry, lambda folder, upto=number: _write_run(folder, history[:upto]))
+    again: list[dict[str, Any]] = []
+    resumed = TrialHost(tmp_path, "map", ["f1"], 2, again.append)
+    assert again == told
+    assert [entry[VALUES] for entry in again] == [[0.1], [0.3], [0.3]]  # f1 of the best epoch by map so far
+    assert resumed.latest_checkpoint() == tmp_path / CHECKPOINT
+
+
+def _write_run(folder: Path, history: list[dict[str, Any]]) -> None:
+    (folder / "run.json").write_text(json.dumps({"history": history}), "utf-8")
+
+
+@pytest.fixture
+def line_sweep(monkeypatch, tmp_path: Path) -> TuneJob:
+    """A job whose space and stage are the line's."""
+    space = {"training.weight_decay": tune.loguniform(1e-6, 1e-1)}
+    monkeypatch.setattr(training_trials, "stage_named", lambda name: line_stage())
+    monkeypatch.setattr(training_trials, "stage_inputs", lambda stage, job: inputs_in(tmp_path))
+    points_first = [{"training.weight_decay": 1e-4}, {"training.weight_decay": 1e-2}]
+    found = Space(OptunaSearch.convert_search_space(space), points_first)
+    monkeypatch.setattr(training_sweep, "load_space", lambda name, base: found)
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump({"training": json.loads(LOOP.model_dump_json())}))
+    return TuneJob(space="gate", base=tmp_path / "base.yaml", trials=3)
+
+
+def test_fewer_epochs_than_the_settings_need_are_refused_with_the_reason(line_sweep: TuneJob, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--grace-epochs 2: .* 3 is the least here: 1 epochs with a part frozen"):
+        sweep(line_sweep.model_copy(update={"grace_epochs": 2}))
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.slow
+def test_a_sweep_saves_its_best_model_and_goes_on_with_more_trials(
+    ray_session: None, line_sweep: TuneJob, tmp_path: Path
+) -> None:
+    sweep(line_sweep.model_copy(update={"concurrent": 2}))
+    folder = tmp_path / "models" / "tune" / "gate"
+    study = memory.go_on(folder, "gate", *_begun_with(folder))
+    assert len(memory.tried(study)) == 3
+    best, default = memory.complete(study)[0], memory.default_trial(study)
+    assert default is not None
+    assert best.values[0] >= default.values[0]
+    assert bundle.check(folder / "models" / "line", "line")
+    metrics = json.loads((folder / "models" / "line" / bundle.METRICS).read_text())
+    assert metrics["negative_error"] == pytest.approx(best.values[0])
+    assert metrics["epochs"] == total_epochs(LineTask(epochs=(1, 3)).phases())
+    assert yaml.safe_load((folder / "best.yaml").read_text())["training"]["weight_decay"] == best.params.popitem()[1]
+    assert "What to try next" in (folder / "report.html").read_text()
+    with pytest.raises(UsageError, match="--resume goes on"):
+        sweep(line_sweep)
+    sweep(line_sweep.model_copy(update={"trials": 4, "resume": True}))
+    assert len(memory.tried(memory.go_on(folder, "gate", *_begun_with(folder)))) == 4
+
+
+def _begun_with(folder: Path) -> tuple[Any, Any, Any]:
+    """What the sweep in the folder was begun with, read back from it."""
+    from optuna import load_study
+    from optuna.distributions import json_to_distribution
+
+    study = load_study(study_name="gate", storage=memory.storage_of(folder))
+    made_of = dict(study.user_attrs[memory.MADE_OF])
+    space = {name: json_to_distribution(text) for name, text in made_of.pop("space").items()}
+    words = study.user_attrs[memory.WATCHED]
+    return [memory.Objective(*pair) for pair in zip(study.metric_names, words, strict=True)], made_of, space
