@@ -42,6 +42,11 @@ class SweepFolder:
         return self.path / "best.yaml"
 
     @property
+    def checks(self) -> Path:
+        """What the cascade is worth with the settings before and the chosen ones, for programs."""
+        return self.path / "checks.json"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 

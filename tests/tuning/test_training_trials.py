@@ -132,6 +132,26 @@ def test_a_sweep_saves_its_best_model_and_goes_on_with_more_trials(
     assert len(memory.tried(memory.go_on(folder, "gate", *_begun_with(folder)))) == 4
 
 
+@pytest.mark.slow
+def test_quality_and_speed_are_improved_together_and_time_ends_a_sweep(
+    ray_session: None, line_sweep: TuneJob, tmp_path: Path
+) -> None:
+    job = line_sweep.model_copy(update={"objectives": ("negative_error", "images_per_second")})
+    sweep(job)
+    folder = tmp_path / "models" / "tune" / "gate"
+    study = memory.go_on(folder, "gate", *_begun_with(folder))
+    assert [len(trial.values) for trial in memory.complete(study)] == [2, 2, 2]
+    assert all(trial.values[1] > 0 for trial in study.best_trials)
+    assert "Where the objectives conflict" in (folder / "report.html").read_text()
+    sweep(job.model_copy(update={"trials": 30, "hours": 1e-6, "resume": True}))  # no time for more; the model is there
+    assert len(memory.tried(memory.go_on(folder, "gate", *_begun_with(folder)))) == 3
+
+
+def test_an_objective_that_the_stage_lacks_is_named(line_sweep: TuneJob) -> None:
+    with pytest.raises(UsageError, match="map: line can improve negative_error, images_per_second"):
+        sweep(line_sweep.model_copy(update={"objectives": ("map",)}))
+
+
 def _begun_with(folder: Path) -> tuple[Any, Any, Any]:
     """What the sweep in the folder was begun with, read back from it."""
     from optuna import load_study
