@@ -1,7 +1,7 @@
 """python benchmarks/sweeps.py OUT [--trials 12] [--charts 80] [--others 20] [--cascade DEMO]
 
-Does an overnight sweep of the elements keep its word, on two cores in half an hour? Draws small data, makes a start with
-a frozen phase, and
+Does a sweep of the elements keep its word, on two cores in half an hour? Draws small data, makes a start with a frozen
+phase, and
 1. trains once plainly, for comparison;
 2. sweeps, kills the sweep with -9 in a trial, and resumes it;
 3. checks that finished trials were kept, that none ended before what it varies had acted, that the best is no worse

@@ -86,7 +86,7 @@ class CascadeScores:
         gate, elements, products = (found[name] for name in ("gate", "elements", "products"))
         place = {image: number for number, image in enumerate(gate.rows["image_id"].to_pylist())}
         labels = gate.rows["elements"].to_pylist()
-        ids = predictors["products"].vocabulary.product_ids
+        names, ids = predictors["elements"].element_ids, predictors["products"].vocabulary.product_ids
         known = {name: number for number, name in enumerate(ids)}
         coefficients = predictors["products"].verdict.to_json()
         ordered = _in_order_of(elements, products)
@@ -95,13 +95,13 @@ class CascadeScores:
             gate_passes=np.asarray(gate.columns["is_meteo"], dtype=bool),
             is_meteo=np.array(gate.rows["is_meteo"].to_pylist(), dtype=bool),
             judged=np.array([place[image] for image in elements.rows["image_id"].to_pylist()], dtype=np.int64),
-            element_scores=elements.columns["element_scores"],
-            element_thresholds=elements.columns["element_thresholds"],
+            element_scores=_column(elements, "element_scores", len(names)),
+            element_thresholds=_column(elements, "element_thresholds", len(names)),
             tagged=np.array([row is not None for row in labels], dtype=bool),
-            shown=multi_hot([row or [] for row in labels], predictors["elements"].element_ids),
+            shown=multi_hot([row or [] for row in labels], names),
             product=np.array([known[name] if name else -1 for name in gate.rows["product"].to_pylist()], np.int64),
-            listed=products.columns["product_listed"][ordered],
-            log_likelihood=products.columns["product_log_likelihood"][ordered],
+            listed=_column(products, "product_listed", len(ids) + 1)[ordered],
+            log_likelihood=_column(products, "product_log_likelihood", len(ids))[ordered],
             verdict=np.array([coefficients[name] for name in PRIOR]),
             seconds=np.array([part.seconds_per_image or 0.0 for part in (gate, elements, products)]),
         )
@@ -158,6 +158,12 @@ class CascadeScores:
     def read(cls, path: Path) -> Self:
         with np.load(path, allow_pickle=False) as file:
             return cls(**{field.name: file[field.name] for field in fields(cls)})
+
+
+def _column(judged: Judged, name: str, width: int) -> np.ndarray:
+    """`(rows, width)`; a stage to which nothing was left has no columns."""
+    found: np.ndarray = judged.columns.get(name, np.zeros((0, width), np.float32))
+    return found
 
 
 def _in_order_of(elements: Judged, products: Judged) -> NDArray[np.int64]:

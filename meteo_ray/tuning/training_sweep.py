@@ -37,8 +37,13 @@ SEARCHING = 0.95
 
 DEFAULT_TRIALS = 20
 
-# Tune's banner, and its own files of every trial beside those that the training loop writes.
-QUIET = {"RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"}
+# Tune's banner; its own files of every trial, beside those of the training loop; tracebacks, which stand in the folders
+# of their trials.
+QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
 
 
 def sweep_training(job: TuneJob) -> None:
@@ -99,6 +104,7 @@ def _search(
     shutil.rmtree(folder.ray, ignore_errors=True)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it misses those files, and tells of every failed trial
     search = StudySearch(study, space.distributions, folder.trials)
     shared = replace(trials, gpu_share=resources.get("gpu", 1.0))
     tuner = tune.Tuner(

@@ -83,3 +83,17 @@ def test_the_middle_of_what_does_well_is_chosen_and_not_its_edge(tmp_path: Path)
     chosen = choose(study, space)
     assert chosen is not None
     assert chosen.params["t"] in (0.5, 0.52)
+
+
+def test_where_nothing_passed_the_gate_nothing_further_is_known() -> None:
+    nothing = replace(
+        SCORES,
+        gate_passes=np.zeros(6, bool),
+        judged=np.zeros(0, np.int64),
+        **{
+            name: getattr(SCORES, name)[:0]
+            for name in ("element_scores", "element_thresholds", "listed", "log_likelihood")
+        },
+    )
+    found = nothing.measures(CascadeSettings())
+    assert (found["right"], found["element_f1"]) == (pytest.approx(2 / 6), 0.0)

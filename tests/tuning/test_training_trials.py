@@ -28,6 +28,9 @@ from meteo_ray.tuning.trial_host import CHECKPOINT, VALUES, TrialHost
 from meteo_ray.vocabulary import load_vocabulary
 from tests.training.line_task import LineTask, points
 
+# Points that are tried first.
+FIRST, SECOND = 1e-4, 1e-2
+
 LOOP = LoopSettings(batch_size=8, precision="fp32", data_workers=1, torch_threads=1)
 
 
@@ -35,12 +38,25 @@ def inputs_in(folder: Path) -> TaskInputs:
     return TaskInputs(folder, folder / "models", folder / "cache", points(), load_vocabulary())
 
 
+class FailingTask(LineTask):
+    """Cannot be trained with the weight decay of the second point."""
+
+    def __init__(self, weight_decay: float) -> None:
+        super().__init__(epochs=(1, 3))
+        self.weight_decay = weight_decay
+
+    def build(self) -> Any:
+        if self.weight_decay == SECOND:
+            raise ValueError("nothing to be learnt with that")
+        return super().build()
+
+
 def line_stage() -> Stage:
     """The plane through points as a stage; what is varied is the loop's weight decay."""
     return Stage(
         name="line",
         job=TrainingJob,
-        make_task=lambda job, inputs: LineTask(epochs=(1, 3)),
+        make_task=lambda job, inputs: FailingTask(job.training.weight_decay),
         training_headline=("negative_error",),
     )
 
@@ -96,7 +112,7 @@ def line_sweep(monkeypatch, tmp_path: Path) -> TuneJob:
     space = {"training.weight_decay": tune.loguniform(1e-6, 1e-1)}
     monkeypatch.setattr(training_trials, "stage_named", lambda name: line_stage())
     monkeypatch.setattr(training_trials, "stage_inputs", lambda stage, job: inputs_in(tmp_path))
-    points_first = [{"training.weight_decay": 1e-4}, {"training.weight_decay": 1e-2}]
+    points_first = [{"training.weight_decay": FIRST}, {"training.weight_decay": SECOND}]
     found = Space(OptunaSearch.convert_search_space(space), points_first)
     monkeypatch.setattr(training_sweep, "load_space", lambda name, base: found)
     (tmp_path / "base.yaml").write_text(yaml.safe_dump({"training": json.loads(LOOP.model_dump_json())}))
@@ -117,6 +133,9 @@ def test_a_sweep_saves_its_best_model_and_goes_on_with_more_trials(
     folder = tmp_path / "models" / "tune" / "gate"
     study = memory.go_on(folder, "gate", *_begun_with(folder))
     assert len(memory.tried(study)) == 3
+    failed = study.trials[1]
+    assert failed.user_attrs[memory.WHY] == "ValueError: nothing to be learnt with that"
+    assert "nothing to be learnt with that" in (folder / "report.html").read_text()
     best, default = memory.complete(study)[0], memory.default_trial(study)
     assert default is not None
     assert best.values[0] >= default.values[0]
@@ -129,7 +148,9 @@ def test_a_sweep_saves_its_best_model_and_goes_on_with_more_trials(
     with pytest.raises(UsageError, match="--resume goes on"):
         sweep(line_sweep)
     sweep(line_sweep.model_copy(update={"trials": 4, "resume": True}))
-    assert len(memory.tried(memory.go_on(folder, "gate", *_begun_with(folder)))) == 4
+    tried = memory.tried(memory.go_on(folder, "gate", *_begun_with(folder)))
+    assert len(tried) == 4
+    assert [trial.params["training.weight_decay"] for trial in tried].count(SECOND) == 1
 
 
 @pytest.mark.slow
@@ -140,7 +161,7 @@ def test_quality_and_speed_are_improved_together_and_time_ends_a_sweep(
     sweep(job)
     folder = tmp_path / "models" / "tune" / "gate"
     study = memory.go_on(folder, "gate", *_begun_with(folder))
-    assert [len(trial.values) for trial in memory.complete(study)] == [2, 2, 2]
+    assert [len(trial.values) for trial in memory.complete(study)] == [2, 2]
     assert all(trial.values[1] > 0 for trial in study.best_trials)
     assert "Where the objectives conflict" in (folder / "report.html").read_text()
     sweep(job.model_copy(update={"trials": 30, "hours": 1e-6, "resume": True}))  # no time for more; the model is there
