@@ -28,11 +28,11 @@ def run_digest(job: TrainingJob, inputs: TaskInputs, origin: str = "") -> str:
 def identity_parts(job: TrainingJob, inputs: TaskInputs, origin: str = "") -> dict[str, str]:
     """What the digest is made of, each part as a digest of its own, by what a user calls it."""
     parts = {
-        "settings": job.model_dump_json(exclude=_not_in_identity(type(job))),
-        "first weights or texts": origin,
+        "base config": job.model_dump_json(exclude=_not_in_identity(type(job))),
+        "set of first weights or texts": origin,
         "index": content_digest(inputs.index),
         "vocabulary": _meaning(inputs.vocabulary),
-        "pixels": _pixels(job, inputs),
+        "set of logos or version of preprocessing": _pixels(job, inputs),
     }
     return {name: hashlib.sha256(part.encode()).hexdigest() for name, part in parts.items()}
 

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from meteo_ray.config import parse_config
 from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.config import END_TO_END, EvaluateJob
 from meteo_ray.evaluation.run import Evaluation
+from meteo_ray.files import write_json
 from meteo_ray.judging.settings import CascadeSettings
 from meteo_ray.progress import ProgressLine
 from meteo_ray.stages import CASCADE
@@ -57,7 +59,7 @@ def sweep_cascade(job: TuneJob) -> None:
         default = scores.measures(base.cascade)
         study.set_user_attr("default", [default[objective.name] for objective in objectives])
         _search(job, base, study, scores, space, started)
-        _conclude(job, base, study, default, folder, space)
+        _conclude(base, study, folder, space)
 
 
 def _base(job: TuneJob) -> EvaluateJob:
@@ -86,9 +88,9 @@ def _objectives(job: TuneJob) -> tuple[Objective, ...]:
 def _made_of(base: EvaluateJob) -> dict[str, str]:
     context = Evaluation(base).context
     return {
-        "models": " ".join(bundle.check(base.models / name, name) for name in CASCADE),
+        "set of models": " ".join(bundle.check(base.models / name, name) for name in CASCADE),
         "index": content_digest(context.index),
-        "settings": base.cascade.model_dump_json() + f"{base.min_recall} {base.text}",
+        "base config": base.cascade.model_dump_json() + f"{base.min_recall} {base.text}",
         "vocabulary": hashlib.sha256(context.vocabulary.to_yaml().encode()).hexdigest(),
     }
 
@@ -130,23 +132,21 @@ def _settings(base: EvaluateJob, values: Values) -> CascadeSettings:
     return base.with_values(**values).cascade
 
 
-def _conclude(
-    job: TuneJob, base: EvaluateJob, study: optuna.Study, default: dict[str, float], folder: SweepFolder, space: Space
-) -> None:
+def _conclude(base: EvaluateJob, study: optuna.Study, folder: SweepFolder, space: Space) -> None:
     write_table(folder.table, study)
-    chosen = choose(study, space)
-    gained = chosen is not None and chosen.values[0] > study.user_attrs["default"][0]
-    values = dict(chosen.params) if chosen is not None and gained else {}
-    if gained:
-        write_best(folder.best, None, base, values)  # evaluation and archive share the cascade's settings alone
-    else:
-        folder.best.unlink(missing_ok=True)
-    checks = _check(base, values, study)
-    use = (
-        {"use it": f"python jobs/classify_archive.py --config {folder.best} --archive ... --out ..."} if gained else {}
-    )
-    write_report(folder.report, study, Ending(chosen if gained else None, {}, base, use, checks))
-    _tell(study, chosen if gained else None, checks, folder)
+    before, chosen = study.user_attrs["default"][0], choose(study, space)
+    if chosen is not None and chosen.values[0] <= before:
+        chosen = None
+    use: dict[str, str] = {}
+    folder.best.unlink(missing_ok=True)
+    if chosen is not None:
+        write_best(folder.best, None, base, chosen.params)  # evaluation and archive share the cascade's settings alone
+        use["use it"] = f"python jobs/classify_archive.py --config {folder.best} --archive ... --out ..."
+    checks = _check(base, {} if chosen is None else chosen.params, study)
+    stored = {"default": before, "chosen": None if chosen is None else chosen.values[0]}
+    write_json(folder.checks, {"stored": stored, "real": [asdict(check) for check in checks]})
+    write_report(folder.report, study, Ending(chosen, {}, base, use, checks))
+    _tell(study, chosen, checks, folder)
 
 
 def choose(study: optuna.Study, space: Space) -> FrozenTrial | None:
