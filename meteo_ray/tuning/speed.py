@@ -8,6 +8,7 @@ from torch import nn
 from meteo_ray.schema import VALIDATION
 from meteo_ray.streaming.stream import stream
 from meteo_ray.training.device import pick_device
+from meteo_ray.training.ready_batches import ReadyBatch, Transfer
 from meteo_ray.training.task import Task
 from meteo_ray.training.validation import collect_outputs
 
@@ -21,8 +22,10 @@ PASSES = 3
 def images_per_second(task: Task, model: nn.Module, index: pa.Table, precision: str) -> float:
     """Validation rows that `task.outputs` answers in a second; prepared beforehand, decoding does not count."""
     rows, device = task.rows(index, VALIDATION).slice(0, ROWS), pick_device()
-    batches = list(stream(rows, task.prepare(VALIDATION, 0), BATCH))
-    seen = sum(len(batch["ok"]) for batch in batches)
+    transfer = Transfer(device)
+    prepared = stream(rows, task.prepare(VALIDATION, 0), BATCH)
+    batches = [ReadyBatch(task, batch, BATCH, transfer) for batch in prepared]
+    seen = sum(len(batch) for batch in batches)
     seconds = []
     for _ in range(PASSES):
         started = time.perf_counter()
