@@ -206,7 +206,7 @@ def own(judge: dict[str, Any], workers: int | None) -> Contender:
             out = Path(scratch, "out")
             config = ArchiveConfig(
                 archive=folder,
-                models=Path(judge["models"] or scratch),
+                models=Path(judge["models"] or Path(scratch, "models")),
                 out=out,
                 stages=tuple(judge["stages"] or ("gate",)),
                 max_bad=0.0,

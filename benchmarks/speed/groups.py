@@ -1,5 +1,6 @@
 """The groups of measurements; each returns what results.json keeps of it."""
 
+import math
 from contextlib import ExitStack
 from typing import Any
 
@@ -10,7 +11,7 @@ from benchmarks.speed.arithmetic import Line
 from benchmarks.speed.bench import Bench, gpu_name
 from benchmarks.speed.floors import Floor
 from benchmarks.speed.images import JPEG, PNG
-from benchmarks.speed.interleaved import SMALL, Contender, Turns, take_turns
+from benchmarks.speed.interleaved import SMALL, Contender, Turns, each_image, take_turns
 from benchmarks.speed.sessions import Session
 
 PILLOW, LOADER, LOADER_OWN, RAY_DOCS, OWN = "pillow", "loader", "loader_own", "ray_docs", "own"
@@ -72,11 +73,12 @@ def limit_of(cpu: dict[str, Floor], networks: dict[str, Floor], charts: float, t
     floor_cpu = sum(floor.cpu_s for floor in cpu.values())
     floor_cpu += sum(shares[stage] * floor.cpu_s for stage, floor in networks.items())
     line = Line(turns.value(turns.fixed_s, OWN), turns.value(turns.each_s, OWN))
+    long_run = line.images_until_fixed_is(START_UP)
     return {
         "floors": {work: floor.to_json() for work, floor in {**cpu, **networks}.items()},
         "limit_ms": 1e3 * limit,
         "fraction_of_limit": limit / line.each,
-        "long_run_images": line.images_until_fixed_is(START_UP),
+        "long_run_images": long_run if math.isfinite(long_run) else None,
         "fraction_in_a_long_run": (1 - START_UP) * limit / line.each,
         "engine_cpu_us": 1e6 * (turns.value(turns.each_cpu_s, OWN) - floor_cpu),
     }
@@ -108,8 +110,9 @@ def accelerator(bench: Bench) -> dict[str, Any]:
     folder = bench.store.folder(name, bench.plan.sleeping)
     with ExitStack() as stack:
         own = bench.session(stack, OWN, workers=None)
+        own.run(bench.store.folder(name, SMALL))  # warms up
         few, many = own.run(bench.store.folder(name, SMALL)), own.run(folder)
-        each = (many.seconds - few.seconds) / (many.images - few.images)
+        each = each_image(few, many)
         sleep_s = each / ASKED
         log = bench.work / "accelerator.jsonl"
         log.unlink(missing_ok=True)
@@ -118,7 +121,7 @@ def accelerator(bench: Bench) -> dict[str, Any]:
     return {
         "readers_deliver": 1 / each,
         "asked_for": 1 / sleep_s,
-        "delivered": float((calls[:, 2].sum() - calls[0, 2]) / (calls[-1, 1] - calls[0, 1])),
+        "delivered": float(calls[:, 2].sum() / (calls[:, 1].max() - calls[:, 0].min())),
         "waiting_share": waiting_share(calls),
         "images": int(calls[:, 2].sum()),
     }

@@ -1,13 +1,14 @@
 """How cost grows: with images, pixels, workers and duplicates."""
 
 from contextlib import ExitStack
+from statistics import mean
 from typing import Any
 
 from benchmarks.speed.arithmetic import exponent, line, marginal_costs
 from benchmarks.speed.bench import GATE, Bench
 from benchmarks.speed.groups import OWN
 from benchmarks.speed.images import FORMATS, JPEG
-from benchmarks.speed.interleaved import SMALL
+from benchmarks.speed.interleaved import SMALL, each_image
 
 DUPLICATES = 0.9
 # Small files: what grows is the engine's part.
@@ -68,7 +69,7 @@ def workers(bench: Bench) -> dict[str, Any]:
             own.run(bench.store.folder(name, SMALL), readers=count)
             few = own.run(bench.store.folder(name, SMALL), readers=count)
             many = own.run(bench.store.folder(name, most), readers=count)
-            rates[str(count)] = (many.images - few.images) / (many.seconds - few.seconds)
+            rates[str(count)] = 1 / each_image(few, many)
     return {"images_per_second": rates}
 
 
@@ -82,5 +83,5 @@ def duplicates(bench: Bench) -> dict[str, Any]:
         different = own.run(bench.store.folder(name, most))
         copies = own.run(bench.store.folder(name, most, DUPLICATES))
         again = own.run(bench.store.folder(name, most))
-    whole = (different.seconds + again.seconds) / 2 - few.seconds
-    return {"share": DUPLICATES, "images": most, "cost": (copies.seconds - few.seconds) / whole}
+    whole = mean(each_image(few, run) for run in (different, again))
+    return {"share": DUPLICATES, "images": most, "cost": each_image(few, copies) / whole}

@@ -29,6 +29,19 @@ SMALL = 64
 LEAST_LARGE = 128
 
 
+class Restless(RuntimeError):
+    """The machine was so busy that more images took no longer: there is nothing to report."""
+
+
+def each_image(few: Run, many: Run) -> float:
+    """Marginal seconds of an image. Raises Restless where they are not above 0."""
+    each = (many.seconds - few.seconds) / (many.images - few.images)
+    if each <= 0:
+        found = f"{many.images} images took {many.seconds:.1f} s and {few.images} took {few.seconds:.1f} s"
+        raise Restless(f"{found}: measure again while nothing else runs")
+    return each
+
+
 @dataclass(frozen=True)
 class Contender:
     """Someone who takes part; `again` marks the second place of one that stands there twice."""
@@ -92,8 +105,14 @@ def take_turns(
     images |= {one.label: images[one.name] for one in contenders if one.again}
     turns = Turns(images)
     for number in range(blocks):
-        _block(turns, contenders, folder)
+        try:
+            _block(turns, contenders, folder)
+        except Restless as restless:
+            logger.warning("block %d of %d is dropped: %s", number + 1, blocks, restless)
+            continue
         logger.info("block %d of %d: others used %.0f %% of the machine", number + 1, blocks, 100 * turns.foreign[-1])
+    if not turns.foreign:
+        raise Restless("no block could be measured: measure again while nothing else runs")
     return turns
 
 
@@ -115,11 +134,11 @@ def _block(turns: Turns, contenders: Sequence[Contender], folder: Callable[[int]
     for one in reversed(contenders):
         small[one.label] = one.session.run(folder(SMALL))
         large[one.label].append(one.session.run(folder(turns.images[one.label])))
+    each = {label: mean(each_image(small[label], run) for run in runs) for label, runs in large.items()}
     for label, runs in large.items():
         few, more = small[label], turns.images[label] - SMALL
-        each = (mean(run.seconds for run in runs) - few.seconds) / more
-        turns.each_s[label].append(each)
+        turns.each_s[label].append(each[label])
         turns.each_cpu_s[label].append((mean(run.cpu_s for run in runs) - few.cpu_s) / more)
-        turns.fixed_s[label].append(few.seconds - SMALL * each)
+        turns.fixed_s[label].append(few.seconds - SMALL * each[label])
     every = [run for runs in large.values() for run in runs]
     turns.foreign.append(mean(run.foreign_cores for run in every) / (os.cpu_count() or 1))

@@ -1,6 +1,5 @@
 """results.json -> docs/benchmarks.md and its plots: every figure with machine and date, goals met and missed alike."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,7 +155,7 @@ def _archive(found: dict[str, Any], path: Path) -> str:
 def _limit(one: dict[str, Any]) -> str:
     """How near the job comes to what the floors allow."""
     share, engine, runs = one["fraction_of_limit"], one["engine_cpu_us"], one["long_run_images"]
-    long_run = f"from {runs:.0f} images on" if math.isfinite(runs) else "never"
+    long_run = f"from {runs:.0f} images on" if runs is not None else "never"
     invalid = " **More than the limit: a floor was disturbed, measure again.**" if share > INVALID_FRACTION else ""
     return (
         f"The limit is {one['limit_ms']:.2f} ms an image; fraction of it reached: **{share:.2f}** "

@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.speed.bench import FULL, QUICK, Bench, machine
 from benchmarks.speed.groups import accelerator, archive, decode
 from benchmarks.speed.growth import growth
+from benchmarks.speed.interleaved import Restless
 from benchmarks.speed.report import write_report
 from benchmarks.speed.sessions import ROOT, ContenderFailed
 from meteo_ray.files import read_json, write_json
@@ -38,7 +39,7 @@ def main() -> int:
     if not options.report:
         try:
             measure(options, found, results)
-        except ContenderFailed as error:
+        except (ContenderFailed, Restless) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
     if not found:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.speed.floors import Floor
 from benchmarks.speed.groups import limit_of, waiting_share
-from benchmarks.speed.interleaved import Contender, Turns, take_turns
+from benchmarks.speed.interleaved import Contender, Restless, Turns, take_turns
 from benchmarks.speed.sessions import Run
 
 
@@ -54,6 +54,11 @@ def test_blocks_in_which_others_worked_do_not_count():
     turns.foreign = [0.5, 0.5, 0.5]
     assert turns.counted() == [0, 1, 2]
     assert not turns.to_json()["quiet"]
+
+
+def test_a_machine_on_which_more_takes_no_longer_is_refused():
+    with pytest.raises(Restless, match="no block"):
+        turns_of(Steady("own", 3.0, -0.001, []))
 
 
 def test_the_limit_adds_what_shares_the_cores(monkeypatch):
