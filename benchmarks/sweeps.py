@@ -51,7 +51,6 @@ SETTINGS: dict[str, Any] = {
         "frozen_warmup_epochs": 0,
         "full_epochs": 5,
         "warmup_epochs": 1,
-        "minimum_positives": 3,
         "augmentation": {"enabled": False},
     },
 }

@@ -93,6 +93,7 @@ class ProductsPredictor:
         asking: AskingQuestions | None = None,
         most: int | None = None,
         below: float | None = None,
+        least: float = 0.0,
         **options: Any,
     ) -> Self:
         """The untrained base model as a predictor: the zero-shot baseline (R36), asked about `most` candidates of
@@ -104,7 +105,7 @@ class ProductsPredictor:
             asking = AskingQuestions(shortlist, most or CANDIDATES, with_title=True)
         known = asking.shortlist.vocabulary
         model = LanguageModel(base.load_model(quantize, str(place)), base, known, place, **options)
-        return cls(asking, ProductsVerdict.of_language_model(), f"zero-shot-{base.digest[:12]}", model, below)
+        return cls(asking, ProductsVerdict.of_language_model(), f"zero-shot-{base.digest[:12]}", model, below, least)
 
     @classmethod
     def zero_shot_of(

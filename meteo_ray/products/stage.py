@@ -92,6 +92,7 @@ def _stand_in(job: JudgingJob) -> "Callable[..., ProductsPredictor] | None":
         most=job.cascade.products_candidates,
         decoding=job.cascade.products_decoding,
         below=job.cascade.products_below,
+        least=job.cascade.products_least,
     )
 
 

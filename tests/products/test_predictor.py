@@ -29,7 +29,10 @@ from meteo_ray.vocabulary import Product, Vocabulary
 from .conftest import TINY
 
 ELEMENTS = [["wind"], [{"id": "snow", "score": 0.9}, {"id": "precipitation", "score": 0.6}], [], ["temperature"]]
-BESIDES = {"product_candidates", "product_alone", "product_sure", "product_asked"}
+BESIDES = {
+    *("product_candidates", "product_alone", "product_sure", "product_asked"),
+    *("product_listed", "product_log_likelihood"),
+}
 OPTIONS = {"precision": "fp32", "micro_batch": 3}
 
 
@@ -56,6 +59,25 @@ def batch(predictor: ProductsPredictor) -> Batch:
 def asked_of(predictor: ProductsPredictor, batch: Batch) -> list[Question]:
     shown = [[entry["id"] if isinstance(entry, dict) else entry for entry in row] for row in batch["elements"]]
     return predictor.asking(evidence_of(batch), shown, titles_of(batch))[0]
+
+
+def test_what_is_stored_gives_the_answers_again(predictor, batch) -> None:
+    columns = predictor(batch)
+    asked = np.isfinite(columns["product_log_likelihood"]).sum(axis=1)
+    found = predictor.verdict.probabilities(columns["product_listed"], columns["product_log_likelihood"], asked)
+    np.testing.assert_allclose(found.max(axis=1), columns["product_score"], atol=1e-5)
+
+
+def test_where_no_product_is_likely_enough_none_is_named(predictor, batch) -> None:
+    strict = ProductsPredictor(predictor.asking, predictor.verdict, "v", predictor.language_model, least=1.0)
+    columns = strict(batch)
+    assert columns["product"].tolist() == [None] * 4
+    assert columns["product_top"].tolist() == predictor(batch)["product_top"].tolist()
+
+
+def test_a_blend_weighs_the_language_model() -> None:
+    verdict = ProductsVerdict(ConditionalLogit({"shortlist": 1.0, "language_model": 0.5, "none": 0.0}))
+    assert verdict.blended(3.0).to_json() == {"shortlist": 1.0, "language_model": 1.5, "none": 0.0}
 
 
 def test_answers_are_candidates_ranked_by_confidence(predictor, batch) -> None:
