@@ -175,17 +175,18 @@ class GuardedProcess:
     def _start_child(self) -> None:
         self._starts += 1
         self._connection, far_end = socket.socketpair()
-        self._shared = SharedMemory.of(self.shared_bytes)
-        shared = self._shared.descriptor if self._shared is not None else -1
-        # -P and PYTHONPATH: the child imports from where this process does, and from no folder it happens to stand in.
-        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        environment |= {"PYTHONPATH": _import_path(), "OMP_NUM_THREADS": "1"}
-        readable = json.dumps(list(self.readable))
-        arguments = [str(far_end.fileno()), str(shared), str(self.memory_limit_bytes), readable, *self.functions]
         with far_end:
+            self._shared = SharedMemory(self.shared_bytes) if self.shared_bytes else None
+            shared = [] if self._shared is None else [self._shared.descriptor]
+            # -P and PYTHONPATH: the child imports from where this process does, and from no folder it happens to
+            # stand in.
+            environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+            environment |= {"PYTHONPATH": _import_path(), "OMP_NUM_THREADS": "1"}
+            numbers = map(str, (far_end.fileno(), *(shared or [-1]), self.memory_limit_bytes))
+            arguments = [*numbers, json.dumps(list(self.readable)), *self.functions]
             self._child = subprocess.Popen(
                 [sys.executable, "-P", "-m", "meteo_ray.imaging.guarded_process_child", *arguments],
-                pass_fds=[far_end.fileno(), *([shared] if shared >= 0 else [])],
+                pass_fds=[far_end.fileno(), *shared],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

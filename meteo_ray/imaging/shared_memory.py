@@ -6,7 +6,6 @@ The child may write there what it likes and when it likes, so what is read there
 import fcntl
 import mmap
 import os
-from typing import Self
 
 
 class SharedMemory:
@@ -35,11 +34,6 @@ class SharedMemory:
     def close(self) -> None:
         """Give up the descriptor. The memory goes with the last view of it."""
         os.close(self.descriptor)
-
-    @classmethod
-    def of(cls, size: int) -> Self | None:
-        """None for a size of 0."""
-        return cls(size) if size else None
 
 
 def opened(descriptor: int) -> mmap.mmap | None:

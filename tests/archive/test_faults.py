@@ -285,15 +285,18 @@ def test_a_device_that_failed_ends_its_process_and_judges_nothing(monkeypatch: p
     assert next(calls) == 2, "the batch and the test image, and nothing after them"
 
 
-def test_a_machine_out_of_file_descriptors_blames_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("what", ["socket.socketpair", "subprocess.Popen", "SharedMemory"])
+def test_a_machine_out_of_file_descriptors_blames_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     archive = write(tmp_path / "archive", {"a.png": encoded(chart(), "PNG")})
     source = open_source(archive)
     rows = listed(source)
 
-    def none_left(*_: Any) -> None:
+    def none_left(*_: Any, **__: Any) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr("meteo_ray.imaging.guarded_process.Pipe", none_left)
+    monkeypatch.setattr(f"meteo_ray.imaging.guarded_process.{what}", none_left)
     monkeypatch.setattr("meteo_ray.imaging.guarded_process.time.sleep", lambda seconds: None)
     with pytest.raises(MachineFault, match="Too many open files"):
         read(source, rows)
