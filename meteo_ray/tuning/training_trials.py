@@ -5,6 +5,7 @@ its latest checkpoint and its best weights, which are what is saved in the end: 
 """
 
 import logging
+import os
 import time
 import traceback
 from dataclasses import dataclass, replace
@@ -41,6 +42,10 @@ from meteo_ray.tuning.trial_host import ENDED, ERROR, PLACE, VALUES, Report, Tri
 logger = logging.getLogger("meteo_ray")
 
 PATIENCE = "training.patience"
+
+# A trial that is ended early closes what reads ahead, perhaps in a call of half a minute, before its process takes the
+# next one, which Tune would fail after 2 seconds of that.
+PATIENCE_OF_TUNE = ("TUNE_FUNCTION_THREAD_TIMEOUT_S", "120")
 
 # Epochs that a weak trial may show what its settings do, after all of them have begun to act.
 EPOCHS_TO_SHOW = 2
@@ -121,6 +126,7 @@ class TrainingTrials:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ERROR).unlink(missing_ok=True)
         cluster.quiet_logs()
+        os.environ.setdefault(*PATIENCE_OF_TUNE)
         log_to_run(folder, rank=0)
         try:
             self._try(values, folder)
