@@ -4,20 +4,14 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import psutil
+from benchmarks.speed.process_tree import Watch, busy_seconds
 
 ROOT = Path(__file__).resolve().parents[2]
-
-# Seconds between two looks at the memory of a tree of some ten processes, a few milliseconds each.
-INTERVAL_S = 0.25
-
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -85,17 +79,15 @@ class Session:
         return answer
 
     def run(self, folder: Path, memory: bool = False, **asked: Any) -> Run:
-        """Let it judge a folder. The tree's CPU seconds count what workers that ended in it had used."""
+        """Let it judge a folder, and watch its tree of processes."""
         self.wait_ready()
         images = sum(1 for _ in folder.iterdir())
-        own, machine = tree_cpu_seconds(self._process.pid), busy_seconds()
-        with _Peak(self._process.pid, memory) as peak:
+        machine = busy_seconds()
+        with Watch(self._process.pid, memory) as watch:
             self.send(folder=str(folder), **asked)
             answer = self.receive()
-        own, machine = tree_cpu_seconds(self._process.pid) - own, busy_seconds() - machine
-        seconds = answer["seconds"]
-        foreign = max(0.0, machine - own) / seconds
-        return Run(images, seconds, own, foreign, peak.megabytes, answer["answer"])
+        foreign = max(0.0, busy_seconds() - machine - watch.cpu_s) / answer["seconds"]
+        return Run(images, answer["seconds"], watch.cpu_s, foreign, watch.peak_mb, answer["answer"])
 
     def close(self) -> None:
         """Let it end; its Ray ends with it."""
@@ -113,63 +105,3 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class _Peak:
-    """The most memory that a tree held at one moment of the block, in MB, shared pages counted once; None if not
-    wanted."""
-
-    def __init__(self, pid: int, wanted: bool) -> None:
-        self.megabytes: float | None = None
-        self._pid, self._stop = pid, threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True) if wanted else None
-
-    def _watch(self) -> None:
-        while True:
-            held = sum(_of_tree(self._pid, _pss))
-            self.megabytes = max(self.megabytes or 0.0, held / 2**20)
-            if self._stop.wait(INTERVAL_S):
-                return
-
-    def __enter__(self) -> Self:
-        if self._thread:
-            self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        if self._thread:
-            self._thread.join()
-
-
-def tree_cpu_seconds(pid: int) -> float:
-    """User and system time of a process and its descendants, and of those of their children that have ended."""
-    return sum(_of_tree(pid, lambda process: sum(process.cpu_times()[:4])))
-
-
-def busy_seconds() -> float:
-    """CPU seconds that this machine has worked since it started, whoever for."""
-    with open("/proc/stat", encoding="ascii") as file:
-        user, nice, system, _, _, irq, softirq, steal = (int(part) for part in file.readline().split()[1:9])
-    return (user + nice + system + irq + softirq + steal) / TICKS
-
-
-def _of_tree(pid: int, look: Callable[[psutil.Process], float]) -> list[float]:
-    """What `look` says of every process of a tree that is still there."""
-    found = []
-    try:
-        parent = psutil.Process(pid)
-        processes = [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-    for process in processes:
-        try:
-            found.append(look(process))
-        except (psutil.Error, OSError):
-            continue
-    return found
-
-
-def _pss(process: psutil.Process) -> float:
-    lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
-    return next((int(line.split()[1]) * 1024.0 for line in lines if line.startswith("Pss:")), 0.0)
