@@ -16,6 +16,10 @@ from meteo_ray.imaging.page_pixels import LONGEST_SIDE
 # decoder.
 MEMORY_LIMIT_BYTES = 3 * 2**29
 
+# What a child tells of an image's file. Tables hold the numbers as int32, and texts that can be encoded.
+TOLD: dict[str, type] = {"sha256": str, "width": int, "height": int, "format": str, "n_frames": int}
+LARGEST_NUMBER = 2**31 - 1
+
 
 class GuardedLoader(GuardedProcess):
     """Loads images one at a time; a context manager.
@@ -46,7 +50,8 @@ class GuardedLoader(GuardedProcess):
         """
 
         def load() -> LoadedImage:
-            return loaded_image(self.call(self.loader, self.timeout_s, path=os.fspath(path), size=size), size)
+            with self.ended_if_disbelieved():
+                return loaded_image(self.call(self.loader, self.timeout_s, path=os.fspath(path), size=size), size)
 
         return persistently(self.attempts, load, str(path))
 
@@ -64,9 +69,11 @@ def loaded_image(
         ChildLost: when it is none.
     """
     fields: dict[str, Any] = dict(returned.fields)
-    shape = tuple(fields.pop("shape", ()))
+    shape = fields.pop("shape", None)
     if not _is_asked_for(shape, size) or len(returned.payload) != math.prod(shape) + 4 * features:
         raise ChildLost("crashed", "its loader answered with no image of the size asked for")
+    if fields.keys() != TOLD.keys() or not all(_can_be(fields[name], kind) for name, kind in TOLD.items()):
+        raise ChildLost("crashed", "its loader told nonsense of the file")
     place = np.empty(shape, dtype=np.uint8) if into is None else into
     place[:] = np.frombuffer(returned.payload, np.uint8, math.prod(shape)).reshape(shape)
     found = np.frombuffer(returned.payload, np.float32, features, math.prod(shape)).copy() if features else None
@@ -79,8 +86,17 @@ def bytes_of_image(size: tuple[int, int] | None, features: int = 0) -> int:
     return width * height * 3 + 4 * features
 
 
-def _is_asked_for(shape: tuple[Any, ...], size: tuple[int, int] | None) -> bool:
+def _is_asked_for(shape: Any, size: tuple[int, int] | None) -> bool:
     """Whether an array of this shape can be what was asked for; nothing obliges the child to make sense."""
+    if not isinstance(shape, (list, tuple)) or not all(type(side) is int for side in shape):
+        return False
     if size is not None:
-        return shape == (size[1], size[0], 3)
-    return len(shape) == 3 and shape[2] == 3 and all(type(side) is int and 0 < side <= LONGEST_SIDE for side in shape)
+        return tuple(shape) == (size[1], size[0], 3)
+    return len(shape) == 3 and shape[2] == 3 and all(0 < side <= LONGEST_SIDE for side in shape)
+
+
+def _can_be(value: Any, kind: type) -> bool:
+    """Whether a value can be of a kind of TOLD."""
+    if isinstance(value, str):
+        return kind is str and value.isascii()
+    return kind is int and type(value) is int and 0 <= value <= LARGEST_NUMBER

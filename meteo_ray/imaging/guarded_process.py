@@ -12,8 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar, get_args
 
@@ -117,8 +117,17 @@ class GuardedProcess:
             raise self._lost("timeout", f"no answer within {timeout_s:g} s") from None
         except (EOFError, OSError):
             raise self._lost("crashed", "") from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:  # the last by brackets without end
             raise self._lost("timeout", f"its process answered nonsense: {error}") from None
+
+    @contextmanager
+    def ended_if_disbelieved(self) -> Iterator[None]:
+        """End a child whose answer makes no sense (ChildLost): it might answer for the images after it as well."""
+        try:
+            yield
+        except ChildLost:
+            self.close()
+            raise
 
     def close(self) -> None:
         """End the child; the next call starts another."""

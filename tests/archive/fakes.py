@@ -3,6 +3,7 @@
 Run as a program it is the archive job with these predictors: `python -m tests.archive.fakes --archive .. --out ..`.
 """
 
+import hashlib
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from meteo_ray.archive.run import classify
 from meteo_ray.batch import Batch
 from meteo_ray.cli import run_job
 from meteo_ray.errors import UsageError
+from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.load import LoadedImage, load_bytes
 from meteo_ray.judging.predictor import Predictor
 from meteo_ray.stages import CASCADE
@@ -167,6 +169,22 @@ def dangerous_decode(key: str, size: tuple[int, int], described: bool) -> Loaded
     if b"hang" in data:
         time.sleep(60)
     return load_bytes(data, size)
+
+
+def taken_over_decode(key: str, size: tuple[int, int], described: bool) -> LoadedImage:
+    """`decode_held` by a decoder that hostile bytes take over, together with the child that it runs in."""
+    data = guarded_reading.give_held(key)
+    if data not in (b"forgets", b"fails"):
+        return load_bytes(data, size)
+
+    def told(result: Any) -> tuple[dict[str, Any], list[Any]]:
+        if data == b"fails":
+            raise DecodeFailure("error", "empty", "so it says")
+        return {}, []
+
+    sys.modules["__main__"]._told = told  # type: ignore[attr-defined]
+    pixels = np.zeros((size[1], size[0], 3), np.uint8)
+    return LoadedImage(hashlib.sha256(data).hexdigest(), 1, 1, "PNG", 1, pixels)
 
 
 def main() -> int:

@@ -140,6 +140,17 @@ def test_images_that_crash_or_hang_the_decoder_cost_one_row_each(archive: Path) 
     assert set(found.values()) == {("ok", "")}
 
 
+@pytest.mark.parametrize("way", ["forgets", "fails"])
+def test_a_decoder_that_was_taken_over_costs_no_other_image(archive: Path, way: str) -> None:
+    """It gives pixels of its own choice, and answers for its process from then on, with nonsense or with failures."""
+    (archive / "a.png").write_bytes(way.encode())
+    limits = Limits(20.0, 1536, "tests.archive.fakes:taken_over_decode")
+    source = open_source(archive)
+    with Reader(source, limits, SIZE) as reader:
+        found = [result for row in listed(source) for result in reader.read_rows([row])]
+    assert [(one.status, one.reason) for one in found] == [("ok", "")] * 5
+
+
 def unmounted(folder: Path, aside: Path) -> None:
     """What a user sees when a share goes: the empty folder that it was mounted on."""
     folder.rename(aside)

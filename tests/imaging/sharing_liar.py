@@ -1,4 +1,4 @@
-"""What a decoder that was taken over might say of shared memory; runs in the guarded child."""
+"""What a decoder that was taken over might say, of shared memory above all; runs in the guarded child."""
 
 import json
 import socket
@@ -14,6 +14,7 @@ CLAIMS: dict[str, Any] = {"too many": 2**40, "too few": 7, "no number": "all"}
 def lie(name: str) -> None:
     """Answer in the place of the child's main loop, and stay."""
     about = {"sha256": "", "width": 1, "height": 1, "format": "PNG", "n_frames": 1, "shape": [48, 64, 3]}
-    header = {"fields": about, "payload": False, "shared": CLAIMS[name]}
-    send(socket.socket(fileno=int(sys.argv[1])), json.dumps(header).encode())
+    header = {"fields": about, "payload": False, "shared": CLAIMS.get(name)}
+    answer = "[" * 10**5 if name == "brackets" else json.dumps(header)
+    send(socket.socket(fileno=int(sys.argv[1])), answer.encode())
     time.sleep(600)

@@ -8,7 +8,7 @@ import pytest
 
 from meteo_ray.imaging.decode import DecodeFailure
 from meteo_ray.imaging.guarded_decoding import bytes_of_image, loaded_image
-from meteo_ray.imaging.guarded_process import ChildLost, GuardedProcess
+from meteo_ray.imaging.guarded_process import ChildLost, GuardedProcess, Returned
 from meteo_ray.imaging.load import load_image
 from meteo_ray.imaging.shared_memory import SharedMemory, opened
 from tests.imaging.files import chart, encoded
@@ -69,3 +69,35 @@ def test_a_child_that_lies_about_shared_bytes_is_not_believed(name):
         pytest.raises((ChildLost, DecodeFailure)),
     ):
         loaded_image(process.call(LIE, 5.0, name=name), SIZE)
+
+
+ABOUT = {"sha256": "a" * 64, "width": 9, "height": 9, "format": "PNG", "n_frames": 1, "shape": [48, 64, 3]}
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"shape": 5},
+        {"shape": [48.0, 64, 3]},
+        {"pixels": 1},
+        {"unheard-of": 1},
+        {"width": 2**40},
+        {"height": -1},
+        {"n_frames": True},
+        {"width": "wide"},
+        {"format": ["PNG"]},
+        {"format": "\ud800"},
+        {"sha256": None},
+    ],
+    ids=str,
+)
+def test_nonsense_about_a_file_costs_its_child_and_not_its_reader(lie):
+    payload = bytes(48 * 64 * 3)
+    assert loaded_image(Returned(ABOUT, payload), SIZE).width == 9
+    with pytest.raises(ChildLost):
+        loaded_image(Returned({**ABOUT, **lie}, payload), SIZE)
+
+
+def test_brackets_without_end_are_no_answer():
+    with GuardedProcess(2**30, LIE) as process, pytest.raises(ChildLost, match="nonsense"):
+        process.call(LIE, 5.0, name="brackets")

@@ -157,6 +157,8 @@ class Reader:
                 self._child.call(RELEASE, self.limits.timeout_s)
             except ChildLost:  # with all that it held
                 return
+            except DecodeFailure:  # it cannot fail at that
+                self._child.close()
 
     def _held(self, row: Mapping[str, Any]) -> Read:
         """A row's sha256, its bytes being in the child; or why there is none."""
@@ -174,8 +176,9 @@ class Reader:
             if self._held_by.get(row["image_id"]) != self._child.number:  # the bytes went with the child that held them
                 self._hold(row)
             wanted = {"key": row["image_id"], "size": self.size, "described": bool(self._features)}
-            returned = self._child.call(self.limits.decode, self.limits.timeout_s, **wanted)
-            return loaded_image(returned, self.size, self._features, into)
+            with self._child.ended_if_disbelieved():
+                returned = self._child.call(self.limits.decode, self.limits.timeout_s, **wanted)
+                return loaded_image(returned, self.size, self._features, into)
 
         try:
             image = persistently(ATTEMPTS, decode, str(row["path"]))
@@ -193,8 +196,12 @@ class Reader:
         return Read(failure.status, failure.reason, storable(detail), sha256)
 
     def _hold(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Have the child read a row's file; its sha256 comes back."""
-        fields = self._fetched(row) if self._fetcher is not None else self._opened(row)
+        """Have the child read a row's file; its sha256 comes back. Raises ChildLost when that is none."""
+        with self._child.ended_if_disbelieved():
+            fields = self._fetched(row) if self._fetcher is not None else self._opened(row)
+            told = fields.get("sha256")
+            if not isinstance(told, str) or not told.isascii():
+                raise ChildLost("crashed", "its process told nonsense of the file")
         self._held_by[row["image_id"]] = self._child.number
         return fields
 
