@@ -14,7 +14,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from meteo_ray.cascade.over_rows import run_cascade
+from meteo_ray.calibration.votes import unstacked
+from meteo_ray.cascade.over_rows import READING, run_cascade
 from meteo_ray.elements.answers import multi_hot
 from meteo_ray.evaluation.config import END_TO_END, EvaluateJob
 from meteo_ray.evaluation.run import Evaluation
@@ -39,14 +40,15 @@ MEASURES = {
 class CascadeScores:
     """What was said of `images` (all whose is_meteo is known); stages after the gate of `judged`, positions in those.
 
-    gate_score, gate_passes (under the settings of the job) and is_meteo: `(images,)`. element_scores and
-    element_thresholds: `(judged, labels)`. Elements are known of `tagged`, `(images,)`, and shown `(images, labels)`.
-    product: `(images,)`, the place of the right one, -1 where it is not known. listed `(judged, products + 1)`,
-    log_likelihood `(judged, products)`. verdict: its coefficients. seconds: of one image, by gate and elements, and of
-    one question to the language model.
+    gate_score, gate_alone (of the pixels, no text heard), gate_passes (under the settings of the job) and is_meteo:
+    `(images,)`. element_scores and element_thresholds: `(judged, labels)`. Elements are known of `tagged`, `(images,)`,
+    and shown `(images, labels)`. product: `(images,)`, the place of the right one, -1 where it is not known. listed
+    `(judged, products + 1)`, log_likelihood `(judged, products)`, candidates `(judged,)`: how many were asked about.
+    verdict: its coefficients. seconds: of one image, by gate and elements, and of one question to the language model.
     """
 
     gate_score: NDArray[np.float32]
+    gate_alone: NDArray[np.float32]
     gate_passes: NDArray[np.bool_]
     is_meteo: NDArray[np.bool_]
     judged: NDArray[np.int64]
@@ -57,6 +59,7 @@ class CascadeScores:
     product: NDArray[np.int64]
     listed: NDArray[np.float32]
     log_likelihood: NDArray[np.float32]
+    candidates: NDArray[np.int64]
     verdict: NDArray[np.float64]
     seconds: NDArray[np.float64]
 
@@ -90,8 +93,10 @@ class CascadeScores:
         known = {name: number for number, name in enumerate(ids)}
         coefficients = predictors["products"].verdict.to_json()
         ordered = _in_order_of(elements, products)
+        said = _column(products, "product_log_likelihood", len(ids))
         return cls(
             gate_score=gate.columns["gate_score"],
+            gate_alone=_without_text(gate, predictors["gate"].verdict),
             gate_passes=np.asarray(gate.columns["is_meteo"], dtype=bool),
             is_meteo=np.array(gate.rows["is_meteo"].to_pylist(), dtype=bool),
             judged=np.array([place[image] for image in elements.rows["image_id"].to_pylist()], dtype=np.int64),
@@ -101,15 +106,19 @@ class CascadeScores:
             shown=multi_hot([row or [] for row in labels], names),
             product=np.array([known[name] if name else -1 for name in gate.rows["product"].to_pylist()], np.int64),
             listed=_column(products, "product_listed", len(ids) + 1)[ordered],
-            log_likelihood=_column(products, "product_log_likelihood", len(ids))[ordered],
+            log_likelihood=said[ordered],
+            candidates=np.array([len(asked) for asked in products.columns.get("product_candidates", ())], np.int64)[
+                ordered
+            ],
             verdict=np.array([coefficients[name] for name in PRIOR]),
-            seconds=np.array([part.seconds_per_image or 0.0 for part in (gate, elements, products)]),
+            seconds=np.array(
+                [*(part.seconds_per_image or 0.0 for part in (gate, elements)), _seconds_a_question(products, said)]
+            ),
         )
 
     def measures(self, settings: CascadeSettings) -> dict[str, float]:
         """MEASURES by name, under these settings."""
-        threshold = settings.gate_threshold
-        passes = self.gate_passes if threshold is None else self.gate_score.astype(np.float64) >= threshold
+        passes = self.gate_passes if settings.gate_threshold is None else self._passes(settings.gate_threshold)
         behind = passes[self.judged]
         answers, asked = self._products(settings)
         found = {
@@ -118,6 +127,12 @@ class CascadeScores:
             SPEED: self._images_per_second(behind, asked),
         }
         return {QUALITY: (found[RIGHT] + found[ELEMENTS_F1]) / 2, **found}
+
+    def _passes(self, threshold: float) -> NDArray[np.bool_]:
+        """As in `cascade.over_rows.with_text_heard`: text is read of what passes by its pixels or may."""
+        by_pixels = self.gate_alone.astype(np.float64)
+        read = (by_pixels >= threshold) | (by_pixels >= READING.undecided_from)
+        return np.asarray(read & (self.gate_score.astype(np.float64) >= threshold))
 
     def _products(self, settings: CascadeSettings) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Answers and who was asked, `(judged,)`."""
@@ -129,7 +144,7 @@ class CascadeScores:
         if below is not None and below < 1:
             asked &= sure < below
         said = np.where(asked[:, None], self.log_likelihood, -np.inf)
-        return answered(verdict.probabilities(self.listed, said), settings.products_least), asked
+        return answered(verdict.probabilities(self.listed, said, self.candidates), settings.products_least), asked
 
     def _right(self, passes: NDArray[np.bool_], answers: NDArray[np.int64]) -> float:
         """Of the images whose answer is known."""
@@ -164,6 +179,19 @@ def _column(judged: Judged, name: str, width: int) -> np.ndarray:
     """`(rows, width)`; a stage to which nothing was left has no columns."""
     found: np.ndarray = judged.columns.get(name, np.zeros((0, width), np.float32))
     return found
+
+
+def _without_text(gate: Judged, verdict: Any) -> NDArray[np.float32]:
+    """Gate scores `(rows,)` of the pixels alone."""
+    votes = unstacked(gate.columns["gate_votes"], verdict.voters)
+    found: NDArray[np.float32] = verdict(votes, [None] * gate.rows.num_rows)["gate_score"]
+    return found
+
+
+def _seconds_a_question(products: Judged, log_likelihood: np.ndarray) -> float:
+    """What was not asked costs next to nothing: all of the time is that of the questions."""
+    asked = int(np.isfinite(log_likelihood).any(axis=1).sum())
+    return products.seconds / asked if asked else 0.0
 
 
 def _in_order_of(elements: Judged, products: Judged) -> NDArray[np.int64]:

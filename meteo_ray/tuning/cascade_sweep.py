@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
-from meteo_ray import bundle, cluster
+from meteo_ray import cluster
 from meteo_ray.config import parse_config
 from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.config import END_TO_END, EvaluateJob
@@ -86,9 +86,10 @@ def _objectives(job: TuneJob) -> tuple[Objective, ...]:
 
 
 def _made_of(base: EvaluateJob) -> dict[str, str]:
-    context = Evaluation(base).context
+    evaluation = Evaluation(base)
+    context = evaluation.context
     return {
-        "set of models": " ".join(bundle.check(base.models / name, name) for name in CASCADE),
+        "set of models": " ".join(evaluation.predictors[name].version for name in CASCADE),
         "index": content_digest(context.index),
         "base config": base.cascade.model_dump_json() + f"{base.min_recall} {base.text}",
         "vocabulary": hashlib.sha256(context.vocabulary.to_yaml().encode()).hexdigest(),
@@ -99,7 +100,8 @@ def _scores(base: EvaluateJob, space: Space, made_of: dict[str, str], folder: Pa
     """What the models say of the validation split; judged once for these models and this index."""
     gate = space.distributions.get("cascade.gate_threshold")
     least = 0.0 if gate is None else float(gate.low)  # type: ignore[attr-defined]  # no choice: space.py has seen it
-    digest = hashlib.sha256(repr((sorted(made_of.items()), least)).encode()).hexdigest()[:12]
+    kept = [field.name for field in fields(CascadeScores)]
+    digest = hashlib.sha256(repr((sorted(made_of.items()), least, kept)).encode()).hexdigest()[:12]
     path = folder / SCORES.format(digest)
     if path.is_file():
         return CascadeScores.read(path)

@@ -2,11 +2,20 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from meteo_ray.calibration.votes import stacked
+from meteo_ray.cascade.over_rows import with_text_heard
+from meteo_ray.judging.judge import Judged
 from meteo_ray.judging.settings import CascadeSettings
+from meteo_ray.products.verdict import PRIOR, ProductsVerdict, answered
+from meteo_ray.stages import CASCADE
+from meteo_ray.tuning import cascade_scores
 from meteo_ray.tuning import study as memory
 from meteo_ray.tuning.cascade_scores import CascadeScores
 from meteo_ray.tuning.cascade_sweep import choose
@@ -15,6 +24,7 @@ from meteo_ray.tuning.space import Space
 # Four charts and two others; the gate is unsure of the last chart and of the first other.
 SCORES = CascadeScores(
     gate_score=np.array([0.9, 0.8, 0.95, 0.4, 0.45, 0.1], np.float32),
+    gate_alone=np.array([0.9, 0.8, 0.95, 0.4, 0.45, 0.1], np.float32),
     gate_passes=np.array([1, 1, 1, 0, 0, 0], bool),
     is_meteo=np.array([1, 1, 1, 1, 0, 0], bool),
     judged=np.array([0, 1, 2, 3, 4]),
@@ -25,6 +35,7 @@ SCORES = CascadeScores(
     product=np.array([0, 1, 1, 0, -1, -1]),
     listed=np.array([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], np.float32),
     log_likelihood=np.array([[-1, -9], [-9, -1], [-9, -1], [-1, -9], [-5, -5]], np.float32),
+    candidates=np.full(5, 2),
     verdict=np.array([1.0, 1.0, 0.0]),
     seconds=np.array([0.1, 0.2, 1.0]),
 )
@@ -63,6 +74,56 @@ def test_a_threshold_scale_names_more_or_fewer_elements() -> None:
     assert SCORES.measures(CascadeSettings(element_threshold_scale=1.5))["element_f1"] == pytest.approx(2 * 2 / (2 + 4))
 
 
+def test_text_lets_in_only_what_is_read_of_an_archive_too() -> None:
+    """An image that its pixels make no chart at all is not read: what is written on it cannot let it in."""
+    alone = np.array([0.1, 0.25, 0.95, 0.4, 0.45, 0.1], np.float32)  # of the first one nobody reads the text
+    votes = {"network": alone[:, None]}
+    gate = Judged(
+        pa.table({"title": ["t"] * 6, "text": ["t"] * 6}),
+        {"is_meteo": alone >= 0.5, "gate_score": alone, "gate_votes": stacked(votes, ["network"])},
+        0.0,
+        0,
+    )
+
+    def verdict(votes: dict[str, np.ndarray], pages: list[Any]) -> dict[str, np.ndarray]:
+        heard = np.array([page is not None for page in pages])
+        scores = np.where(heard, SCORES.gate_score, votes["network"][:, 0])
+        return {"is_meteo": scores.astype(np.float64) >= 0.5, "gate_score": scores}
+
+    verdict.voters = ("network",)  # type: ignore[attr-defined]
+    real = with_text_heard(gate, CASCADE["gate"], SimpleNamespace(verdict=verdict)).columns["is_meteo"]
+    stored = replace(SCORES, gate_alone=alone, gate_passes=real)
+    assert real.tolist() == [False, True, True, False, False, False]
+    assert stored.measures(CascadeSettings(gate_threshold=0.5)) == stored.measures(CascadeSettings())
+
+
+def test_where_the_search_left_candidates_out_answers_are_the_predictors_own() -> None:
+    """With beams not every candidate has a likelihood; "none of these" is then weighed against all that were asked."""
+    listed = np.array([[0.4, 0.1, 0.05, 0.45]], np.float32)
+    said = np.array([[-0.1, -np.inf, -np.inf]], np.float32)
+    three = ProductsVerdict.from_json(dict(zip(PRIOR, (1.0, 1.0, 0.0), strict=True)))
+    right = answered(three.probabilities(listed, said, np.array([3])), 0.0)
+    one = replace(
+        SCORES,
+        judged=np.array([0]),
+        element_scores=SCORES.element_scores[:1],
+        element_thresholds=SCORES.element_thresholds[:1],
+        product=np.where(SCORES.is_meteo, right[0], -1),
+        listed=listed,
+        log_likelihood=said,
+        candidates=np.array([3]),
+    )
+    assert right.tolist() == [0]
+    assert one.measures(CascadeSettings())["right"] == pytest.approx((2 + 1) / 6)
+
+
+def test_a_question_costs_what_it_took_however_few_were_asked() -> None:
+    said = np.array([[-1.0, -np.inf]] + [[-np.inf, -np.inf]] * 3)
+    products = Judged(pa.table({"image_id": list("abcd")}), {}, seconds=2.0, unreadable=0)
+    assert cascade_scores._seconds_a_question(products, said) == 2.0
+    assert cascade_scores._seconds_a_question(products, said[1:]) == 0.0
+
+
 def test_scores_come_back_from_disk(tmp_path: Path) -> None:
     SCORES.save(tmp_path / "scores.npz")
     again = CascadeScores.read(tmp_path / "scores.npz")
@@ -92,7 +153,7 @@ def test_where_nothing_passed_the_gate_nothing_further_is_known() -> None:
         judged=np.zeros(0, np.int64),
         **{
             name: getattr(SCORES, name)[:0]
-            for name in ("element_scores", "element_thresholds", "listed", "log_likelihood")
+            for name in ("element_scores", "element_thresholds", "listed", "log_likelihood", "candidates")
         },
     )
     found = nothing.measures(CascadeSettings())
