@@ -6,6 +6,7 @@ where its last checkpoint lies.
 """
 
 import logging
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,9 +60,10 @@ def begin(
         warnings.simplefilter("ignore", ExperimentalWarning)
         study.set_metric_names([objective.name for objective in objectives])
     study.set_user_attr(WATCHED, [objective.words for objective in objectives])
-    study.set_user_attr(MADE_OF, {**made_of, "space": _space_of(distributions)})
     for point in points:
         study.enqueue_trial(dict(point))
+    # Last: with it the study is whole, and can be gone on with.
+    study.set_user_attr(MADE_OF, {**made_of, "space": _space_of(distributions)})
     return study
 
 
@@ -75,9 +77,16 @@ def go_on(
     """The study of an earlier call; trials that were cut off wait again.
 
     Raises:
-        UsageError: when the sweep was begun with other settings, data or objectives.
+        UsageError: when the sweep was begun with other settings, data or objectives, or not begun to the end.
     """
-    study = optuna.load_study(study_name=name, storage=storage_of(folder))
+    _drop_torn_line(folder / JOURNAL)
+    never_begun = f"{folder}: the sweep here was interrupted before its first trial; --overwrite begins it anew"
+    try:
+        study = optuna.load_study(study_name=name, storage=storage_of(folder))
+    except KeyError:
+        raise UsageError(never_begun) from None
+    if MADE_OF not in study.user_attrs:
+        raise UsageError(never_begun)
     wanted = {**made_of, "space": _space_of(distributions), "--objectives": [entry.name for entry in objectives]}
     begun = {**study.user_attrs[MADE_OF], "--objectives": study.metric_names}
     changed = [part for part in wanted if begun.get(part) != wanted[part]]
@@ -90,6 +99,14 @@ def go_on(
         cut_off(study, trial, "the sweep was interrupted")
     put_back(study)
     return study
+
+
+def _drop_torn_line(journal: Path) -> None:
+    """A full disk or a power cut may leave half a line; what is appended to it, no reader would understand."""
+    written = journal.read_bytes()
+    whole = written.rfind(b"\n") + 1
+    if whole < len(written):
+        os.truncate(journal, whole)
 
 
 def cut_off(study: optuna.Study, trial: FrozenTrial | optuna.Trial, why: str) -> None:
@@ -126,9 +143,12 @@ def tried(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def complete(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that ran to their end, the best first by the first objective; the earlier of equals."""
+    """Trials that ran to their end, the best first: by the first objective, of equals by the next; else the earlier.
+
+    So no other is better than the first in one objective and as good in all.
+    """
     found = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.COMPLETE]
-    return sorted(found, key=lambda trial: -trial.values[0])
+    return sorted(found, key=lambda trial: [-value for value in trial.values])
 
 
 def default_trial(study: optuna.Study) -> FrozenTrial | None:

@@ -106,6 +106,43 @@ def test_a_failure_with_a_reason_is_not_repeated_and_a_death_is_once(tmp_path: P
     assert len(memory.tried(study)) == 2
 
 
+def test_weights_are_kept_of_the_trial_that_is_saved(tmp_path: Path) -> None:
+    both = (*OBJECTIVES, memory.Objective("speed", "speed"))
+    study = memory.begin(tmp_path, "elements", both, MADE_OF, SPACE, [{"rate": 0.1}, {"rate": 0.2}])
+    search = StudySearch(study, SPACE, tmp_path)
+    for name, speed in (("slow", 10.0), ("as good and faster", 20.0)):
+        (Path(search.suggest(name)[PLACE]) / "best").mkdir(parents=True)
+        search.on_trial_complete(name, {VALUES: [0.9, speed], "epochs": 3, ENDED: True})
+    saved = memory.complete(study)[0]
+    assert saved.values == [0.9, 20.0]
+    assert (tmp_path / memory.folder_of(saved) / "best").is_dir()
+
+
+@pytest.mark.parametrize("at", ["create_study", "enqueue_trial", "set_user_attr"])
+def test_a_sweep_that_was_killed_while_it_began_says_what_to_do(tmp_path: Path, monkeypatch, at: str) -> None:
+    def killed(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        memory.storage_of(tmp_path)  # the file is there before anything else
+        patch.setattr(optuna if at == "create_study" else optuna.Study, at, killed)
+        with pytest.raises(KeyboardInterrupt):
+            begun(tmp_path, 0.1)
+    with pytest.raises(UsageError, match="--overwrite begins it anew"):
+        gone_on(tmp_path)
+
+
+def test_half_a_line_at_the_journals_end_costs_no_more_than_that_line(tmp_path: Path) -> None:
+    search = StudySearch(begun(tmp_path, 0.1, 0.2), SPACE, tmp_path)
+    search.suggest("ended")
+    search.on_trial_complete("ended", {**epoch(3, 0.5), ENDED: True})
+    search.suggest("running")
+    journal = tmp_path / memory.JOURNAL
+    journal.write_bytes(journal.read_bytes()[:-9])
+    StudySearch(gone_on(tmp_path), SPACE, tmp_path).suggest("next")
+    assert [trial.value for trial in memory.tried(gone_on(tmp_path))] == [0.5]
+
+
 def test_other_settings_and_another_index_are_refused_by_name(tmp_path: Path) -> None:
     begun(tmp_path, 0.1)
     with pytest.raises(UsageError, match="begun with another index"):
