@@ -52,7 +52,9 @@ def sweep_training(job: TuneJob) -> None:
     trials = TrainingTrials.of(job)
     space = load_space(job.space, trials.base)
     trials = trials.with_space(space)
-    made_of, grace = trials.made_of(), _grace(job, trials)
+    grace = _grace(job, trials)
+    # Rungs and patience follow from it: a trial that had another one cannot be compared either.
+    made_of = {**trials.made_of(), "--grace-epochs": str(grace)}
     trials = trials.with_patience(grace)
     folder = SweepFolder(trials.inputs.models / "tune" / job.space)
     with folder.taken(job):

@@ -29,7 +29,7 @@ from meteo_ray.training.config import TrainingJob
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.training.learning_rate import total_epochs
-from meteo_ray.training.loop import Finished, TrainingRun
+from meteo_ray.training.loop import TrainingRun
 from meteo_ray.training.run_identity import identity_parts
 from meteo_ray.training.run_log import log_to_run
 from meteo_ray.training.task import Phase, Task
@@ -43,9 +43,9 @@ logger = logging.getLogger("meteo_ray")
 
 PATIENCE = "training.patience"
 
-# A trial that is ended early closes what reads ahead, perhaps in a call of half a minute, before its process takes the
-# next one, which Tune would fail after 2 seconds of that.
-PATIENCE_OF_TUNE = ("TUNE_FUNCTION_THREAD_TIMEOUT_S", "120")
+# Tune gives a trial that is ended early two seconds to leave the process to the next one, which else fails. Longer than
+# `training.read_ahead` waits for a thread that sits in a call which nobody can cut short.
+LEAVING = {"TUNE_FUNCTION_THREAD_TIMEOUT_S": "60"}
 
 # Epochs that a weak trial may show what its settings do, after all of them have begun to act.
 EPOCHS_TO_SHOW = 2
@@ -125,8 +125,8 @@ class TrainingTrials:
         folder, values = Path(values[PLACE]), {name: value for name, value in values.items() if name != PLACE}
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ERROR).unlink(missing_ok=True)
+        os.environ.update(LEAVING)  # read here, by what runs the next trial
         cluster.quiet_logs()
-        os.environ.setdefault(*PATIENCE_OF_TUNE)
         log_to_run(folder, rank=0)
         try:
             self._try(values, folder)
@@ -141,7 +141,7 @@ class TrainingTrials:
         task = self.stage.make_task(job, self.inputs)
         measures = [objective.name for objective in self.objectives if objective.name != SPEED]
         host = TrialHost(folder, task.watch, measures or [task.watch], self.acts_from(job)[0], tune.report)
-        finished = self._fit(task, job, folder, host)
+        finished = self._training(task, job, folder, host).fit()
         found = dict(zip(measures, host.values(), strict=False))
         if SPEED in {objective.name for objective in self.objectives}:
             found[SPEED] = images_per_second(task, finished.model, self.inputs.index, job.training.precision)
@@ -165,16 +165,16 @@ class TrainingTrials:
         torch.cuda.set_per_process_memory_fraction(share)
         return job.with_values(**{"training.memory_share": share})
 
-    def _fit(self, task: Task, job: TrainingJob, folder: Path, host: TrialHost) -> Finished:
+    def _training(self, task: Task, job: TrainingJob, folder: Path, host: TrialHost) -> TrainingRun:
         batches = partial(stream, workers=job.training.data_workers)
-        return TrainingRun(task, self.inputs.index, job.training, folder, host, batches, pick_device()).fit()
+        return TrainingRun(task, self.inputs.index, job.training, folder, host, batches, pick_device())
 
     # -- the best one ------------------------------------------------------------------------------------------------
 
     def save(self, values: Values, folder: Path, target: Path, run: str) -> dict[str, Any]:
-        """Write the bundle of a trial that ended: its weights, with all that votes beside the network in a training.
+        """Write a trial's bundle: its best weights, with all that votes beside the network in a training.
 
-        A trial that was cut off trains to its end first. The bundle's metrics come back.
+        Of a trial that was cut off those that it has so far: there is no time left to train. The metrics come back.
         """
         cluster.quiet_logs()
         log_to_run(folder, rank=0)
@@ -182,7 +182,9 @@ class TrainingTrials:
         task = self.stage.make_task(job, self.inputs)
         silent: Report = lambda told: None  # noqa: E731  # the trial has told all that it had to tell
         host = TrialHost(folder, task.watch, [task.watch], 0, silent)
-        finished = self._fit(task, job, folder, host)
+        trained = self._training(task, job, folder, host)
+        trained.state.finished = trained.state.epochs_done > 0
+        finished = trained.fit()
         with bundle.writing(target) as scratch:
             metrics = task.export(finished.model, finished.outputs, scratch)
             epochs = {"best_epoch": finished.best_epoch, "epochs": len(finished.history)}

@@ -1,6 +1,8 @@
 """When a trial may be ended, what it keeps in its folder, and a whole sweep of the smallest task on Ray."""
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,9 @@ from meteo_ray.tuning.space import Space
 from meteo_ray.tuning.study import Objective
 from meteo_ray.tuning.sweep import sweep
 from meteo_ray.tuning.training_trials import TrainingTrials
-from meteo_ray.tuning.trial_host import CHECKPOINT, VALUES, TrialHost
+from meteo_ray.tuning.trial_host import CHECKPOINT, PLACE, VALUES, TrialHost
 from meteo_ray.vocabulary import load_vocabulary
+from tests.training import line_task
 from tests.training.line_task import LineTask, points
 
 # Points that are tried first.
@@ -106,6 +109,40 @@ def _write_run(folder: Path, history: list[dict[str, Any]]) -> None:
     (folder / "run.json").write_text(json.dumps({"history": history}), "utf-8")
 
 
+def without_ray(rows: Any, prepare: Any, batch_size: int, workers: int | None = None) -> Any:
+    return line_task.stream(rows, prepare, batch_size)
+
+
+def run_upto(epochs: int, trials: TrainingTrials, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial that is killed after so many epochs."""
+
+    def report(told: dict[str, Any]) -> None:
+        if told["epochs"] == epochs:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training_trials.tune, "report", report)
+    with pytest.raises(KeyboardInterrupt):
+        trials.run({"training.weight_decay": FIRST, PLACE: str(folder)})
+
+
+def test_of_a_trial_that_time_cut_off_the_weights_so_far_are_saved(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(training_trials, "stream", without_ray)
+    trials = replace(
+        trials_of(line_stage(), TrainingJob(training=LOOP), tmp_path),
+        objectives=(Objective("negative_error", "error"),),
+    )
+    folder, target = tmp_path / "trials" / "0000", tmp_path / "models" / "line"
+    run_upto(2, trials, folder, monkeypatch)
+    told = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["validation/negative_error"]
+    metrics = trials.save({"training.weight_decay": FIRST}, folder, target, "tune-line-0000")
+    assert metrics["epochs"] == 2  # of four: no more was trained
+    assert metrics["negative_error"] == pytest.approx(told)
+    assert bundle.check(target, "line")
+    run_upto(4, trials, folder, monkeypatch)  # and it still goes on from where it was
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 4
+    assert os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] == "60"
+
+
 @pytest.fixture
 def line_sweep(monkeypatch, tmp_path: Path) -> TuneJob:
     """A job whose space and stage are the line's."""
@@ -123,6 +160,19 @@ def test_fewer_epochs_than_the_settings_need_are_refused_with_the_reason(line_sw
     with pytest.raises(UsageError, match=r"--grace-epochs 2: .* 3 is the least here: 1 epochs with a part frozen"):
         sweep(line_sweep.model_copy(update={"grace_epochs": 2}))
     assert not (tmp_path / "models").exists()
+
+
+def test_a_sweep_does_not_go_on_with_another_grace(line_sweep: TuneJob, tmp_path: Path, monkeypatch) -> None:
+    def connect() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training_sweep.cluster, "connect", connect)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(line_sweep)
+    with pytest.raises(UsageError, match="begun with another --grace-epochs"):
+        sweep(line_sweep.model_copy(update={"grace_epochs": 4, "resume": True}))
+    with pytest.raises(KeyboardInterrupt):
+        sweep(line_sweep.model_copy(update={"concurrent": 2, "resume": True}))
 
 
 @pytest.mark.slow
