@@ -108,10 +108,12 @@ class Bench:
         return place
 
     def session(self, stack: ExitStack, kind: str, stages: Sequence[str] = (), workers: int | None = None) -> Session:
-        """A contender, which ends with the stack."""
+        """A contender that is ready, and ends with the stack; one starts after the other."""
         models = str(self.models()) if stages else None
         options = {"kind": kind, "judge": {"stages": list(stages), "models": models}, "workers": workers}
-        return stack.enter_context(Session(options, self.log))
+        session = stack.enter_context(Session(options, self.log))
+        session.wait_ready()
+        return session
 
     def floor(self, work: str, name: str, count: int = floors.BATCH) -> floors.Floor:
         """One floor on the files of a name: on all cores, or, of a network on a GPU, in one process."""
