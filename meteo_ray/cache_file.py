@@ -34,6 +34,7 @@ class CacheFile:
     def __init__(self, path: Path, what: str, setting_up: Sequence[str]) -> None:
         self.path, self._what, self._setting_up, self._told = path, what, setting_up, False
         self._failures = 0
+        self._place_on_disk: tuple[int, int] | None = None
         self._table = self._opened()
 
     def rows(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -71,6 +72,7 @@ class CacheFile:
     def _connected(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         table = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        self._place_on_disk = _place(self.path)
         try:
             for statement in self._setting_up:
                 table.execute(statement)
@@ -98,10 +100,24 @@ class CacheFile:
             self._table = self._connected()
 
     def _remove(self) -> None:
-        """The journal goes first: it would be played back into the next file of this name."""
+        """The journal goes first: it would be played back into the next file of this name.
+
+        Several processes meet the same damage: what one of them has begun anew, the next one does not remove.
+        """
+        if _place(self.path) != self._place_on_disk:
+            return
         for place in (self.path.with_name(f"{self.path.name}-journal"), self.path):
             with suppress(OSError):
                 place.unlink()
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """Which file has this name at the moment."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _is_damage(error: Exception) -> bool:

@@ -24,3 +24,15 @@ def test_a_file_that_stays_locked_is_given_up(tmp_path, monkeypatch, caplog):
             assert file.rows("SELECT number FROM numbers", ()) == []
     assert file.rows("SELECT number FROM numbers", ()) == []
     assert caplog.text.count("numbers cannot be kept") == 1
+
+
+def test_what_another_process_has_begun_anew_stays(tmp_path):
+    """Both have met the same damage, one after the other."""
+    first, second = (CacheFile(tmp_path / "numbers.sqlite", "numbers", TABLE) for _ in range(2))
+    first.rows("INSERT INTO numbers VALUES (?)", (1,))
+    first.path.write_bytes(b"\xff" * first.path.stat().st_size)
+    assert first.rows("SELECT number FROM numbers", ()) == []
+    first.rows("INSERT INTO numbers VALUES (?)", (2,))
+    assert second.rows("SELECT number FROM numbers", ()) == []
+    for file in (first, second, CacheFile(first.path, "numbers", TABLE)):
+        assert file.rows("SELECT number FROM numbers", ()) == [(2,)]

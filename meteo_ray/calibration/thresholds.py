@@ -16,13 +16,13 @@ def best_f1_threshold(targets: ArrayLike, scores: ArrayLike, weights: ArrayLike 
     """The threshold of best F1, searched over every one that changes a decision (R13).
 
     The grid is exhaustive: the middles between neighbouring distinct scores and the lowest score. Among equally good
-    ones the nearest to 0.5 is taken. 0.5 when there is no positive row. `weights` `(rows,)` say how often each row
+    ones the nearest to 0.5 is taken. 0.5 when no positive row counts. `weights` `(rows,)` say how often each row
     counts.
     """
     truth, values = np.asarray(targets, dtype=bool), np.asarray(scores, dtype=np.float64)
-    if not truth.any():
-        return NEUTRAL_THRESHOLD
     counts = np.ones(len(truth)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if not counts @ truth > 0:
+        return NEUTRAL_THRESHOLD
     thresholds, hits, called = _operating_points(truth, values, counts)
     f1 = 2 * hits / (called + counts @ truth)
     best = thresholds[np.isclose(f1, f1.max(), rtol=1e-12, atol=0)]

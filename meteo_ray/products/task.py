@@ -42,7 +42,7 @@ class ProductsTask(Task):
     Args:
         config: the product stage's settings.
         inputs: the prepared data folder, with what the element stage answers in its index; the vocabulary, whose names
-            stand in the prompt; the cache, where fixed pixels are kept and what the vision tower makes of them, see
+            stand in the prompt; the cache, where decoded images are kept and what the vision tower makes of them, see
             `FeatureStore`.
         seed: of order, candidate lists, augmentation and the adapter's first weights.
 

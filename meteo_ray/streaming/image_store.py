@@ -73,7 +73,8 @@ class ImageStore:
         """What was kept under the key; None when there is nothing, or nothing whole."""
         query = "SELECT key, height, width, record, pixels, checksum FROM images WHERE id = ?"
         for found, height, width, record, packed, checksum in self._file(key).rows(query, (_number(key),)):
-            if found == key and checksum == _checksum(key, height, width, record, packed):
+            whole = isinstance(packed, bytes) and checksum == _checksum(key, height, width, record, packed)
+            if found == key and whole:
                 return _unpacked(packed, height, width), json.loads(record)
         return None
 

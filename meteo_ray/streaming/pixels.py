@@ -41,7 +41,7 @@ class PreparePixels:
     Reads the columns path, sha256, image_id and product. `epoch` None means the fixed draw. `size` is width x height.
     An image to which nothing was done has the pixels that `load_bytes` gives and an archive is judged on.
     A file that can no longer be read, or whose bytes are not those that were indexed, gives a black image and
-    `ok` false: a row, not an exception.
+    `ok` false: a row, not an exception. Pixels of the fixed draw that the cache holds are taken without a look at it.
     """
 
     data: Path
@@ -111,8 +111,8 @@ class PreparePixels:
             require_unchanged_file(self.data / path, sha256)
             return Image.fromarray(kept[0]), bool(kept[1]["whole"])
         decoded = decode(read_unchanged(self.data / path, sha256), smallest_size=least_decoded(self.size)).image
-        if self.cache is None or not self._drawn_anew:
-            return decoded, True
+        if self.cache is None or not self._drawn_anew or self.cache.room() <= 0:
+            return decoded, True  # nothing to be made for later
         working = shrink(decoded, working_size(self.size))
         whole = working is decoded
         self._keep(self._working_key(sha256), np.asarray(working), {"whole": whole})

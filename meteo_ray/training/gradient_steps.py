@@ -42,6 +42,7 @@ class Stepper:
         self.guard.run(lambda micro: self._accumulate(batch, micro, progress, losses), undo)
         average_gradients(self._parameters, self.world_size)
         norm = nn.utils.clip_grad_norm_(self._parameters, self.settings.clip_norm)
+        norm = norm.to(self.device)  # of a batch without a row that can be read it is a zero on the CPU
         self.optimizer.step()
         self.guard.after_step()
         rate = max(group["lr"] for group in self.optimizer.param_groups)

@@ -57,6 +57,14 @@ def test_a_label_without_a_chart_takes_the_calibration_of_all(split):
     assert calibration.labels[2].slope > 0
 
 
+def test_a_label_without_a_chart_may_borrow_nothing(split):
+    targets, useful, useless = split
+    targets[:, 2] = 0
+    useful[0] = [9.0, -9.0, -9.0]  # the surest answer of all is another label's
+    calibration = ElementsCalibration.fit([VoterGroup(of_network(useful, expit(useless)))], targets, borrowed=0)
+    assert calibration.labels[2].threshold == 0.5
+
+
 def test_a_head_that_ranks_the_wrong_way_round_does_not_turn_the_scale():
     rng = np.random.default_rng(1)
     targets = (rng.random((300, 2)) < 0.4).astype(np.float32)

@@ -115,7 +115,9 @@ def test_a_file_with_foreign_bytes_gives_nothing_wrong_and_is_filled_again(store
     assert all(is_whole(store, number) for number in range(200))
 
 
-@pytest.mark.parametrize(("column", "value"), [("pixels", b"\x00" * 60), ("height", 12), ("record", '{"number": 4}')])
+@pytest.mark.parametrize(
+    ("column", "value"), [("pixels", b"\x00" * 60), ("pixels", "text"), ("height", 12), ("record", '{"number": 4}')]
+)
 def test_an_entry_that_is_not_what_was_written_is_not_taken(store, column, value):
     filled(store, range(1))
     with sqlite3.connect(next(store.folder.glob("*.sqlite"))) as table:

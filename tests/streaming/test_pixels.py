@@ -52,6 +52,14 @@ def prepare(tmp_path):
     return build
 
 
+@pytest.fixture
+def fitted(monkeypatch) -> list[tuple[int, int]]:
+    """The size of every image that was scaled to the network's input."""
+    found, fit = [], pixels_module.fit
+    monkeypatch.setattr(pixels_module, "fit", lambda image, size: found.append(image.size) or fit(image, size))
+    return found
+
+
 def remove_originals(folder) -> None:
     for path in (folder / "data" / "images").iterdir():
         path.unlink()
@@ -78,6 +86,13 @@ def test_a_second_call_reads_no_original(batch, prepare, tmp_path, augmentation)
         np.testing.assert_array_equal(found["image"], first["image"])
         assert found["augmented"].tolist() == first["augmented"].tolist()
     assert not prepare(augmentation=augmentation, cache=None)(batch)["ok"].any()
+
+
+def test_nothing_is_made_for_a_cache_that_takes_no_more(batch, prepare, tmp_path, fitted):
+    full = ImageStore(tmp_path / "full", most_gb=0)
+    found, plain = (prepare(epoch=1, size=(16, 12), cache=cache)(batch) for cache in (full, None))
+    np.testing.assert_array_equal(found["image"], plain["image"])
+    assert len(fitted) == 2 * len(batch["path"])
 
 
 def test_pixels_with_and_without_augmentation_differ_as_the_record_says(batch, prepare):
