@@ -22,7 +22,7 @@ FOLDS = 5
 @dataclass(frozen=True)
 class HeldOutText:
     """The voter of all pages; `votes` `(pages, questions)` by name, each by one that had not seen the page's source,
-    and their `targets`. Neither has rows where there are no two sources."""
+    and their `targets`. Neither has rows of pages that no others could teach, as where there are no two sources."""
 
     voter: TextVoter
     votes: dict[str, np.ndarray]
@@ -36,11 +36,14 @@ class HeldOutText:
         weights: np.ndarray,
         sources: NDArray[np.int64],
         vocabulary: Vocabulary,
+        images: NDArray[np.generic] | None = None,
     ) -> Self:
         """Fit as `TextVoter.fit`, once for all and once for each fold of the sources.
 
         Args:
             sources: the source of each of the first pages; those that follow are learnt from in every fold.
+            images: a number for each of the first pages that near-equal images share: what another source has copied
+                is not learnt from where it is asked. Default: no two are.
         """
         features = TextFeatures.of(pages, vocabulary, targets.shape[1])
         voter = TextVoter.learnt(features, targets, weights)
@@ -48,13 +51,17 @@ class HeldOutText:
         folds = min(FOLDS, len(np.unique(sources)))
         if folds < 2:
             return cls(voter, {name: values[:0] for name, values in votes.items()}, targets[:0])
-        beside = np.arange(len(sources), len(pages))
+        beside, told = np.arange(len(sources), len(pages)), np.zeros(len(sources), dtype=bool)
         for known, unseen in GroupKFold(folds).split(sources, groups=sources):
-            rows = np.concatenate([known, beside])
+            foreign = known if images is None else known[~np.isin(images[known], images[unseen])]
+            rows = np.concatenate([foreign, beside])
+            if targets[rows].all() or not targets[rows].any():
+                continue  # such as one source of charts alone and one of other images: neither teaches both answers
+            told[unseen] = True
             found = TextVoter.learnt(features.taken(rows), targets[rows], weights[rows])
             for name, values in found.votes_on(features.taken(unseen)).items():
                 votes[name][unseen] = values
-        return cls(voter, votes, targets[: len(sources)])
+        return cls(voter, {name: values[told] for name, values in votes.items()}, targets[: len(sources)][told])
 
 
 def source_numbers(rows: pa.Table) -> NDArray[np.int64]:

@@ -159,14 +159,21 @@ def _matches(pages: Sequence[Page], vocabulary: Vocabulary, questions: int) -> F
 def _fit_words(features: sparse.csr_matrix, truth: np.ndarray, weights: np.ndarray) -> tuple[Floats, np.float32]:
     """Coefficients and intercept of one question; of one that too few pages can teach, its base rate alone."""
     if min(truth.sum(), len(truth) - truth.sum()) < LEAST_POSITIVES:
-        rate = (truth.sum() + 0.5) / (len(truth) + 1)
-        return np.zeros(features.shape[1], np.float32), np.float32(np.log(rate / (1 - rate)))
+        return np.zeros(features.shape[1], np.float32), _base_rate(truth)
     model = LogisticRegression(C=STRENGTH, class_weight="balanced", solver="liblinear", random_state=0)
     model.fit(features, truth, sample_weight=weights)
     return model.coef_[0].astype(np.float32), np.float32(model.intercept_[0])
 
 
+def _base_rate(truth: np.ndarray) -> np.float32:
+    """Log-odds of any answer's being yes."""
+    rate = (truth.sum() + 0.5) / (truth.size + 1)
+    return np.float32(np.log(rate / (1 - rate)))
+
+
 def _fit_names(matches: Floats, truth: np.ndarray, weights: np.ndarray) -> Floats:
+    if truth.all() or not truth.any():
+        return np.append(np.zeros(matches.shape[-1]), _base_rate(truth)).astype(np.float32)
     model = LogisticRegression(C=STRENGTH)
     model.fit(matches.reshape(-1, matches.shape[-1]), truth.ravel(), np.repeat(weights, truth.shape[1]))
     return np.append(model.coef_[0], model.intercept_[0]).astype(np.float32)

@@ -57,7 +57,7 @@ class VoterTraining:
             check_file(self._earlier_bundle, TREES)  # LightGBM may die of damaged ones
             self._earlier = Trees.read(self._earlier_bundle, questions)
         self._pages: Batch = {}
-        self._sources = np.zeros(0, dtype=np.int64)
+        self._sources = self._images = np.zeros(0, dtype=np.int64)
         self._text_mode: str | None = None
         self._share_read = ""
         self.voters = Voters()
@@ -82,7 +82,8 @@ class VoterTraining:
             self._share_read = f"{read.num_rows} of {training.num_rows}"
             self._text_mode = texts_mode(texts)
             self._pages = {name: objects(read[name].to_pylist()) for name in ("title", "text", *columns)}
-            self._sources = source_numbers(read.filter(read["own"]))
+            asked = read.filter(read["own"])
+            self._sources, self._images = source_numbers(asked), asked["duplicate_group"].to_numpy()
 
     def fit(
         self, collect: Collect, look: Look, augmentation: AugmentConfig, targets: Targets, vocabulary: Vocabulary
@@ -93,7 +94,7 @@ class VoterTraining:
             logger.info("what is written votes: it was read on %s training images", self._share_read)
             pages = [page for page in pages_of(self._pages) if page is not None]
             truth, weights = targets(self._pages), _weights(self._pages)
-            self.written = HeldOutText.fit(pages, truth, weights, self._sources, vocabulary)
+            self.written = HeldOutText.fit(pages, truth, weights, self._sources, vocabulary, self._images)
         self.voters = Voters(trees, self.written.voter if self.written else None, self._text_mode)
 
     def preparing(self, prepared: Callable[[Batch], Batch], vocabulary: Vocabulary) -> Callable[[Batch], Batch]:

@@ -49,6 +49,34 @@ def test_pages_beside_them_are_learnt_from_in_every_fold_and_not_asked():
     assert found.voter.votes(beside, VOCABULARY)["words"].shape == (2, 1)
 
 
+def test_a_chart_that_another_source_has_copied_is_not_known_from_there():
+    """Words that stand nowhere else, and answers by chance: there is nothing to be known of them but by heart."""
+    rng = np.random.default_rng(0)
+    words = ["".join(chr(97 + letter) for letter in rng.integers(0, 26, 12)) for _ in range(40)]
+    pages = [Page(word, word) for word in words] * 2
+    targets = np.tile(rng.random(40) < 0.5, 2)[:, None]
+    sources, images = np.repeat([0, 1], 40), np.tile(np.arange(40), 2)
+    images[40:60] += 100  # the other half has been copied
+    found = HeldOutText.fit(pages, targets, np.ones(80), sources, VOCABULARY, images)
+    told = found.votes["words"][:, 0]
+    assert roc_auc_score(targets[:20, 0], told[:20]) == 1
+    assert abs(roc_auc_score(targets[20:40, 0], told[20:40]) - 0.5) < 0.3
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_what_nothing_foreign_could_teach_is_not_asked(copied):
+    """All pages of one source are copied in the other; or one source has charts alone, the other photographs."""
+    targets = (np.arange(12) % 2 if copied else np.arange(12) < 6).astype(bool)[:, None]
+    pages, sources, images = [Page("rain", "rain")] * 12, np.repeat([0, 1], 6), np.arange(12) % 6
+    found = HeldOutText.fit(pages, targets, np.ones(12), sources, VOCABULARY, images if copied else None)
+    assert all(len(found.votes[name]) == len(found.targets) == 0 for name in TextVoter.VOTES)
+
+
+def test_pages_of_one_answer_alone_teach_how_common_it_is():
+    votes = TextVoter.fit([Page("rain", "rain")] * 9, np.ones((9, 1)), np.ones(9), VOCABULARY)
+    assert votes.votes([Page("rain", "")], VOCABULARY)["names"] == pytest.approx(np.log(9.5 / 0.5))
+
+
 def test_one_source_alone_tells_nothing_of_others():
     pages, targets, sources = pages_of_offices(1, 8)
     found = HeldOutText.fit(pages, targets, np.ones(8), sources, VOCABULARY)
