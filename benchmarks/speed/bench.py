@@ -102,7 +102,7 @@ class Bench:
         """Trained bundles that were given, else untrained ones: small inputs on a CPU, whole ones on a GPU."""
         if self._models is not None:
             return self._models.resolve()
-        place = self.work / "models"
+        place = self.work / f"models_of_{len(self.drawn)}_drawings"  # a quick run's know fewer
         if not (place / "elements").is_dir():
             write_models(place, self.drawn, (320, 240) if gpu_name() else (160, 120))
         return place

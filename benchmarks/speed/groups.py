@@ -11,7 +11,7 @@ from benchmarks.speed.arithmetic import Line
 from benchmarks.speed.bench import Bench, gpu_name
 from benchmarks.speed.floors import Floor
 from benchmarks.speed.images import JPEG, PNG
-from benchmarks.speed.interleaved import SMALL, Contender, Turns, each_image, take_turns
+from benchmarks.speed.interleaved import SMALL, Contender, Turns, each_image, foreign_share, take_turns
 from benchmarks.speed.sessions import Session
 
 PILLOW, LOADER, LOADER_OWN, RAY_DOCS, OWN = "pillow", "loader", "loader_own", "ray_docs", "own"
@@ -116,7 +116,7 @@ def accelerator(bench: Bench) -> dict[str, Any]:
         sleep_s = each / ASKED
         log = bench.work / "accelerator.jsonl"
         log.unlink(missing_ok=True)
-        own.run(folder, sleep_s=sleep_s, log=str(log))
+        slept = own.run(folder, sleep_s=sleep_s, log=str(log))
     calls = np.loadtxt(log.read_text("utf-8").replace("[", "").replace("]", "").splitlines(), delimiter=",", ndmin=2)
     return {
         "readers_deliver": 1 / each,
@@ -124,6 +124,7 @@ def accelerator(bench: Bench) -> dict[str, Any]:
         "delivered": float(calls[:, 2].sum() / (calls[:, 1].max() - calls[:, 0].min())),
         "waiting_share": waiting_share(calls),
         "images": int(calls[:, 2].sum()),
+        "foreign_share": foreign_share([few, many, slept]),
     }
 
 

@@ -8,7 +8,7 @@ from benchmarks.speed.arithmetic import exponent, line, marginal_costs
 from benchmarks.speed.bench import GATE, Bench
 from benchmarks.speed.groups import OWN
 from benchmarks.speed.images import FORMATS, JPEG
-from benchmarks.speed.interleaved import SMALL, each_image
+from benchmarks.speed.interleaved import SMALL, each_image, foreign_share
 
 DUPLICATES = 0.9
 # Small files: what grows is the engine's part.
@@ -41,6 +41,7 @@ def images(bench: Bench) -> dict[str, Any]:
         "each_ms": 1e3 * fitted.each,
         "exponent": _exponent(*marginal_costs(counts, seconds)),
         "memory_exponent": exponent(counts, peaks),
+        "foreign_share": foreign_share(runs),
     }
 
 
@@ -84,4 +85,5 @@ def duplicates(bench: Bench) -> dict[str, Any]:
         copies = own.run(bench.store.folder(name, most, DUPLICATES))
         again = own.run(bench.store.folder(name, most))
     whole = mean(each_image(few, run) for run in (different, again))
-    return {"share": DUPLICATES, "images": most, "cost": each_image(few, copies) / whole}
+    share = foreign_share([few, different, copies, again])
+    return {"share": DUPLICATES, "images": most, "cost": each_image(few, copies) / whole, "foreign_share": share}

@@ -42,6 +42,11 @@ def each_image(few: Run, many: Run) -> float:
     return each
 
 
+def foreign_share(runs: Sequence[Run]) -> float:
+    """The share of the machine that others used, the mean of some runs."""
+    return mean(run.foreign_cores for run in runs) / (os.cpu_count() or 1)
+
+
 @dataclass(frozen=True)
 class Contender:
     """Someone who takes part; `again` marks the second place of one that stands there twice."""
@@ -65,6 +70,7 @@ class Turns:
     each_cpu_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     fixed_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     foreign: list[float] = field(default_factory=list)
+    dropped: int = 0  # blocks in which more images took no longer
 
     def counted(self) -> list[int]:
         """The blocks in which the machine was left alone; all where there are none, which the report says."""
@@ -83,6 +89,7 @@ class Turns:
         return {
             "images": self.images,
             "foreign_share": self.foreign,
+            "dropped_blocks": self.dropped,
             "quiet": all(self.foreign[block] <= FOREIGN_SHARE for block in self.counted()),
             "contenders": {
                 label: {
@@ -109,6 +116,7 @@ def take_turns(
             _block(turns, contenders, folder)
         except Restless as restless:
             logger.warning("block %d of %d is dropped: %s", number + 1, blocks, restless)
+            turns.dropped += 1
             continue
         logger.info("block %d of %d: others used %.0f %% of the machine", number + 1, blocks, 100 * turns.foreign[-1])
     if not turns.foreign:
@@ -140,5 +148,4 @@ def _block(turns: Turns, contenders: Sequence[Contender], folder: Callable[[int]
         turns.each_s[label].append(each[label])
         turns.each_cpu_s[label].append((mean(run.cpu_s for run in runs) - few.cpu_s) / more)
         turns.fixed_s[label].append(few.seconds - SMALL * each[label])
-    every = [run for runs in large.values() for run in runs]
-    turns.foreign.append(mean(run.foreign_cores for run in every) / (os.cpu_count() or 1))
+    turns.foreign.append(foreign_share([run for runs in large.values() for run in runs]))

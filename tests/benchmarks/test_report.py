@@ -1,10 +1,13 @@
 """The page says what was met and what was missed, and takes back what may not be claimed."""
 
+import re
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import pytest
 
+from benchmarks.speed.arithmetic import interval
 from benchmarks.speed.report import NAMES, write_report
 
 MACHINE = {
@@ -29,6 +32,7 @@ def compared() -> dict[str, Any]:
     return {
         "images": {},
         "foreign_share": [0.01, 0.02, 0.01],
+        "dropped_blocks": 0,
         "quiet": True,
         "contenders": dict.fromkeys(NAMES, one),
         "ratios": {label: ratio(value) for label, value in others.items()},
@@ -50,12 +54,13 @@ def results() -> dict[str, Any]:
     limit = {"limit_ms": 3.3, "long_run_images": 9e9, "fraction_in_a_long_run": 0.8, "engine_cpu_us": 150.0}
     images = {"counts": [1, 2], "seconds": [3.0, 4.0], "peak_mb": [90.0, 91.0], "fixed_s": 2.0, "each_ms": 1000.0}
     growth = {
-        "images": {**images, "exponent": 1.01, "memory_exponent": 0.2},
+        "images": {**images, "exponent": 1.01, "memory_exponent": 0.2, "foreign_share": 0.01},
         "pixels": {"sizes": [[320, 240]], "jpeg": {"cpu_ms": [2.0], "exponent": 0.7}},
         "workers": {"images_per_second": {"1": 100.0, "2": 180.0}},
-        "duplicates": {"share": 0.9, "images": 512, "cost": 0.2},
+        "duplicates": {"share": 0.9, "images": 512, "cost": 0.2, "foreign_share": 0.02},
     }
     sleeping = {"readers_deliver": 200.0, "asked_for": 160.0, "delivered": 158.0, "waiting_share": 0.02, "images": 512}
+    sleeping["foreign_share"] = 0.0
     found = {
         "decode": {"jpeg": compared()},
         "archive": {"gate+elements": {**compared(), **limit}},
@@ -87,7 +92,7 @@ def test_every_figure_has_its_machine_and_every_goal_its_outcome(results, tmp_pa
 def test_what_is_not_comparable_meets_no_goal(results, tmp_path):
     results["decode"]["found"]["jpeg"]["agreement"]["problems"] = ["loader: 3 answers for 64 files"]
     text = page({"decode": results["decode"]}, tmp_path)
-    assert "| 3: missed |" in text
+    assert "| 3: cannot be told |" in text
     assert "outputs differ:** loader: 3 answers" in text
 
 
@@ -99,3 +104,33 @@ def test_a_restless_machine_and_an_odd_pair_are_told(results, tmp_path):
     assert "nothing here may be claimed" in text
     assert "does not hold 1" in text
     assert "a floor was disturbed" in text
+    assert text.count("wanted: cannot be told") == 2
+
+
+def test_an_odd_pair_or_a_single_block_meets_no_goal(results, tmp_path):
+    one = results["decode"]["found"]["jpeg"]
+    one["ratios"]["own again"] = {"median": 1.01, "low": 1.01, "high": 1.01, "blocks": 1}
+    text = page({"decode": results["decode"]}, tmp_path)
+    assert text.count("cannot be told |") == 2  # neither what was reached nor what was not
+    assert "holds the true median 0% of the time" in text
+
+
+def test_growth_and_waiting_are_told_of_a_machine_left_alone_only(results, tmp_path):
+    growth, sleeping = results["growth"]["found"], results["accelerator"]["found"]
+    for found in (growth["images"], growth["duplicates"], sleeping):
+        found["foreign_share"] = 0.4
+    text = page({name: results[name] for name in ("growth", "accelerator")}, tmp_path)
+    assert text.count("wanted: cannot be told") == 4
+    assert "others used 40% of the machine" in text
+
+
+@pytest.mark.parametrize("blocks", [1, 3, 5])
+def test_the_page_says_how_little_few_blocks_hold(results, tmp_path, blocks):
+    """As often as the interval of so few values, whose true median is 1, does hold 1."""
+    one = results["decode"]["found"]["jpeg"]
+    one["ratios"]["own again"]["blocks"] = blocks
+    values = np.random.default_rng(0).normal(1.0, 0.05, (400, blocks))
+    held = np.mean([found.low <= 1 <= found.high for found in map(interval, values)])
+    told = re.search(r"true median (\d+)% of the time", page({"decode": results["decode"]}, tmp_path))
+    assert told
+    assert float(told[1]) / 100 == pytest.approx(held, abs=0.06)  # 400 draws: 0.02 standard error
