@@ -1,8 +1,10 @@
 """Files and folders that a reader sees whole or not at all, and names that a page can show as they are."""
 
 import ctypes
+import errno
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -17,6 +19,11 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from meteo_ray.errors import UsageError
+
+logger = logging.getLogger("meteo_ray")
+
+# What network mounts without a lock service answer.
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
 
 SIGN = ".made_by_meteo_ray"
 """An empty file in folders that this program made and may one day be told to replace."""
@@ -97,6 +104,8 @@ def require_ours(folder: Path, what: str, *signs: str) -> None:
 def held(folder: Path, busy: str) -> Iterator[None]:
     """Keep other jobs out of a folder, by a locked file beside it, until the block ends or this process dies.
 
+    On a mount that knows no locks a warning takes its place.
+
     Raises:
         UsageError: at once, with the message `busy`, when another job holds it.
     """
@@ -106,6 +115,10 @@ def held(folder: Path, busy: str) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise UsageError(busy) from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        logger.warning("%s: this file system knows no locks (%s); run no second job there", folder, error.strerror)
     try:
         yield
     finally:

@@ -1,6 +1,5 @@
 """What to try next, read off the trials of a sweep."""
 
-import math
 import warnings
 from collections import Counter
 
@@ -9,6 +8,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FrozenTrial, TrialState
 
 from meteo_ray.tuning import study as memory
+from meteo_ray.tuning.space import place_in
 
 # A best value in the outermost tenth of its range may go on getting better outside.
 EDGE = 0.1
@@ -44,19 +44,11 @@ def _edges(chosen: FrozenTrial) -> list[str]:
         if isinstance(distribution, CategoricalDistribution):
             continue
         assert isinstance(distribution, FloatDistribution | IntDistribution)
-        share = _place(distribution, chosen.params[name])
+        share = place_in(distribution, chosen.params[name])
         if not EDGE <= share <= 1 - EDGE:
             end, wider = ("lower", distribution.low) if share < EDGE else ("upper", distribution.high)
             found.append(f"{name} {chosen.params[name]:.4g} lies at the {end} end of its range ({wider:g}): widen it.")
     return found
-
-
-def _place(distribution: FloatDistribution | IntDistribution, value: float) -> float:
-    """Where a value lies in its range, 0 to 1, on the scale on which it is searched."""
-    low, high = float(distribution.low), float(distribution.high)
-    if distribution.log:
-        return float(math.log(value / low) / math.log(high / low))
-    return (value - low) / max(high - low, 1e-12)
 
 
 def _still_rising(chosen: FrozenTrial) -> list[str]:

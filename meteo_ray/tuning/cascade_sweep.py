@@ -5,11 +5,9 @@ import logging
 import time
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
@@ -29,7 +27,7 @@ from meteo_ray.tuning.config import TuneJob
 from meteo_ray.tuning.folder import SweepFolder
 from meteo_ray.tuning.report import Check, Ending, write_report
 from meteo_ray.tuning.results import write_best, write_table
-from meteo_ray.tuning.space import Space, Values, load_space
+from meteo_ray.tuning.space import Space, Values, load_space, place_in
 from meteo_ray.tuning.study import Objective
 
 logger = logging.getLogger("meteo_ray")
@@ -38,6 +36,8 @@ DEFAULT_TRIALS = 1000
 
 # The part of the gain that the chosen setting keeps.
 KEPT = 0.75
+
+LUCK = "on test they do worse: what was gained on validation was luck; keep what you had"
 
 SCORES = "scores-validation-{}.npz"
 
@@ -119,9 +119,10 @@ def _search(
     study.sampler = TPESampler(seed=job.seed + len(study.get_trials(deepcopy=False)))
     left = (job.trials or DEFAULT_TRIALS) - len(memory.tried(study))
     names = list(study.metric_names or ())
+    seconds = job.searching_seconds
     line = ProgressLine("cascade: settings tried", max(left, 0), unit="settings")
     for _ in range(left):
-        if job.hours is not None and time.monotonic() - started > job.hours * 3600:
+        if seconds is not None and time.monotonic() - started > seconds:
             break
         trial = study.ask(fixed_distributions=dict(space.distributions))
         found = scores.measures(_settings(base, trial.params))
@@ -147,7 +148,7 @@ def _conclude(base: EvaluateJob, study: optuna.Study, folder: SweepFolder, space
     checks = _check(base, {} if chosen is None else chosen.params, study)
     stored = {"default": before, "chosen": None if chosen is None else chosen.values[0]}
     write_json(folder.checks, {"stored": stored, "real": [asdict(check) for check in checks]})
-    write_report(folder.report, study, Ending(chosen, {}, base, use, checks))
+    write_report(folder.report, study, Ending(chosen, {}, base, use, checks, LUCK if _lost(checks) else ""))
     _tell(study, chosen, checks, folder)
 
 
@@ -165,18 +166,11 @@ def choose(study: optuna.Study, space: Space) -> FrozenTrial | None:
         return ended[0]
     good = [trial for trial in ended if trial.values[0] >= best - (1 - KEPT) * (best - default)]
     places = np.array(
-        [[_place(found, trial.params[name]) for name, found in space.distributions.items()] for trial in good]
+        [[place_in(found, trial.params[name]) for name, found in space.distributions.items()] for trial in good]
     )
-    apart = np.abs(places[:, None] - places[None]).sum(axis=2).mean(axis=1)
-    return good[int(apart.argmin())]
-
-
-def _place(found: BaseDistribution, value: Any) -> float:
-    """Where a value lies in its range, 0 to 1."""
-    if isinstance(found, CategoricalDistribution):
-        return found.choices.index(value) / len(found.choices)
-    assert isinstance(found, FloatDistribution | IntDistribution)
-    return float((value - found.low) / max(found.high - found.low, 1e-12))
+    # One after the other: all at once, ten thousand trials would take 4 GB.
+    apart = [np.abs(places - place).sum(axis=1).mean() for place in places]
+    return good[int(np.argmin(apart))]
 
 
 def _check(base: EvaluateJob, values: Values, study: optuna.Study) -> list[Check]:
@@ -196,6 +190,10 @@ def _check(base: EvaluateJob, values: Values, study: optuna.Study) -> list[Check
     return found
 
 
+def _lost(checks: list[Check]) -> bool:
+    return any(check.split == "test" and check.chosen < check.default for check in checks)
+
+
 def _tell(study: optuna.Study, chosen: FrozenTrial | None, checks: list[Check], folder: SweepFolder) -> None:
     name, tried = (study.metric_names or [""])[0], len(memory.tried(study))
     print(f"cascade: {tried} settings tried on stored scores of the validation split; {name} is {MEASURES[name]}")
@@ -204,8 +202,7 @@ def _tell(study: optuna.Study, chosen: FrozenTrial | None, checks: list[Check], 
     for check in checks:
         print(f"  {check.split}: {check.name} {check.default:.4f} before, {check.chosen:.4f} with the chosen settings")
     if chosen is not None:
-        lost = [check for check in checks if check.split == "test" and check.chosen < check.default]
-        if lost:
-            print("  on test they do worse: what was gained on validation was luck; keep what you had")
+        if _lost(checks):
+            print(f"  {LUCK}")
         print(f"  settings: {folder.best}")
     print(f"  report: {folder.report}   all trials: {folder.table}; optuna-dashboard {folder.path / memory.JOURNAL}")

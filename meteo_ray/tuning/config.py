@@ -12,6 +12,12 @@ from meteo_ray.stages import STAGES
 SPEED = "images_per_second"
 """The objective that every space has besides measures of quality."""
 
+SECONDS_AN_HOUR = 3600
+
+# The part of --hours in which trials run. In the rest the best model is saved: voters are fitted and validation is
+# judged once more, which takes as long as an epoch or two of the hundreds that a night holds.
+SEARCHING = 0.95
+
 if TYPE_CHECKING:
     Space = str
 else:  # the choices that --help shows and a wrong flag is answered with
@@ -33,8 +39,8 @@ class TuneJob(JobConfig):
     trials: int | None = Field(None, gt=0)
     """How many settings to try altogether, those before --resume included; default: 20, of the cascade 1000."""
     hours: float | None = Field(None, gt=0)
-    """When the best model has to be there. The last twentieth is kept for saving it; trials that still run then are
-    ended, and go on with --resume."""
+    """When the best model has to be there. The last twentieth is kept for saving it, of the cascade for judging test
+    images; trials that still run then are ended, and go on with --resume."""
     concurrent: int = Field(1, gt=0)
     """Trials at a time. They share the GPUs, or the cores, in equal parts."""
     grace_epochs: int | None = Field(None, gt=0)
@@ -49,6 +55,11 @@ class TuneJob(JobConfig):
     """Forget a sweep of the same space that stands in the folder."""
     seed: int = 0
     """Seeds the search."""
+
+    @property
+    def searching_seconds(self) -> float | None:
+        """Seconds from the start in which trials run."""
+        return None if self.hours is None else self.hours * SECONDS_AN_HOUR * SEARCHING
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -53,6 +53,7 @@ class Ending:
         base: the settings that it started from.
         use: what to do -> the command.
         checks: measures of the real thing, before and after.
+        warning: what they say against the chosen settings.
     """
 
     chosen: FrozenTrial | None
@@ -60,6 +61,7 @@ class Ending:
     base: JobConfig
     use: Mapping[str, str]
     checks: Sequence[Check] = field(default_factory=tuple)
+    warning: str = ""
 
 
 def write_report(path: Path, study: optuna.Study, ending: Ending) -> None:
@@ -79,6 +81,7 @@ def write_report(path: Path, study: optuna.Study, ending: Ending) -> None:
         settings=_settings(ending),
         metrics={name: value for name, value in ending.metrics.items() if isinstance(value, int | float)},
         checks=ending.checks,
+        warning=ending.warning,
         advice=advice(study, ending.chosen),
         use=ending.use,
         columns=list(table.columns),

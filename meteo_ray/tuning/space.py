@@ -1,6 +1,7 @@
 """Reads a space of tune_spaces/ and checks every key and value against the settings that it varies."""
 
 import importlib.util
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,17 @@ def value_of(job: JobConfig, name: str) -> Any:
     for part in name.split("."):
         found = getattr(found, part)
     return found
+
+
+def place_in(distribution: BaseDistribution, value: Any) -> float:
+    """Where a value lies in its range, 0 to 1, on the scale on which it is searched; of choices by their order."""
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices.index(value) / len(distribution.choices)
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    low, high, at = float(distribution.low), float(distribution.high), float(value)
+    if distribution.log:
+        low, high, at = math.log(low), math.log(high), math.log(at)
+    return (at - low) / max(high - low, 1e-12)
 
 
 def _require_known(where: str, base: JobConfig, names: set[str]) -> None:

@@ -29,12 +29,6 @@ from meteo_ray.tuning.training_trials import TrainingTrials
 
 logger = logging.getLogger("meteo_ray")
 
-SECONDS_AN_HOUR = 3600
-
-# The part of --hours in which trials run. In the rest the best model is saved: voters are fitted and validation is
-# judged once more, which takes as long as an epoch or two of the hundreds that a night holds.
-SEARCHING = 0.95
-
 DEFAULT_TRIALS = 20
 
 # Tune's banner; its own files of every trial, beside those of the training loop; tracebacks, which stand in the folders
@@ -99,9 +93,11 @@ def _search(
     """Run the trials that are left; the trials' share of the cluster comes back."""
     resources = trial_resources(ray.cluster_resources(), job.concurrent)
     left = (job.trials or DEFAULT_TRIALS) - len(memory.tried(study))
-    seconds = job.hours * SECONDS_AN_HOUR * SEARCHING - (time.monotonic() - started) if job.hours else None
+    allowed = job.searching_seconds
+    seconds = None if allowed is None else allowed - (time.monotonic() - started)
     if left <= 0 or (seconds is not None and seconds <= 0):
-        logger.info("%d settings were tried already; no more are asked for", len(memory.tried(study)))
+        why = "no more are asked for" if left <= 0 else "there is no time for more"
+        logger.info("%d settings were tried already; %s", len(memory.tried(study)), why)
         return resources
     shutil.rmtree(folder.ray, ignore_errors=True)
     for name, value in QUIET.items():

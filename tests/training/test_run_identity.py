@@ -1,5 +1,7 @@
 """What makes a training another run, what does not, and that two of the same do not meet in one folder."""
 
+import errno
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -95,3 +97,14 @@ def test_a_lock_goes_with_the_process_that_held_it(tmp_path: Path) -> None:
     other.join()
     with held(tmp_path / "models" / "gate", "busy"):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_on_a_mount_without_locks_a_warning_takes_their_place(tmp_path: Path, monkeypatch, caplog, number: int) -> None:
+    def no_locks(*given: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with held(tmp_path / "gate", "busy"):
+        pass
+    assert "knows no locks" in caplog.text

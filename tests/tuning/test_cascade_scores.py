@@ -1,24 +1,31 @@
 """Thresholds tried on stored scores: the same figures as if the cascade had been asked."""
 
+import re
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import optuna
 import pyarrow as pa
 import pytest
+from optuna.distributions import FloatDistribution
 
 from meteo_ray.calibration.votes import stacked
 from meteo_ray.cascade.over_rows import with_text_heard
+from meteo_ray.evaluation.config import EvaluateJob
 from meteo_ray.judging.judge import Judged
 from meteo_ray.judging.settings import CascadeSettings
 from meteo_ray.products.verdict import PRIOR, ProductsVerdict, answered
 from meteo_ray.stages import CASCADE
-from meteo_ray.tuning import cascade_scores
+from meteo_ray.tuning import cascade_scores, cascade_sweep
 from meteo_ray.tuning import study as memory
 from meteo_ray.tuning.cascade_scores import CascadeScores
 from meteo_ray.tuning.cascade_sweep import choose
+from meteo_ray.tuning.config import TuneJob
+from meteo_ray.tuning.report import Check, Ending, write_report
 from meteo_ray.tuning.space import Space
 
 # Four charts and two others; the gate is unsure of the last chart and of the first other.
@@ -132,8 +139,6 @@ def test_scores_come_back_from_disk(tmp_path: Path) -> None:
 
 
 def test_the_middle_of_what_does_well_is_chosen_and_not_its_edge(tmp_path: Path) -> None:
-    from optuna.distributions import FloatDistribution
-
     space = Space({"t": FloatDistribution(0.0, 1.0)}, [])
     objective = (memory.Objective("quality", "quality"),)
     study = memory.begin(tmp_path, "cascade", objective, {}, space.distributions, [])
@@ -158,3 +163,47 @@ def test_where_nothing_passed_the_gate_nothing_further_is_known() -> None:
     )
     found = nothing.measures(CascadeSettings())
     assert (found["right"], found["element_f1"]) == (pytest.approx(2 / 6), 0.0)
+
+
+def test_choosing_among_thousands_takes_little_memory() -> None:
+    space = Space({"t": FloatDistribution(0.0, 1.0)}, [])
+    study = optuna.create_study(direction="maximize")
+    study.set_user_attr("default", [0.0])
+    places = np.linspace(0.0, 1.0, 3001)
+    study.add_trials(
+        [
+            optuna.trial.create_trial(params={"t": place}, distributions=dict(space.distributions), value=1.0)
+            for place in places
+        ]
+    )
+    tracemalloc.start()
+    chosen = choose(study, space)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert chosen is not None
+    assert chosen.params["t"] == pytest.approx(0.5)
+    assert most < 30e6  # all distances at once would be 3001^2 x 8 bytes, 72 MB
+
+
+def test_a_page_says_that_test_lost_and_what_was_not_set(tmp_path: Path) -> None:
+    name = "cascade.gate_threshold"
+    study = memory.begin(
+        tmp_path, "cascade", (memory.Objective("quality", "q"),), {}, {name: FloatDistribution(0.0, 1.0)}, []
+    )
+    study.set_user_attr("default", [0.8])
+    trial = study.ask(fixed_distributions={name: FloatDistribution(0.0, 1.0)})
+    study.tell(trial, 0.9)
+    base = EvaluateJob(data=tmp_path, models=tmp_path, out=tmp_path / "o.json")
+    checks = [Check("validation", "quality", 0.8, 0.9), Check("test", "quality", 0.8, 0.7)]
+    assert cascade_sweep._lost(checks)
+    assert not cascade_sweep._lost(checks[:1])
+    ending = Ending(memory.complete(study)[0], {}, base, {}, checks, cascade_sweep.LUCK)
+    write_report(tmp_path / "report.html", study, ending)
+    page = (tmp_path / "report.html").read_text()
+    assert "what was gained on validation was luck" in page
+    assert re.search(name + r'</td><td class="n">not set</td>', page)
+
+
+def test_time_is_kept_for_what_comes_after_the_search() -> None:
+    assert TuneJob(space="cascade", hours=1.0).searching_seconds == pytest.approx(3420)
+    assert TuneJob(space="cascade").searching_seconds is None
