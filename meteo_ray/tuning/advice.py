@@ -35,7 +35,7 @@ def _failures(study: optuna.Study) -> list[str]:
         for trial in failed
         if not trial.user_attrs.get(memory.CUT_OFF)
     )
-    return [f"{count} trials failed: {reason}" for reason, count in reasons.most_common(3)]
+    return [f"{count} trial{'s' if count > 1 else ''} failed: {reason}" for reason, count in reasons.most_common(3)]
 
 
 def _edges(chosen: FrozenTrial) -> list[str]:
