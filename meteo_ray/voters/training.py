@@ -63,17 +63,17 @@ class VoterTraining:
         self.voters = Voters()
         self.written: HeldOutText | None = None
 
-    def see(self, training: pa.Table, own: int, columns: Sequence[str], texts: Path) -> None:
+    def see(self, training: pa.Table, asked: int, columns: Sequence[str], texts: Path) -> None:
         """Keep what is written on the training rows, with the `columns` that tell their targets; it comes from `texts`.
 
-        The first `own` rows are of the folder that is trained on; others stand beside them and tell nothing of how
-        strange its sources are to each other.
+        The first `asked` rows shall tell how strange their sources are to each other, see `HeldOutText`; auxiliary ones
+        stand beside them and cannot.
 
         Raises:
             UsageError: when text is to vote and none was read.
         """
-        own_rows = pa.array(np.arange(training.num_rows) < own)
-        read = training.append_column("own", own_rows).filter(training["text"].is_valid())
+        first = pa.array(np.arange(training.num_rows) < asked)
+        read = training.append_column("asked", first).filter(training["text"].is_valid())
         if self._settings.text and not read.num_rows:
             raise UsageError(
                 "text is to vote, but no training image's text was read; run jobs/read_text.py --data DATA"
@@ -82,8 +82,8 @@ class VoterTraining:
             self._share_read = f"{read.num_rows} of {training.num_rows}"
             self._text_mode = texts_mode(texts)
             self._pages = {name: objects(read[name].to_pylist()) for name in ("title", "text", *columns)}
-            asked = read.filter(read["own"])
-            self._sources, self._images = source_numbers(asked), asked["duplicate_group"].to_numpy()
+            telling = read.filter(read["asked"])
+            self._sources, self._images = source_numbers(telling), telling["duplicate_group"].to_numpy()
 
     def fit(
         self, collect: Collect, look: Look, augmentation: AugmentConfig, targets: Targets, vocabulary: Vocabulary
