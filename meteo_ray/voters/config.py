@@ -9,7 +9,7 @@ class VoterSettings(Section):
     """Part of the settings of a stage that trees on descriptors and what is written may help."""
 
     descriptors: bool | None = None
-    """Let boosted trees on hand-made descriptors (colour, edges, texture, gradients) vote beside the network; 10 ms an
+    """Let boosted trees on hand-made descriptors (colour, edges, texture, gradients) vote beside the network; 2 ms an
     image on a CPU core. Default: where the network starts from random weights, or from a model that has trees, which
     then learn on."""
     further_trees: int = Field(default=200, ge=0)
