@@ -158,6 +158,18 @@ def test_a_model_that_answers_nan_for_any_image_is_broken() -> None:
         model({"image": np.zeros((2, 4, 4, 3), dtype=np.uint8)})
 
 
+def test_what_a_model_answers_besides_need_not_be_finite() -> None:
+    """A language model that was not asked about a product has no likelihood of it: -inf, for who weighs it."""
+
+    class Telling(FakeGate):
+        def __call__(self, batch: Batch) -> Batch:
+            return {**super().__call__(batch), "gate_likelihood": np.full((len(batch["image"]), 3), -np.inf)}
+
+    model = LoadedModel(fake_model("gate", Telling))
+    answers = model({"image": np.zeros((2, 4, 4, 3), dtype=np.uint8)})
+    assert all("gate_score" in answer and "gate_likelihood" not in answer for answer in answers)
+
+
 def test_a_defect_that_every_image_meets_is_no_verdict() -> None:
     class Defect(FakeGate):
         def __call__(self, batch: Batch) -> Batch:

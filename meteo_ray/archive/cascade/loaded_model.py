@@ -95,16 +95,29 @@ class LoadedModel:
                 logger.warning("%s fails for one image: %s", self.name, error)
                 return [{"status": ERROR, "reason": CRASHED, "detail": f"{self.name}: {type(error).__name__}: {error}"}]
             return [self._judge(_row(batch, row))[0] for row in range(rows)]
-        finite = _finite_rows(answer)
+        finite = self._finite_rows(answer)
         if not finite.all():
             self._require_sound(batch, None)
         return [self._columns(answer, row) if finite[row] else self._no_number() for row in range(rows)]
 
     def _columns(self, answer: Batch, row: int) -> Columns:
-        columns = {name: answer[name][row] for name in self.judging.answers if name in answer}
-        if self._votes is not None and self._votes in answer:
-            columns[self._votes] = answer[self._votes][row].ravel()
+        columns = {name: values[row] for name, values in self._told(answer).items()}
+        if self._votes is not None and self._votes in columns:
+            columns[self._votes] = columns[self._votes].ravel()
         return columns
+
+    def _told(self, answer: Batch) -> Batch:
+        """The columns that go on from here; a predictor may answer more, such as -inf for what nobody asked."""
+        names = self.judging.answers if self._votes is None else (*self.judging.answers, self._votes)
+        return {name: answer[name] for name in names if name in answer}
+
+    def _finite_rows(self, answer: Batch) -> np.ndarray:
+        """Whether each row's numbers are finite, bool `(rows,)`, of what goes on from here."""
+        finite = np.ones(len(next(iter(answer.values()))), dtype=bool)
+        for values in self._told(answer).values():
+            if np.issubdtype(values.dtype, np.floating):
+                finite &= np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        return finite
 
     def _no_number(self) -> Columns:
         return {"status": ERROR, "reason": NOT_FINITE, "detail": f"{self.name} answered NaN or infinity"}
@@ -114,7 +127,7 @@ class LoadedModel:
         test = {name: values[:1] for name, values in batch.items() if name != "descriptors"}  # they are that row's
         test["image"] = np.random.default_rng(0).integers(0, 256, test["image"].shape, dtype=np.uint8)
         try:
-            if _finite_rows(self._predict(test)).all():
+            if self._finite_rows(self._predict(test)).all():
                 return
         except torch.AcceleratorError:
             # The device's context died with that call. A new process gets the batch again, and finds the guilty image
@@ -144,15 +157,6 @@ class LoadedModel:
 
 def _row(batch: Batch, row: int) -> Batch:
     return {name: values[row : row + 1] for name, values in batch.items()}
-
-
-def _finite_rows(answer: Batch) -> np.ndarray:
-    """Whether each row's numbers are finite, bool `(rows,)`."""
-    finite = np.ones(len(next(iter(answer.values()))), dtype=bool)
-    for values in answer.values():
-        if np.issubdtype(values.dtype, np.floating):
-            finite &= np.isfinite(values).reshape(len(values), -1).all(axis=1)
-    return finite
 
 
 def _require_memory(name: str, error: Exception) -> None:
