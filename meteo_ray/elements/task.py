@@ -91,6 +91,7 @@ class ElementsTask(Task):
         self._counts, self._weights = count_labels(training, self.vocabulary), None
         validation = labelled_charts(index, VALIDATION)
         self._samples = validation.take(sample_rows(validation.num_rows)).select(PIXEL_COLUMNS)
+        # No row is asked how strange its source is: pixels and text are weighed against each other, see `_calibrate`.
         self.voting.see(training, 0, ["elements", "weight"], texts_path(self.data, self.index))
         found = training if split == TRAIN else self._labelled(index, split)
         if not found.num_rows or not count_labels(found, self.vocabulary).any():

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from matplotlib import pyplot
 from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import matplotlib as plots
@@ -66,9 +66,8 @@ class Ending:
 
 def write_report(path: Path, study: optuna.Study, ending: Ending) -> None:
     """Write the page whole or not at all; everything is inline, nothing is fetched."""
-    environment = Environment(
-        loader=PackageLoader("meteo_ray.tuning", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
+    pages = ChoiceLoader([PackageLoader("meteo_ray.tuning", "."), PackageLoader("meteo_ray.evaluation", ".")])  # style
+    environment = Environment(loader=pages, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters.update(visible=visible, number=_number)
     table = table_of(study)
     page = environment.get_template("report.html").render(

@@ -131,9 +131,6 @@ class StudySearch(Searcher):
         """The study is on disk already; Tune wants a file."""
         Path(checkpoint_path).touch()
 
-    def restore(self, checkpoint_path: str) -> None:
-        raise NotImplementedError("a sweep goes on from its study")
-
     def __getstate__(self) -> dict[str, Any]:
         return {}
 

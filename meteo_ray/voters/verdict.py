@@ -57,7 +57,8 @@ class VotedVerdict(Generic[C]):
 
         What a source's charts have written on them is foreign to those of another, and a validation split holds few
         sources. So how far text can be trusted is told by training pages too, each judged by models that had not seen
-        its source; and pixels and text are added up as they are, not weighed against each other on those few.
+        its source, where a stage asked for that; and pixels and text come as groups apart, for `calibrate` to add up or
+        to weigh against each other.
 
         Args:
             votes: `(rows, questions)` by voter; those of the text voter are NaN where nothing was read.
