@@ -8,6 +8,8 @@ import torch
 from bitsandbytes.nn import Linear4bit
 
 from meteo_ray import bundle
+from meteo_ray.archive.cascade.loaded_model import LoadedModel
+from meteo_ray.archive.cascade.models import Model
 from meteo_ray.batch import Batch, objects
 from meteo_ray.calibration.conditional_logit import ConditionalLogit
 from meteo_ray.errors import UsageError
@@ -66,6 +68,14 @@ def test_what_is_stored_gives_the_answers_again(predictor, batch) -> None:
     asked = np.isfinite(columns["product_log_likelihood"]).sum(axis=1)
     found = predictor.verdict.probabilities(columns["product_listed"], columns["product_log_likelihood"], asked)
     np.testing.assert_allclose(found.max(axis=1), columns["product_score"], atol=1e-5)
+
+
+def test_an_archive_takes_answers_though_most_products_were_not_asked_about(predictor, batch) -> None:
+    asking = AskingQuestions(predictor.asking.shortlist, 2, with_title=True)
+    few = ProductsPredictor(asking, predictor.verdict, "v", predictor.language_model)
+    assert np.isneginf(few(batch)["product_log_likelihood"]).any()
+    answers = LoadedModel(Model("products", "v", PRODUCTS.judging, lambda: few))(batch)
+    assert [answer["product"] for answer in answers] == few(batch)["product"].tolist()
 
 
 def test_where_no_product_is_likely_enough_none_is_named(predictor, batch) -> None:
