@@ -1,12 +1,11 @@
-"""Probabilities that mean what they say: temperature and Platt scaling, fitted on the validation split (R40)."""
-
-from dataclasses import dataclass
-from typing import Self
+"""Probabilities that mean what they say: temperature and weights of voters, fitted on the validation split (R40)."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, logsumexp
+
+from meteo_ray.calibration.platt import smoothed
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +31,7 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
     values, truth = np.asarray(logits, dtype=np.float64), np.asarray(targets)
     if not len(truth) or (values.ndim == 1 and truth.min() == truth.max()):
         return 1.0
-    smooth = _platt_targets(truth) if values.ndim == 1 else None
+    smooth = smoothed(truth) if values.ndim == 1 else None
 
     def negative_log_likelihood(log_temperature: float) -> float:
         scaled = values / np.exp(log_temperature)
@@ -43,60 +42,6 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
     low, high = np.log(TEMPERATURE_BOUNDS)
     found = minimize_scalar(negative_log_likelihood, bounds=(low, high), method="bounded", options={"xatol": 1e-7})
     return float(np.exp(found.x))
-
-
-@dataclass(frozen=True)
-class PlattPrior:
-    """What is held of a question's (a, b) before its own rows are looked at: what the rows of all questions say.
-
-    A normal distribution: `mean` `(2,)` and inverse covariance `precision` `(2, 2)`. It stands for so many `positives`
-    and `negatives` seen elsewhere.
-    """
-
-    mean: Floats
-    precision: Floats
-    positives: float
-    negatives: float
-
-    @classmethod
-    def pooled(cls, logits: ArrayLike, targets: ArrayLike, positives: float) -> Self:
-        """Of rows `(n,)` that shall count as much as `positives` rows whose target is 1 (Laplace's approximation)."""
-        values, truth = np.ravel(np.asarray(logits, dtype=np.float64)), np.ravel(np.asarray(targets)).astype(bool)
-        mean = np.array(fit_platt(values, truth))
-        share = positives / max(int(truth.sum()), 1)
-        probability = expit(mean[0] * values + mean[1])
-        design = np.stack([values, np.ones_like(values)], axis=1)
-        curvature = (design * (probability * (1 - probability))[:, None]).T @ design
-        return cls(mean, share * curvature, share * float(truth.sum()), share * float((~truth).sum()))
-
-
-def fit_platt(logits: ArrayLike, targets: ArrayLike, prior: PlattPrior | None = None) -> tuple[float, float]:
-    """The (a, b) that make `sigmoid(a * logit + b)` most likely (Platt 1999).
-
-    Args:
-        logits: `(n,)`.
-        targets: `(n,)` of 0 and 1.
-        prior: what is known of them besides.
-
-    Returns:
-        Unless both classes occur, the prior's mean; (1, 0) without one.
-    """
-    values, truth = np.asarray(logits, dtype=np.float64), np.asarray(targets)
-    start = np.array([1.0, 0.0]) if prior is None else prior.mean
-    if not len(truth) or truth.min() == truth.max():
-        return float(start[0]), float(start[1])
-    smooth = _platt_targets(truth, *((0.0, 0.0) if prior is None else (prior.positives, prior.negatives)))
-    precision = np.zeros((2, 2)) if prior is None else prior.precision
-
-    def loss_and_gradient(parameters: Floats) -> tuple[float, Floats]:
-        scaled = parameters[0] * values + parameters[1]
-        error, moved = expit(scaled) - smooth, parameters - start
-        loss = np.sum(np.logaddexp(0, scaled) - smooth * scaled) + moved @ precision @ moved / 2
-        gradient = np.array([error @ values, error.sum()]) + precision @ moved
-        return float(loss) / len(truth), gradient / len(truth)
-
-    found = minimize(loss_and_gradient, start, jac=True, method="BFGS", options={"gtol": 1e-9})
-    return float(found.x[0]), float(found.x[1])
 
 
 def fit_weights(log_odds: ArrayLike, targets: ArrayLike) -> Floats:
@@ -116,7 +61,7 @@ def fit_weights(log_odds: ArrayLike, targets: ArrayLike) -> Floats:
     voters = values.shape[1]
     if not len(truth) or truth.min() == truth.max():
         return np.ones(voters)
-    smooth = _platt_targets(truth)
+    smooth = smoothed(truth)
 
     def loss_and_gradient(parameters: Floats) -> tuple[float, Floats]:
         scaled = values @ parameters[:-1] + parameters[-1]
@@ -128,14 +73,3 @@ def fit_weights(log_odds: ArrayLike, targets: ArrayLike) -> Floats:
     bounds = [(0.0, None)] * voters + [(None, None)]
     found = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds).x[:-1]
     return np.asarray(found / found.mean()) if found.any() else np.ones(voters)
-
-
-def _platt_targets(truth: NDArray[np.generic], more_positives: float = 0.0, more_negatives: float = 0.0) -> Floats:
-    """Platt's targets (n+ + 1)/(n+ + 2) and 1/(n- + 2) instead of 1 and 0.
-
-    Perfectly separated rows would otherwise be most likely at infinite sharpness. Rows that count besides, without
-    being here, make the targets as certain as all of them together do.
-    """
-    positives = float(truth.astype(bool).sum()) + more_positives
-    negatives = float((~truth.astype(bool)).sum()) + more_negatives
-    return np.where(truth.astype(bool), (positives + 1) / (positives + 2), 1 / (negatives + 2))

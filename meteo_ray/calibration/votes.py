@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
-from meteo_ray.calibration.probabilities import PlattPrior, fit_platt, fit_weights
+from meteo_ray.calibration.platt import PlattPrior, fit_platt
+from meteo_ray.calibration.probabilities import fit_weights
 
 Floats = NDArray[np.float64]
 Votes = Mapping[str, np.ndarray]
@@ -63,10 +64,10 @@ class Scale:
         than right on the whole is not heard.
         """
         prior = PlattPrior.pooled(scores, targets, borrowed)
-        pooled = prior.mean.tolist() if prior.mean[0] > 0 else (0.0, 0.0)
-        found = [fit_platt(column, truth, prior) for column, truth in zip(scores.T, targets.T, strict=True)]
-        found = [line if line[0] > 0 else pooled for line in found]
-        return cls(tuple(slope for slope, _ in found), tuple(intercept for _, intercept in found))
+        pooled = prior.mean if prior.mean[0] > 0 else np.zeros(2)
+        found = fit_platt(scores, targets, prior)
+        found = np.where(found[:, :1] > 0, found, pooled)
+        return cls(tuple(found[:, 0].tolist()), tuple(found[:, 1].tolist()))
 
     def log_odds(self, scores: np.ndarray) -> Floats:
         """Calibrated log-odds `(rows, questions)`."""

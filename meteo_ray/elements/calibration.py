@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from meteo_ray.calibration.probabilities import PlattPrior, fit_platt
+from meteo_ray.calibration.platt import IDENTITY, PlattPrior, fit_platt
 from meteo_ray.calibration.thresholds import best_f1_threshold
 from meteo_ray.calibration.votes import VoterGroup, Votes, VoteScales, cross_fitted
 
@@ -89,9 +89,8 @@ def of_network(parallel: np.ndarray, emitted: np.ndarray) -> dict[str, np.ndarra
 def _fit_lines(sums: np.ndarray, targets: np.ndarray, borrowed: float) -> NDArray[np.float64]:
     """Slope and intercept of every label, `(labels, 2)`; a falling line would turn a ranking round."""
     prior = PlattPrior.pooled(sums, targets, borrowed)
-    pooled = tuple(prior.mean) if prior.mean[0] > 0 else (1.0, 0.0)
-    own = [fit_platt(column, truth, prior) for column, truth in zip(sums.T, targets.T, strict=True)]
-    return np.array([line if line[0] > 0 else pooled for line in own])
+    own = fit_platt(sums, targets, prior)
+    return np.where(own[:, :1] > 0, own, prior.mean if prior.mean[0] > 0 else IDENTITY)
 
 
 def _fit_thresholds(scores: np.ndarray, targets: np.ndarray, borrowed: float) -> list[float]:

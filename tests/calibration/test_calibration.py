@@ -9,7 +9,8 @@ from sklearn.calibration import _SigmoidCalibration
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, log_loss, precision_score, recall_score
 
-from meteo_ray.calibration.probabilities import TEMPERATURE_BOUNDS, fit_platt, fit_temperature
+from meteo_ray.calibration.platt import PlattPrior, fit_platt, smoothed
+from meteo_ray.calibration.probabilities import TEMPERATURE_BOUNDS, fit_temperature
 from meteo_ray.calibration.thresholds import (
     NEUTRAL_THRESHOLD,
     best_f1_threshold,
@@ -128,10 +129,39 @@ def test_temperature_of_data_that_cannot_tell():
 
 def test_platt_agrees_with_scikit_learn():
     rng = np.random.default_rng(3)
-    logits = rng.normal(0, 2, 400)
-    targets = (rng.random(400) < expit(1.7 * logits - 0.8)).astype(int)
-    a, b = fit_platt(logits, targets)
-    reference = _SigmoidCalibration().fit(logits, targets)  # p = 1 / (1 + exp(a_ f + b_))
-    assert (a, b) == pytest.approx((-reference.a_, -reference.b_), abs=1e-4)
-    assert fit_platt([1.0, 2.0], [0, 0]) == (1.0, 0.0)
-    assert fit_platt([], []) == (1.0, 0.0)
+    logits = rng.normal(0, 2, (400, 3)) * [1, 30, 0.01]
+    targets = rng.random((400, 3)) < expit(np.array([1.7, 0.1, -90]) * logits - [0.8, 2, 0])
+    found = fit_platt(logits, targets)
+    for line, column, truth in zip(found, logits.T, targets.T, strict=True):
+        reference = _SigmoidCalibration().fit(column, truth)  # p = 1 / (1 + exp(a_ f + b_))
+        assert line == pytest.approx((-reference.a_, -reference.b_), rel=1e-3, abs=1e-4)
+
+
+def test_platt_without_both_answers_says_what_was_known_before():
+    prior = PlattPrior.pooled([-1.0, 1.0, 2.0, 0.5], [0, 1, 1, 0], 2)
+    assert fit_platt([[1.0], [2.0]], [[0], [0]]).tolist() == [[1.0, 0.0]]
+    assert fit_platt(np.zeros((0, 2)), np.zeros((0, 2))).tolist() == [[1.0, 0.0]] * 2
+    assert fit_platt([[1.0], [2.0]], [[1], [1]], prior)[0] == pytest.approx(prior.mean)
+
+
+@given(seed=st.integers(0, 10**6), spread=st.sampled_from([0.01, 1.0, 50.0]), borrowed=st.sampled_from([0.0, 3.0, 1e4]))
+def test_platt_finds_the_likeliest_line_of_every_question(seed, spread, borrowed):
+    """No step to any side is likelier, with few rows, rows that a line separates and ones that agree on nothing."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(rng.normal(), spread, (12, 4))
+    targets = rng.random((12, 4)) < [0.5, 0.1, 0.9, 0.5]
+    targets[:, 3] = logits[:, 3] > np.median(logits[:, 3])
+    prior = PlattPrior.pooled(logits, targets, borrowed)
+    found = fit_platt(logits, targets, prior)
+    wanted = smoothed(targets, prior.positives, prior.negatives)
+
+    def loss(lines):
+        scaled, moved = logits * lines[:, 0] + lines[:, 1], lines - prior.mean
+        likelihood = (np.logaddexp(0, scaled) - wanted * scaled).sum(axis=0)
+        return likelihood + 0.5 * np.einsum("qi,ij,qj->q", moved, prior.precision, moved)
+
+    both = targets.any(axis=0) & ~targets.all(axis=0)
+    for step in ([0.01, 0], [0, 0.01], [0.01, 0.01], [0.01, -0.01]):
+        for sign in (1, -1):
+            aside = found + sign * np.array(step) * np.maximum(np.abs(found), 1e-3)
+            assert (loss(found) <= loss(aside) + 1e-9)[both].all()

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from meteo_ray.calibration.probabilities import PlattPrior
+from meteo_ray.calibration.platt import PlattPrior
 from meteo_ray.calibration.votes import VoterGroup, VoteScales, cross_fitted, stacked, unstacked
 
 
