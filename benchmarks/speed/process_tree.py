@@ -41,9 +41,9 @@ def processes() -> list[Process]:
     return found
 
 
-def tree(root: int) -> list[Process]:
-    """A process and its descendants; empty when it has ended."""
-    everything = processes()
+def tree(root: int, everything: list[Process] | None = None) -> list[Process]:
+    """A process and its descendants among `everything`, by default what there is now; empty when it has ended."""
+    everything = processes() if everything is None else everything
     children: dict[int, list[Process]] = {}
     for process in everything:
         children.setdefault(process.parent, []).append(process)
@@ -55,22 +55,26 @@ def tree(root: int) -> list[Process]:
 
 @dataclass
 class Watch:
-    """`with Watch(pid) as watch`: afterwards `cpu_s` is what the tree used meanwhile, and `peak_mb` the most memory
-    that it held at one moment, shared pages counted once, where `memory` was wanted."""
+    """`with Watch(pid) as watch`: afterwards `cpu_s` is what the tree used meanwhile, `others_s` what processes used
+    that are not of this one's tree, and `peak_mb` the most memory that the watched tree held at one moment, shared
+    pages counted once, where `memory` was wanted."""
 
     root: int
     memory: bool = False
     cpu_s: float = 0.0
+    others_s: float = 0.0
     peak_mb: float | None = None
 
     def __post_init__(self) -> None:
         self._used: dict[tuple[int, int], float] = {}
-        self._before, self._stop = 0.0, threading.Event()
+        self._others: dict[tuple[int, int], float] = {}
+        self._ours: set[tuple[int, int]] = set()
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
         self._look()
-        self._before = sum(self._used.values())
+        self._used_before, self._others_before = sum(self._used.values()), dict(self._others)
         self._thread.start()
         return self
 
@@ -78,15 +82,21 @@ class Watch:
         self._stop.set()
         self._thread.join()
         self._look()
-        self.cpu_s = sum(self._used.values()) - self._before
+        self.cpu_s = sum(self._used.values()) - self._used_before
+        # Whoever became an orphan of this tree meanwhile is none of the others.
+        others = {one: used for one, used in self._others.items() if one not in self._ours}
+        self.others_s = sum(used - self._others_before.get(one, 0.0) for one, used in others.items())
 
     def _watch(self) -> None:
         while not self._stop.wait(INTERVAL_S):
             self._look()
 
     def _look(self) -> None:
-        found = tree(self.root)
+        everything = processes()
+        found = tree(self.root, everything)
         self._used |= {(process.pid, process.born): process.cpu_s for process in found}
+        self._ours |= {(process.pid, process.born) for process in (*found, *tree(os.getpid(), everything))}
+        self._others |= {(process.pid, process.born): process.cpu_s for process in everything}
         if self.memory:
             self.peak_mb = max(self.peak_mb or 0.0, sum(_pss(process.pid) for process in found) / 2**20)
 
@@ -98,10 +108,3 @@ def _pss(pid: int) -> float:
     except OSError:
         return 0.0
     return next((int(line.split()[1]) * 1024.0 for line in lines if line.startswith("Pss:")), 0.0)
-
-
-def busy_seconds() -> float:
-    """CPU seconds that this machine has worked since it started, whoever for."""
-    with open("/proc/stat", encoding="ascii") as file:
-        user, nice, system, _, _, irq, softirq, steal = (int(part) for part in file.readline().split()[1:9])
-    return (user + nice + system + irq + softirq + steal) / TICKS

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.speed.process_tree import Watch, busy_seconds
+from benchmarks.speed.process_tree import Watch
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -82,11 +82,10 @@ class Session:
         """Let it judge a folder, and watch its tree of processes."""
         self.wait_ready()
         images = sum(1 for _ in folder.iterdir())
-        machine = busy_seconds()
         with Watch(self._process.pid, memory) as watch:
             self.send(folder=str(folder), **asked)
             answer = self.receive()
-        foreign = max(0.0, busy_seconds() - machine - watch.cpu_s) / answer["seconds"]
+        foreign = watch.others_s / answer["seconds"]
         return Run(images, answer["seconds"], watch.cpu_s, foreign, watch.peak_mb, answer["answer"])
 
     def close(self) -> None:
