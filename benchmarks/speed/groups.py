@@ -1,6 +1,7 @@
-"""The groups of measurements; each returns what results.json keeps of it."""
+"""The groups of measurements; each yields what results.json keeps of it, part by part."""
 
 import math
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -21,11 +22,14 @@ KINDS = (*OTHERS, OWN)
 START_UP = 0.05  # of a run that is called long
 
 
-def decode(bench: Bench) -> dict[str, Any]:
-    """Decoding and fitting alone: nobody judges."""
+Parts = Iterator[tuple[str, Any]]
+"""A part's name and what was found, as soon as it is there: an interrupted hour is not lost."""
+
+
+def decode(bench: Bench) -> Parts:
+    """Decoding and fitting alone: nobody judges. By format."""
     names = {kind: bench.files(kind) for kind in bench.plan.formats}
     names |= {f"real {kind}": name for kind in (JPEG, PNG) if (name := bench.real(kind))}
-    found: dict[str, Any] = {}
     with ExitStack() as stack:
         sessions = {kind: bench.session(stack, kind, workers=bench.workers) for kind in KINDS}
         for kind, name in names.items():
@@ -33,19 +37,20 @@ def decode(bench: Bench) -> dict[str, Any]:
             turns = _turns(bench, sessions, name)
             floors = {work: bench.floor(work, name) for work in ("load", "whole")}
             limit = 1 / max(floor.rate for floor in floors.values())
-            found[kind] = {
-                **_compared(turns, valid),
-                "floors": {work: floor.to_json() for work, floor in floors.items()},
-                "fraction_of_limit": limit / turns.value(turns.each_s, OWN),
-            }
-    return found
+            yield (
+                kind,
+                {
+                    **_compared(turns, valid),
+                    "floors": {work: floor.to_json() for work, floor in floors.items()},
+                    "fraction_of_limit": limit / turns.value(turns.each_s, OWN),
+                },
+            )
 
 
-def archive(bench: Bench) -> dict[str, Any]:
-    """The job as it is, `--text.mode off`: gate alone, and gate and elements."""
+def archive(bench: Bench) -> Parts:
+    """The job as it is, `--text.mode off`: gate alone, and gate and elements. By stages."""
     name = bench.mixed()
     load, describe = bench.floor("load", name), bench.floor("describe", name)
-    found: dict[str, Any] = {}
     for stages in bench.plan.stages:
         with ExitStack() as stack:
             workers = {OWN: None}  # as many readers as the job takes by itself
@@ -53,11 +58,8 @@ def archive(bench: Bench) -> dict[str, Any]:
             valid = _agree(bench, sessions, name)
             turns = _turns(bench, sessions, name)
         networks = {stage: bench.floor(stage, name) for stage in stages}
-        found["+".join(stages)] = {
-            **_compared(turns, valid),
-            **limit_of({"load": load, "describe": describe}, networks, valid["charts"], turns),
-        }
-    return found
+        limit = limit_of({"load": load, "describe": describe}, networks, valid["charts"], turns)
+        yield "+".join(stages), {**_compared(turns, valid), **limit}
 
 
 def limit_of(cpu: dict[str, Floor], networks: dict[str, Floor], charts: float, turns: Turns) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def _compared(turns: Turns, valid: dict[str, Any]) -> dict[str, Any]:
     return {**turns.to_json(), "ratios": ratios, "agreement": valid}
 
 
-def accelerator(bench: Bench) -> dict[str, Any]:
+def accelerator(bench: Bench) -> Parts:
     """A simulated accelerator: a consumer that sleeps, asking for 80 % of what the readers deliver. How long does it
     wait for pixels?"""
     name = bench.files(JPEG)
@@ -118,14 +120,14 @@ def accelerator(bench: Bench) -> dict[str, Any]:
         log.unlink(missing_ok=True)
         slept = own.run(folder, sleep_s=sleep_s, log=str(log))
     calls = np.loadtxt(log.read_text("utf-8").replace("[", "").replace("]", "").splitlines(), delimiter=",", ndmin=2)
-    return {
+    yield from {
         "readers_deliver": 1 / each,
         "asked_for": 1 / sleep_s,
         "delivered": float(calls[:, 2].sum() / (calls[:, 1].max() - calls[:, 0].min())),
         "waiting_share": waiting_share(calls),
         "images": int(calls[:, 2].sum()),
         "foreign_share": foreign_share([few, many, slept]),
-    }
+    }.items()
 
 
 ASKED = 0.8  # of what readers deliver

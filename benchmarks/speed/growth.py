@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.speed.arithmetic import exponent, line, marginal_costs
 from benchmarks.speed.bench import GATE, Bench
-from benchmarks.speed.groups import OWN
+from benchmarks.speed.groups import OWN, Parts
 from benchmarks.speed.images import FORMATS, JPEG
 from benchmarks.speed.interleaved import SMALL, each_image, foreign_share
 
@@ -15,13 +15,9 @@ DUPLICATES = 0.9
 SMALL_IMAGES = (320, 240)
 
 
-def growth(bench: Bench) -> dict[str, Any]:
-    return {
-        "images": images(bench),
-        "pixels": pixels(bench),
-        "workers": workers(bench),
-        "duplicates": duplicates(bench),
-    }
+def growth(bench: Bench) -> Parts:
+    for name, measure in {"images": images, "pixels": pixels, "workers": workers, "duplicates": duplicates}.items():
+        yield name, measure(bench)
 
 
 def images(bench: Bench) -> dict[str, Any]:

@@ -27,6 +27,8 @@ from meteo_ray.files import read_json, write_json
 
 logger = logging.getLogger("benchmarks")
 
+# Groups whose parts tell something alone: kept as soon as they are there.
+BY_PART = ("decode", "archive")
 GROUPS = {"decode": decode, "archive": archive, "growth": growth, "accelerator": accelerator}
 
 
@@ -58,18 +60,30 @@ def measure(options: argparse.Namespace, found: dict[str, Any], results: Path) -
     for name in options.groups:
         logger.info("measuring: %s", name)
         before, started = machine(), time.monotonic()
-        measured = GROUPS[name](bench)
-        after = machine()
-        busy = {"load": [before["load"], after["load"]], "pressure": [before["pressure"], after["pressure"]]}
-        found[name] = {
-            "machine": before | busy,
-            "quick": options.quick,
-            "workers": options.workers,
-            "models": "trained" if options.models else "untrained",
-            "minutes": (time.monotonic() - started) / 60,
-            "found": json.loads(json.dumps(measured)),
-        }
+        measured: dict[str, Any] = {}
+        for part, value in GROUPS[name](bench):
+            measured[part] = value
+            if name in BY_PART:
+                found[name] = _group(options, before, started, measured)
+                write_json(results, found)
+        found[name] = _group(options, before, started, measured)
         write_json(results, found)
+
+
+def _group(
+    options: argparse.Namespace, before: dict[str, Any], started: float, measured: dict[str, Any]
+) -> dict[str, Any]:
+    """What a group found, on what, and how busy the machine was."""
+    after = machine()
+    busy = {"load": [before["load"], after["load"]], "pressure": [before["pressure"], after["pressure"]]}
+    return {
+        "machine": before | busy,
+        "quick": options.quick,
+        "workers": options.workers,
+        "models": "trained" if options.models else "untrained",
+        "minutes": (time.monotonic() - started) / 60,
+        "found": json.loads(json.dumps(measured)),
+    }
 
 
 def parse_options() -> argparse.Namespace:
