@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torchvision.models import get_model, get_model_weights
 
 from meteo_ray.bundle import WEIGHTS
+from meteo_ray.compact_weights import unpacked
 from meteo_ray.errors import UsageError
 from meteo_ray.files import sha256_of
 
@@ -158,10 +159,10 @@ def _read(path: Path) -> dict[str, Tensor]:
     """Tensors by name; a pickle is read with `weights_only=True`, so it cannot run code."""
     try:
         if path.suffix == ".safetensors":
-            tensors: dict[str, Tensor] = load_file(path)
+            tensors: dict[str, Tensor] = unpacked(load_file(path))
         else:
             tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
+    except (OSError, SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError) as error:
         raise UsageError(f"{path}: cannot read the weights: {' '.join(str(error).split())[:300]}") from None
     if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise UsageError(f"{path}: expected a plain dictionary of tensors (a state_dict)")

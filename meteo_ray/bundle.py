@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from meteo_ray.compact_weights import unpacked
 from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, replace_folder, require_ours, sha256_of
 from meteo_ray.vocabulary import Vocabulary, load_vocabulary
@@ -145,11 +146,11 @@ def tell_other_answers(folder: Path, config: Mapping[str, Any], versions: Mappin
 
 
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The tensors of weights.safetensors on the CPU. Raises UsageError on damage or NaN."""
+    """The tensors of weights.safetensors on the CPU, see `compact_weights`. Raises UsageError on damage or NaN."""
     path = folder / WEIGHTS
     try:
-        tensors: dict[str, torch.Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
+        tensors = unpacked(load_file(path))
+    except (OSError, SafetensorError, KeyError) as error:
         raise UsageError(f"{path}: cannot read the weights: {error}") from None
     broken = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:

@@ -4,6 +4,7 @@ Trees and a small network err on different images: trees on a thousand real char
 network knows shapes. LightGBM's models are text, which reading cannot turn into code.
 """
 
+import lzma
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from meteo_ray.voters.descriptors import FEATURES
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-TREES = "trees.txt"
+TREES, COMPACT_TREES = "trees.txt", "trees.txt.xz"
+"""As training writes them; cut and compressed, see `compact_trees`."""
 
 # A question with fewer rows of either answer gets no trees: a leaf holds min_data_in_leaf of them.
 LEAST_ROWS = 5
@@ -99,16 +101,17 @@ class Trees:
     def read(cls, folder: Path, questions: int) -> Self:
         """The trees of a bundle's folder. Raises UsageError when they are missing, damaged or made for others."""
         lightgbm, boosters = _lightgbm(), dict["int", "Booster"]()
+        path = trees_file(folder) or folder / TREES
         try:
-            parts = QUESTION.split((folder / TREES).read_text("utf-8"))
+            parts = QUESTION.split(_text(path))
             for number, model in zip(parts[1::2], parts[2::2], strict=True):
                 boosters[int(number)] = lightgbm.Booster(model_str=model)
-        except (OSError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
-            raise UsageError(f"{folder / TREES}: cannot be read ({error}); train the model again") from None
+        except (OSError, UnicodeDecodeError, lzma.LZMAError, lightgbm.basic.LightGBMError) as error:
+            raise UsageError(f"{path}: cannot be read ({error}); train the model again") from None
         made_for = {booster.num_feature() for booster in boosters.values()} - {FEATURES}
         if made_for or max(boosters, default=-1) >= questions or parts[0]:
             raise UsageError(
-                f"{folder / TREES}: damaged or of another version: reads {made_for or FEATURES} descriptors where "
+                f"{path}: damaged or of another version: reads {made_for or FEATURES} descriptors where "
                 f"there are {FEATURES}, answers question {max(boosters, default=-1)} of {questions}; train it again"
             )
         return cls(tuple(boosters.get(number) for number in range(questions)))
@@ -117,7 +120,17 @@ class Trees:
 def bundle_with_trees(init: str) -> Path | None:
     """The bundle whose trees a model goes on with: `init` where it is such a bundle's folder, or the weights in it."""
     folder = Path(init).parent if Path(init).name == WEIGHTS else Path(init)
-    return folder if (folder / TREES).is_file() else None
+    return folder if trees_file(folder) else None
+
+
+def trees_file(folder: Path) -> Path | None:
+    """The file of a bundle's folder that holds its trees; None where there are none."""
+    return next((path for name in (TREES, COMPACT_TREES) if (path := folder / name).is_file()), None)
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    return (lzma.decompress(data) if path.name == COMPACT_TREES else data).decode("utf-8")
 
 
 def _boosted(

@@ -134,7 +134,10 @@ class TextVoter:
     def read(cls, folder: Path, questions: int) -> Self:
         """Raises UsageError when the file is missing, damaged or made for other questions or features."""
         try:
-            found = load((folder / TEXT_VOTER).read_bytes())
+            packed = load((folder / TEXT_VOTER).read_bytes())
+            found = {
+                name: values.astype(np.float32) for name, values in packed.items()
+            }  # half precision, in small ones
             voter = cls(found["idf"], found["coefficients"], found["intercepts"], found["names"])
         except (OSError, SafetensorError, KeyError) as error:
             raise UsageError(f"{folder / TEXT_VOTER}: cannot be read ({error}); train the model again") from None

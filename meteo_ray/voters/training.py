@@ -16,7 +16,7 @@ from meteo_ray.files import sha256_of
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.text.table import texts_mode, texts_path
 from meteo_ray.vocabulary import Vocabulary
-from meteo_ray.voters.boosted_trees import TREES, Trees, bundle_with_trees, check_installed
+from meteo_ray.voters.boosted_trees import Trees, bundle_with_trees, check_installed, trees_file
 from meteo_ray.voters.config import VoterSettings
 from meteo_ray.voters.descriptors import PrepareDescriptors
 from meteo_ray.voters.held_out_text import HeldOutText, source_numbers
@@ -54,7 +54,7 @@ class VoterTraining:
             check_installed()
         self._earlier: Trees | None = None
         if self._earlier_bundle:
-            check_file(self._earlier_bundle, TREES)  # LightGBM may die of damaged ones
+            check_file(self._earlier_bundle, self._trees_file().name)  # LightGBM may die of damaged ones
             self._earlier = Trees.read(self._earlier_bundle, questions)
         self._pages: Batch = {}
         self._sources = self._images = np.zeros(0, dtype=np.int64)
@@ -104,11 +104,17 @@ class VoterTraining:
     def origin(self, data: Path, index: Path | None = None) -> list[str]:
         """Digests of what the voters depend on: trees that they go on with, and what was read, see `texts_path`."""
         texts = texts_path(data, index)
-        files = [self._earlier_bundle / TREES] if self._earlier_bundle else []
+        files = [self._trees_file()] if self._earlier_bundle else []
         return [
             sha256_of(file)
             for file in (*files, *([texts] if self._settings.text is not False and texts.is_file() else []))
         ]
+
+    def _trees_file(self) -> Path:
+        assert self._earlier_bundle is not None
+        found = trees_file(self._earlier_bundle)
+        assert found is not None  # `bundle_with_trees` has looked
+        return found
 
     def _fit_trees(self, collect: Collect, look: Look, augmentation: AugmentConfig, targets: Targets) -> Trees:
         if self._earlier and not self._settings.further_trees:

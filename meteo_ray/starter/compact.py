@@ -1,0 +1,39 @@
+"""A trained bundle of gate or elements, made so small that it can travel with the package."""
+
+import lzma
+import shutil
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import save_file
+
+from meteo_ray import bundle
+from meteo_ray.compact_weights import packed
+from meteo_ray.voters.boosted_trees import COMPACT_TREES, TREES
+from meteo_ray.voters.compact_trees import compact
+from meteo_ray.voters.text_voter import TEXT_VOTER
+
+
+def write_compact(source: Path, target: Path, stage: str) -> None:
+    """Write the bundle in `source` to `target`: weights in int8, trees cut and compressed, words in half precision.
+
+    Predictors and trainings read it like any other. Thresholds and calibration stay those of the whole model.
+
+    Raises:
+        UsageError: when `source` holds no whole bundle of the stage, or `target` something that is none.
+    """
+    bundle.check(source, stage)
+    with bundle.writing(target) as folder:
+        for file in sorted(source.iterdir()):
+            if file.name == bundle.WEIGHTS:
+                save_file(packed(bundle.read_weights(source)), folder / file.name)
+            elif file.name == TREES:
+                trees = compact(file.read_text("utf-8"))
+                (folder / COMPACT_TREES).write_bytes(lzma.compress(trees.encode(), preset=9))
+            elif file.name == TEXT_VOTER:
+                arrays = {name: values.astype(np.float16) for name, values in load_arrays(file).items()}
+                save_arrays(arrays, folder / file.name)
+            elif file.is_file() and file.name != bundle.SUMS:
+                shutil.copyfile(file, folder / file.name)
