@@ -17,6 +17,7 @@ from meteo_ray.evaluation.end_to_end import cascade_metrics
 from meteo_ray.files import write_atomically
 from meteo_ray.judging.judge import Judge
 from meteo_ray.judging.stage_evaluation import Scored, SplitContext
+from meteo_ray.judging.starter import tell_starter
 from meteo_ray.stages import CASCADE
 from meteo_ray.streaming.index import read_index
 from meteo_ray.versions import versions
@@ -43,6 +44,7 @@ class Evaluation:
 
     def __init__(self, job: EvaluateJob) -> None:
         self.job = job
+        tell_starter(job.models)
         vocabulary = choose_vocabulary(job.labels, job.data)
         index = read_index(job.data.resolve(), job.index)
         self.context = SplitContext(job, index, vocabulary, Judge(job, vocabulary))

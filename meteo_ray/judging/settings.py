@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt
 
 from meteo_ray.config.parsing import JobConfig, Section
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
+from meteo_ray.judging.starter import STARTER
 from meteo_ray.streaming.config import MOST_CACHE_GB
 
 
@@ -41,8 +42,9 @@ class CascadeSettings(Section):
 class JudgingJob(JobConfig):
     """What every job that judges with trained models can be told about them."""
 
-    models: Path
-    """The folder of model bundles, one for each stage (or METEO_RAY_MODELS)."""
+    models: Path = STARTER
+    """The folder of model bundles, one for each stage (or METEO_RAY_MODELS); default: those that come with the package,
+    which have seen drawings alone."""
     cascade: CascadeSettings = CascadeSettings()
     """Thresholds other than the calibrated ones, such as a sweep's; 8 bits."""
     min_recall: float | None = Field(None, gt=0, le=1)

@@ -18,6 +18,7 @@ from meteo_ray.evaluation.config import END_TO_END, EvaluateJob
 from meteo_ray.evaluation.run import Evaluation
 from meteo_ray.files import write_json
 from meteo_ray.judging.settings import CascadeSettings
+from meteo_ray.judging.starter import STARTER
 from meteo_ray.progress import ProgressLine
 from meteo_ray.stages import CASCADE
 from meteo_ray.streaming.index import content_digest
@@ -71,6 +72,8 @@ def _base(job: TuneJob) -> EvaluateJob:
     base = parse_config(EvaluateJob, flags)
     if base.min_recall is not None:
         raise UsageError("--base: min_recall chooses the gate's threshold, which the sweep varies: leave it out")
+    if base.models == STARTER:
+        raise UsageError("--models is required: a sweep leaves its results beside the models that it is for")
     places = {name: getattr(base, name) for name in ("data", "models", "labels", "index", "cache")}
     base = base.model_copy(update={name: path.resolve() for name, path in places.items() if path})
     for split in ("validation", "test"):

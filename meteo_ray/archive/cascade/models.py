@@ -11,6 +11,7 @@ from meteo_ray import bundle
 from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.errors import UsageError
 from meteo_ray.judging.predictor import Predictor
+from meteo_ray.judging.starter import tell_starter
 from meteo_ray.judging.verdict import Verdict
 from meteo_ray.stage import Judging
 from meteo_ray.stages import CASCADE
@@ -55,6 +56,7 @@ def bundled_models(config: ArchiveConfig) -> Models:
         UsageError: naming the bundle and what is missing, damaged or does not fit the others, or the setting that
             cannot be followed here.
     """
+    tell_starter(config.models)
     folders = {name: config.models / name for name in config.stages}
     if not config.models.is_dir():
         raise UsageError(f"--models {config.models}: no such folder; train the models first, or set METEO_RAY_MODELS")
