@@ -125,6 +125,8 @@ class Stage:
         acts_from: `acts_from(job)` -> settings that begin to act in some later epoch than the phases tell, with that
             epoch, counted from 0: a sweep that varies them lets its trials live as long.
         objectives: validation metrics, higher is better, that a sweep can improve besides the watched one.
+        read_inputs: `read_inputs(job)` -> what its training is given, checked; None where that is a prepared folder of
+            images (training/inputs.py).
         judging: None for a stage that judges no images, such as a forecaster; the cascade leaves it out.
         demo: None for a stage that `make demo` leaves out.
     """
@@ -139,6 +141,7 @@ class Stage:
     trial_settings: Mapping[str, Any] = field(default_factory=dict)
     acts_from: "Callable[[Any], Mapping[str, int]] | None" = None
     objectives: tuple[str, ...] = ()
+    read_inputs: "Callable[[Any], TaskInputs] | None" = None
     judging: Judging | None = None
     demo: Demo | None = None
 

@@ -4,12 +4,17 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from meteo_ray.elements.stage import ELEMENTS
+from meteo_ray.forecast.stage import FORECAST
 from meteo_ray.gate.stage import GATE
+from meteo_ray.nowcast.stage import NOWCAST
 from meteo_ray.products.stage import PRODUCTS
 from meteo_ray.schema import FILE, MADE_BY, WRITTEN, predictions_schema
 from meteo_ray.stage import Judging, Stage
 
+# Those that judge no images come first: the cascade leaves them out.
 STAGES: tuple[Stage, ...] = (
+    FORECAST,
+    NOWCAST,
     GATE,
     ELEMENTS,
     PRODUCTS,

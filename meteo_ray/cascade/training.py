@@ -14,7 +14,7 @@ def stage_inputs(stage: Stage, job: TrainingJob) -> "TaskInputs":
     """A training job's inputs, checked, with what earlier stages answer where the stage learns from that."""
     from meteo_ray.training.inputs import check_inputs
 
-    inputs = check_inputs(job)
+    inputs = check_inputs(job) if stage.read_inputs is None else stage.read_inputs(job)
     # Ray and torch take seconds to import; --help, a wrong flag and a missing folder should not.
     from meteo_ray.cascade.earlier_answers import with_earlier_answers
 

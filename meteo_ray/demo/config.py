@@ -44,3 +44,37 @@ class RunDemoJob(JobConfig):
     """Images of the archive that is classified at the end; broken files come on top."""
     seed: int = 0
     """Seeds the drawings."""
+
+
+class ForecastDataJob(JobConfig):
+    """Make up station series and radar events."""
+
+    out: Path
+    """Folder to write: stations/ with stations.csv and source.yaml, radar/ with a folder for every event."""
+    days: int = Field(1500, ge=500)
+    """Days of the stations' series."""
+    events: int = Field(4, ge=3)
+    """Radar events; the last is the test, the one before validates."""
+    frames: int = Field(28, ge=10)
+    """Images of an event, five minutes apart."""
+    side: int = Field(128, ge=64)
+    """Pixels of a radar image's side, 1 km each."""
+    seed: int = Field(0, ge=0)
+    """The same seed makes the same data."""
+    overwrite: bool = False
+    """Replace the data that stand in the folder."""
+
+
+class RunForecastDemoJob(JobConfig):
+    """Make up data, train, evaluate and run a forecast of stations and a nowcast of rain."""
+
+    out: Path = Path("demo_forecast")
+    """The folder for everything: data/, models/, forecast/, nowcast/, the metrics and their pages."""
+    days: int = Field(1500, ge=500)
+    """Days of the stations' series."""
+    epochs: int = Field(12, gt=0)
+    """Epochs of every forecast's training."""
+    nowcast_epochs: int = Field(3, gt=0)
+    """Epochs of the nowcast's training."""
+    seed: int = 0
+    """Seeds data and trainings."""

@@ -9,7 +9,6 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,11 @@ from meteo_ray.errors import UsageError
 from meteo_ray.files import held, read_json, require_ours, write_json
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.streaming.image_store import ImageStore
-from meteo_ray.streaming.stream import stream
 from meteo_ray.training.config import LoopSettings, TrainingJob
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.training.loop import Finished, TrainingRun
+from meteo_ray.training.row_source import row_source
 from meteo_ray.training.run_identity import run_digest
 from meteo_ray.training.run_log import followed, log_to_run
 from meteo_ray.training.task import Task
@@ -127,7 +126,7 @@ def _worker(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path
     host = RayHost(inputs.images)
     log_to_run(folder, host.rank)
     try:
-        batches = partial(stream, workers=settings.data_workers, waiting_blocks=WAITING_BLOCKS)
+        batches = row_source(task, settings.data_workers, WAITING_BLOCKS)
         finished = TrainingRun(task, inputs.index, settings, folder, host, batches, pick_device()).fit()
     except UsageError as mistake:
         if host.world_size > 1:

@@ -78,6 +78,8 @@ class Task(ABC):
     name: ClassVar[str]
     watch: ClassVar[str]
     """The validation metric that early stopping and the best checkpoint follow; higher is better."""
+    prepares_in_process: ClassVar[bool] = False
+    """Whether `prepare` only cuts numbers that are in memory: then the loop calls it itself, without CPU workers."""
 
     # -- data: decided on small tables, prepared by CPU workers ------------------------------------------------------
 

@@ -6,9 +6,9 @@ import pyarrow as pa
 from torch import nn
 
 from meteo_ray.schema import VALIDATION
-from meteo_ray.streaming.stream import stream
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.ready_batches import ReadyBatch, Transfer
+from meteo_ray.training.row_source import row_source
 from meteo_ray.training.task import Task
 from meteo_ray.training.validation import collect_outputs
 
@@ -23,7 +23,7 @@ def images_per_second(task: Task, model: nn.Module, index: pa.Table, precision: 
     """Validation rows that `task.outputs` answers in a second; prepared beforehand, decoding does not count."""
     rows, device = task.rows(index, VALIDATION).slice(0, ROWS), pick_device()
     transfer = Transfer(device)
-    prepared = stream(rows, task.prepare(VALIDATION, 0), BATCH)
+    prepared = row_source(task)(rows, task.prepare(VALIDATION, 0), BATCH)
     batches = [ReadyBatch(task, batch, BATCH, transfer) for batch in prepared]
     seen = sum(len(batch) for batch in batches)
     seconds = []

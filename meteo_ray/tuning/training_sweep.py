@@ -139,9 +139,10 @@ def _conclude(
     write_best(folder.best, job.base, trials.base, trials.best_values(chosen.params))
     bundle = folder.models / trials.stage.name
     metrics = _save(trials, folder, chosen, bundle, resources)
-    use = f"python jobs/classify_archive.py --models DIR   # with {bundle} in it"
+    job_of = "classify_archive" if trials.stage.judging else f"evaluate_{trials.stage.name}"
+    use = f"python jobs/{job_of}.py --models DIR   # with {bundle} in it"
     again = f"python jobs/train_{trials.stage.name}.py --config {folder.best}"
-    ending = Ending(chosen, metrics, trials.base, {"classify with it": use, "train it anew": again})
+    ending = Ending(chosen, metrics, trials.base, {"use it": use, "train it anew": again})
     write_report(folder.report, study, ending)
     _tell(study, chosen, folder, bundle, trials)
 

@@ -9,7 +9,6 @@ import os
 import time
 import traceback
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,12 @@ from meteo_ray.files import write_json
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.stage import Stage
 from meteo_ray.stages import stage_named
-from meteo_ray.streaming.stream import stream
 from meteo_ray.training.config import TrainingJob
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.training.learning_rate import total_epochs
 from meteo_ray.training.loop import TrainingRun
+from meteo_ray.training.row_source import row_source
 from meteo_ray.training.run_identity import identity_parts
 from meteo_ray.training.run_log import log_to_run
 from meteo_ray.training.task import Phase, Task
@@ -166,7 +165,7 @@ class TrainingTrials:
         return job.with_values(**{"training.memory_share": share})
 
     def _training(self, task: Task, job: TrainingJob, folder: Path, host: TrialHost) -> TrainingRun:
-        batches = partial(stream, workers=job.training.data_workers)
+        batches = row_source(task, job.training.data_workers)
         return TrainingRun(task, self.inputs.index, job.training, folder, host, batches, pick_device())
 
     # -- the best one ------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Forecasts of station series: readers, honest splits, baselines, networks, scores."""

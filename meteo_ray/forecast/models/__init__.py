@@ -1,0 +1,1 @@
+"""The networks: windows in, a point forecast and its quantiles out."""

@@ -1,0 +1,1 @@
+"""From station files to one panel of daily values with units, every defect named."""

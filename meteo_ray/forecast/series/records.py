@@ -1,0 +1,57 @@
+"""Rows as they stand in the files, station by station, before they become days."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from meteo_ray.errors import UsageError
+from meteo_ray.forecast.series.defects import VALUE, Defect
+from meteo_ray.forecast.series.quantities import QUANTITIES, converted
+from meteo_ray.forecast.series.source import Table
+
+# A column of which more than half lies outside of its bounds is not corrupt: it is in another unit than declared.
+MOST_OUTSIDE = 0.5
+
+
+@dataclass
+class Records:
+    """The rows of one station in one file, in the file's order; a value that is missing is NaN."""
+
+    file: str
+    station: str
+    times: list[datetime] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    values: dict[str, list[float]] = field(default_factory=dict)
+
+
+def checked(records: Records, table: Table, found: list[Defect]) -> dict[str, np.ndarray]:
+    """Quantity -> float64 `(rows,)` in the quantity's unit; what leaves its bounds is NaN and told in `found`.
+
+    Raises:
+        UsageError: when most values of a column are impossible in the declared unit.
+    """
+    return {name: _in_bounds(records, table, name, np.asarray(raw), found) for name, raw in records.values.items()}
+
+
+def _in_bounds(records: Records, table: Table, name: str, raw: np.ndarray, found: list[Defect]) -> np.ndarray:
+    column, quantity = table.quantities[name], QUANTITIES[name]
+    values = converted(raw, column.unit, quantity)
+    low, high = column.bounds(quantity)
+    outside = (values < low) | (values > high)  # NaN is neither
+    known = np.isfinite(values).sum()
+    if known and outside.sum() > MOST_OUTSIDE * known:
+        first = int(np.argmax(outside))
+        raise UsageError(
+            f"{records.file}:{records.lines[first]} ({records.times[first]:%Y-%m-%d}): {outside.sum()} of {known} "
+            f"values of {column.column} are impossible as {name} in {column.unit}, the first {raw[first]:g}; is the "
+            "unit wrong?"
+        )
+    for row in np.flatnonzero(outside):
+        message = f"{records.station}: {column.column} {raw[row]:g} {column.unit} lies outside {low:g} to {high:g} "
+        found.append(_defect(records, int(row), message + quantity.unit))
+    return np.where(outside, np.nan, values)
+
+
+def _defect(records: Records, row: int, message: str) -> Defect:
+    return Defect(VALUE, records.file, records.lines[row], f"{records.times[row]:%Y-%m-%d}", message)

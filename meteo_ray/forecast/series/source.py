@@ -1,0 +1,145 @@
+"""How station files are described: a YAML file says which column is the time, which the quantities, in which unit.
+
+The package brings those of public sets (sources/*.yaml); for own files copy one of them.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from meteo_ray.config.parsing import Section
+from meteo_ray.errors import UsageError
+from meteo_ray.forecast.series.quantities import QUANTITIES, Quantity, unit_problem
+
+Policy = Literal["refuse", "missing"]
+
+
+class Column(Section):
+    """Where a quantity stands and in which unit."""
+
+    column: str
+    """The file's column or variable; where stations are prefixes, what follows `PREFIX_`."""
+    unit: str
+    """Any unit that pint knows, and okta; it must be one of the quantity."""
+    minimum: float | None = None
+    """Values below, in the quantity's unit, are corrupt; default: the world's extreme."""
+    maximum: float | None = None
+    """Values above are corrupt."""
+
+    def bounds(self, quantity: Quantity) -> tuple[float, float]:
+        low = quantity.minimum if self.minimum is None else self.minimum
+        high = quantity.maximum if self.maximum is None else self.maximum
+        return low, high
+
+
+class TimeColumns(Section):
+    """The time of a row: one column, or several joined by a dash (year, month, day, hour)."""
+
+    columns: tuple[str, ...]
+    format: str = "%Y-%m-%d"
+    """As Python's strptime reads it, applied to the joined columns."""
+
+
+class StationOf(Section):
+    """Which station a row or a column is of: a fixed name, a column, or prefixes of the columns."""
+
+    name: str | None = None
+    column: str | None = None
+    prefixes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum((self.name is not None, self.column is not None, bool(self.prefixes))) != 1:
+            raise ValueError("give exactly one of name, column and prefixes")
+        return self
+
+
+class Table(Section):
+    """Files of the same columns."""
+
+    files: tuple[str, ...]
+    """Relative to the data folder, in the order in which their rows are read."""
+    format: Literal["csv", "netcdf"] = "csv"
+    time: TimeColumns
+    """NetCDF: the time coordinate; its own attributes say how it counts."""
+    station: StationOf
+    missing: tuple[str, ...] = ("", "NA", "NaN", "nan", "-9999")
+    """Texts that stand for no value."""
+    hourly: bool = False
+    """Rows are hours: a day is the mean of its hours (rain: their sum), where at least 18 of 24 are there."""
+    quantities: dict[str, Column]
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        problems = []
+        for name, column in self.quantities.items():
+            if name not in QUANTITIES:
+                problems.append(f"{name}: no such quantity; known are {', '.join(QUANTITIES)}")
+            elif (problem := unit_problem(QUANTITIES[name], column.unit)) is not None:
+                problems.append(f"{name} ({column.column}): {problem}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class Defects(Section):
+    """What happens to what is wrong; every case is told with file, line and date all the same."""
+
+    value: Policy = "missing"
+    """A value that is no number, or outside of its bounds."""
+    gap: Policy = "missing"
+    """Days that no row is there for."""
+    doubled: Literal["refuse", "first", "last"] = "refuse"
+    """A day that comes twice for a station: which row counts, in the order of files and lines."""
+
+
+class Place(Section):
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+
+
+class Source(Section):
+    """The description of one set of station files."""
+
+    name: str
+    tables: tuple[Table, ...]
+    stations: dict[str, Place] = Field(default_factory=dict)
+    """Where they are; the graph network needs to know."""
+    defects: Defects = Defects()
+    credit: str = ""
+    """Whose data they are, for reports."""
+
+
+def load_source(name_or_path: str) -> Source:
+    """A description that the package brings, by name, or a file. Raises UsageError naming every problem."""
+    own = Path(name_or_path)
+    folder = files("meteo_ray.forecast") / "sources"
+    brought = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    if own.is_file():
+        text, where = own.read_text("utf-8"), str(own)
+    elif name_or_path in brought:
+        text, where = (folder / f"{name_or_path}.yaml").read_text("utf-8"), name_or_path
+    else:
+        raise UsageError(f"--source {name_or_path}: no such file, and no set of that name: {', '.join(brought)}")
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise UsageError(f"{where}: expected a description of station files, found {type(document).__name__}")
+    try:
+        return Source(**document)
+    except (ValidationError, TypeError) as error:
+        raise UsageError.of_problems(f"{where} cannot be used:", _problems(error)) from None
+
+
+def _problems(error: ValidationError | TypeError) -> list[str]:
+    if isinstance(error, TypeError):
+        return [str(error)]
+    return [
+        f"{'.'.join(str(part) for part in entry['loc'])}: {entry['msg'].removeprefix('Value error, ')}"
+        for entry in error.errors()
+    ]

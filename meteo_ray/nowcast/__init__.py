@@ -1,0 +1,1 @@
+"""Nowcasts of radar rain: readers, extrapolation, ConvLSTM, scores."""

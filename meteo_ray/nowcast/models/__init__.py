@@ -1,0 +1,1 @@
+"""ConvLSTM and the encoder-forecaster made of it."""

@@ -1,0 +1,1 @@
+"""From radar files to rain rates on one grid, event by event."""

@@ -1,0 +1,72 @@
+"""A folder of radar files: every folder in it that holds images is an event, its files the frames.
+
+The frames of an event are the loop's index, with sums of the files: another file is another run. Which events train,
+validate and test is said by name: windows of one event share most of their frames, so they are never torn apart.
+"""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from meteo_ray.errors import UsageError
+from meteo_ray.files import sha256_of
+from meteo_ray.nowcast.radar.rates import is_radar, time_of
+from meteo_ray.schema import TEST, TRAIN, VALIDATION
+
+STEP = timedelta(minutes=5)
+
+
+def read_frames(data: Path) -> pa.Table:
+    """A row for every frame, in order of event and time: `event`, `time`, `path` below `data`, `sha256`.
+
+    Raises:
+        UsageError: when there is none; naming files of one event whose times are equal.
+    """
+    found: dict[tuple[str, datetime], Path] = {}
+    for path in sorted(data.rglob("*")):
+        if path.is_file() and is_radar(path):
+            key = path.parent.relative_to(data).as_posix(), time_of(path)
+            if key in found:
+                raise UsageError(f"{path}: {found[key].name} beside it is of the same time, {key[1]:%Y-%m-%d %H:%M}")
+            found[key] = path
+    if not found:
+        raise UsageError(f"{data}: no radar images in folders here; a folder of .gif, .pgm.gz or .h5 is an event")
+    keys = sorted(found)
+    return pa.table(
+        {
+            "event": [event for event, _ in keys],
+            "time": pa.array([time for _, time in keys], pa.timestamp("s")),
+            "path": [found[key].relative_to(data).as_posix() for key in keys],
+            "sha256": [sha256_of(found[key]) for key in keys],
+        }
+    )
+
+
+def with_splits(frames: pa.Table, test: tuple[str, ...], validation: tuple[str, ...]) -> pa.Table:
+    """The frames with their `split`; without names the last event is the test and the one before validates.
+
+    Raises:
+        UsageError: for an event that is not there, or when nothing is left to train on.
+    """
+    events = list(dict.fromkeys(frames["event"].to_pylist()))
+    unknown = [name for name in (*test, *validation) if name not in events]
+    if unknown:
+        raise UsageError(f"no event {', '.join(unknown)}; there are {', '.join(events)}")
+    test = test or (events[-1],)
+    left = [name for name in events if name not in test]
+    validation = validation or tuple(left[-1:])
+    if set(validation) & set(test):
+        raise UsageError(f"an event cannot both validate and test: {', '.join(sorted(set(validation) & set(test)))}")
+    if not set(left) - set(validation):
+        raise UsageError(f"no event is left to train on; there are {', '.join(events)}: three are the least")
+    splits = {name: TEST if name in test else VALIDATION if name in validation else TRAIN for name in events}
+    return frames.append_column("split", pa.array([splits[name] for name in frames["event"].to_pylist()]))
+
+
+def starts(times: np.ndarray, frames: int, stride: int) -> np.ndarray:
+    """First frames of the windows of `frames` frames without a gap, int64; `times` datetime64 `(n,)` in order."""
+    follows = np.diff(times) == np.timedelta64(STEP)
+    first = np.arange(0, max(len(times) - frames + 1, 0), stride)
+    return np.array([at for at in first if follows[at : at + frames - 1].all()], dtype=np.int64)

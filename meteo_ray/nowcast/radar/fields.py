@@ -1,0 +1,86 @@
+"""Decoded frames on the working grid, kept on disk: decoding an event takes minutes, opening it none."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from meteo_ray.errors import UsageError
+from meteo_ray.nowcast.radar.rates import read_rate
+from meteo_ray.progress import ProgressLine
+
+# Raised whenever frames of the same files come out otherwise.
+FIELDS_VERSION = 1
+
+
+class RadarFields:
+    """Events by name, each float32 `(frames, rows, columns)` in mm/h, NaN where the radars see nothing.
+
+    Args:
+        data: the folder of the radar files.
+        frames: their table, see `events.read_frames`.
+        grid_km: side of a square of the working grid; a whole number of pixels is averaged, and a square with an
+            unseen pixel is unseen.
+        cache: folder for what was decoded.
+    """
+
+    def __init__(self, data: Path, frames: pa.Table, grid_km: float, cache: Path) -> None:
+        self.data, self.grid_km, self.cache = data, grid_km, cache
+        self._rows: dict[str, tuple[list[str], list[str], np.ndarray]] = {}
+        names = np.array(frames["event"].to_pylist(), dtype=object)
+        for event in dict.fromkeys(names):
+            own = frames.filter(pa.array(names == event))
+            times = own["time"].to_numpy().astype("datetime64[s]")
+            self._rows[event] = own["path"].to_pylist(), own["sha256"].to_pylist(), times
+
+    @property
+    def events(self) -> list[str]:
+        return list(self._rows)
+
+    def times(self, event: str) -> np.ndarray:
+        """datetime64[s] `(frames,)`."""
+        return self._rows[event][2]
+
+    def key(self, event: str) -> str:
+        """Another one for other files, another grid or another way to read them."""
+        parts = [str(FIELDS_VERSION), str(self.grid_km), *self._rows[event][1]]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def event(self, name: str) -> np.ndarray:
+        """The frames, mapped from the cache; decoded first where they are not there."""
+        path = self.cache / "radar" / f"{self.key(name)}.npy"
+        if not path.is_file():
+            save_array(path, self._decoded(name))
+        return np.load(path, mmap_mode="r")
+
+    def _decoded(self, name: str) -> np.ndarray:
+        paths = self._rows[name][0]
+        line = ProgressLine(f"decoding {name}", len(paths), unit="frames")
+        fields = []
+        for path in paths:
+            rate, pixel_km = read_rate(self.data / path)
+            fields.append(averaged(rate, max(round(self.grid_km / pixel_km), 1)))
+            if fields[-1].shape != fields[0].shape:
+                raise UsageError(f"{self.data / path}: {rate.shape} pixels, other frames of the event have other sizes")
+            line.update(1)
+        line.close()
+        return np.stack(fields)
+
+
+def averaged(rate: np.ndarray, factor: int) -> np.ndarray:
+    """Means of squares of `factor` pixels; what is left over at the lower and right edge is cut off."""
+    rows, columns = (size // factor for size in rate.shape)
+    cut = rate[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
+    found: np.ndarray = cut.mean(axis=(1, 3), dtype=np.float32)
+    return found
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Written beside its place and renamed: a reader finds it whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{os.getpid()}.{path.name}")
+    with scratch.open("wb") as file:
+        np.save(file, array)
+    os.replace(scratch, path)

@@ -1,0 +1,201 @@
+"""Radar files and events: rates as their providers mean them, gaps and doubled times, extrapolation."""
+
+import gzip
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from meteo_ray.demo.made_radar import save_image
+from meteo_ray.errors import UsageError
+from meteo_ray.nowcast.extrapolation import blurred, extrapolated, motion
+from meteo_ray.nowcast.radar.events import read_frames, starts, with_splits
+from meteo_ray.nowcast.radar.fields import RadarFields, averaged
+from meteo_ray.nowcast.radar.rates import read_rate, time_of
+from meteo_ray.schema import TEST, TRAIN, VALIDATION
+from tests.nowcast.conftest import moving_blob
+
+pytest.importorskip("pysteps", reason="the extra `radar` is not installed")
+
+
+def test_a_meteoswiss_image_is_in_mm_per_hour(tmp_path):
+    rain = np.array([[0, 0.5, 2.0], [10, 60, np.nan]])
+    path = tmp_path / "AQC161932130V_00005.801.gif"
+    save_image(path, rain)
+    found, pixel_km = read_rate(path)
+    assert pixel_km == 1
+    np.testing.assert_allclose(found, rain, rtol=0.05)  # a class is 0.05 of the rain wide
+    assert str(time_of(path)) == "2016-07-11 21:30:00"
+
+
+def write_knmi(path, values):
+    with h5py.File(path, "w") as file:
+        image = file.create_group("image1")
+        image["image_data"] = np.asarray(values, np.uint16)
+        calibration = image.create_group("calibration")
+        calibration.attrs["calibration_formulas"] = b"GEO=0.010000*PV+0.000000"
+        place = file.create_group("geographic")
+        place.attrs.update({name: np.array([value], np.float32) for name, value in (
+            ("geo_column_offset", 0.0), ("geo_row_offset", 3650.0), ("geo_pixel_size_x", 1.0),
+            ("geo_pixel_size_y", -1.0), ("geo_number_columns", 3.0), ("geo_number_rows", 2.0),
+        )})  # fmt: skip
+        place.attrs["geo_dim_pixel"] = np.bytes_(b"KM,KM")
+        projection = place.create_group("map_projection")
+        projection.attrs["projection_proj4_params"] = np.bytes_(
+            b"+proj=stere +lat_0=90 +lon_0=0.0 +lat_ts=60.0 +a=6378.137 +b=6356.752 +x_0=0 +y_0=0"
+        )
+
+
+def test_a_knmi_file_is_in_mm_per_hour(tmp_path):
+    path = tmp_path / "RAD_NL25_RAP_5min_201008260135.h5"
+    write_knmi(path, [[0, 12, 100], [1000, 65535, 1]])
+    found, pixel_km = read_rate(path)
+    assert pixel_km == 1
+    np.testing.assert_allclose(found, [[0, 1.44, 12], [120, np.nan, 0.12]], rtol=1e-6)
+    assert str(time_of(path)) == "2010-08-26 01:35:00"
+
+
+def write_odim(path, quantity, values, gain, offset):
+    with h5py.File(path, "w") as file:
+        file.attrs["Conventions"] = np.bytes_(b"ODIM_H5/V2_2")
+        where = file.create_group("where")
+        where.attrs["projdef"] = np.bytes_(b"+proj=laea +lat_0=55 +lon_0=10 +ellps=WGS84")
+        where.attrs.update({"LL_lat": 50.0, "LL_lon": 8.0, "UR_lat": 51.0, "UR_lon": 9.0, "xscale": 2e3, "yscale": 2e3})
+        data = file.create_group("dataset1").create_group("data1")
+        data["data"] = np.asarray(values, np.uint8)
+        what = data.create_group("what")
+        what.attrs["quantity"] = np.bytes_(quantity)
+        what.attrs.update({"gain": gain, "offset": offset, "nodata": 255.0, "undetect": 0.0})
+
+
+def test_an_odim_file_of_rates_or_of_reflectivity_is_in_mm_per_hour(tmp_path):
+    path = tmp_path / "T_PAAH21_202106011200.h5"
+    write_odim(path, b"RATE", [[0, 10, 255]], gain=0.5, offset=0.0)
+    found, pixel_km = read_rate(path)
+    assert pixel_km == 2
+    np.testing.assert_allclose(found, [[0, 5, np.nan]])
+    write_odim(path, b"DBZH", [[0, 142, 255, 20]], gain=0.5, offset=-32.0)
+    found, _ = read_rate(path)
+    # 39 dBZ by Marshall and Palmer: (10^3.9 / 200)^(1 / 1.6) mm/h.
+    np.testing.assert_allclose(found, [[0, (10**3.9 / 200) ** (1 / 1.6), np.nan, 0]], rtol=1e-6)
+    write_odim(path, b"VRAD", [[0, 142]], gain=0.5, offset=-32.0)
+    with pytest.raises(UsageError, match="neither RATE nor DBZH"):
+        read_rate(path)
+
+
+def test_what_is_no_radar_file_is_named(tmp_path):
+    for name, raw in (("AQC161932130V.gif", b"GIF89a broken"), ("201008260135.h5", b"not hdf"), ("a.pgm.gz", b"x")):
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
+        with pytest.raises(UsageError, match=name):
+            read_rate(path)
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["x"] = [1]
+    with pytest.raises(UsageError, match="neither KNMI"):
+        read_rate(tmp_path / "other.h5")
+    with pytest.raises(UsageError, match="tells no time"):
+        time_of(tmp_path / "other.h5")
+
+
+# Of the files as published: size, unseen share, highest mm/h.
+REAL = {
+    "mch/20150515": ((640, 710), 0.31, 116),
+    "knmi/20100826": ((765, 700), 0.74, 150),
+    "fmi/20170509": ((1226, 760), 0.24, 150),
+}
+
+
+@pytest.mark.parametrize("event", REAL)
+def test_real_files_are_read(radar_files, event):
+    path = sorted((radar_files / event).iterdir())[0]
+    rate, pixel_km = read_rate(path)
+    shape, unseen, highest = REAL[event]
+    assert rate.shape == shape
+    assert pixel_km == pytest.approx(1, abs=0.01)
+    assert np.isnan(rate).mean() == pytest.approx(unseen, abs=0.02)
+    assert 0.5 < np.nanmax(rate) <= highest
+    assert np.nanmin(rate) == 0
+
+
+def test_events_are_folders_and_split_by_name(made):
+    frames = read_frames(made)
+    events = ["event_20210601", "event_20210602", "event_20210603"]
+    assert frames.num_rows == 30
+    assert frames["event"].to_pylist() == sorted(events * 10)
+    split = with_splits(frames, (), ())
+    of_event = dict(zip(split["event"].to_pylist(), split["split"].to_pylist(), strict=True))
+    assert of_event == dict(zip(events, (TRAIN, VALIDATION, TEST), strict=True))
+    named = with_splits(frames, (events[0],), ())
+    assert set(named.filter(pa.compute.equal(named["split"], TEST))["event"].to_pylist()) == {events[0]}
+    with pytest.raises(UsageError, match=r"no event x; there are event_20210601"):
+        with_splits(frames, ("x",), ())
+    with pytest.raises(UsageError, match="no event is left to train on"):
+        with_splits(frames, (events[0],), tuple(events[1:]))
+    with pytest.raises(UsageError, match="cannot both"):
+        with_splits(frames, (events[0],), (events[0],))
+
+
+def test_two_files_of_one_time_are_named(tmp_path):
+    folder = tmp_path / "event"
+    folder.mkdir()
+    for letter in "FV":
+        (folder / f"AQC161932130{letter}_00005.801.gif").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"AQC161932130V.* of the same time, 2016-07-11 21:30"):
+        read_frames(tmp_path)
+    with pytest.raises(UsageError, match="no radar images"):
+        read_frames(folder / "none")
+
+
+def test_windows_have_no_gap():
+    times = np.datetime64("2020-01-01T00:00:00") + 5 * 60 * np.array([0, 1, 2, 3, 5, 6, 7, 8, 9])
+    assert starts(times, 3, 1).tolist() == [0, 1, 4, 5, 6]
+    assert starts(times, 3, 2).tolist() == [0, 4, 6]
+    assert starts(times, 6, 1).tolist() == []
+
+
+def test_a_square_with_an_unseen_pixel_is_unseen():
+    rate = np.arange(20, dtype=np.float32).reshape(4, 5)
+    rate[3, 3] = np.nan
+    np.testing.assert_allclose(averaged(rate, 2), [[3, 5], [13, np.nan]])
+
+
+def test_frames_are_decoded_once(made, tmp_path, monkeypatch):
+    fields = RadarFields(made, read_frames(made), 2.0, tmp_path)
+    first = np.array(fields.event("event_20210601"))
+    assert first.shape == (10, 32, 32)
+    monkeypatch.setattr("meteo_ray.nowcast.radar.fields.read_rate", None)
+    np.testing.assert_array_equal(fields.event("event_20210601"), first)
+    assert RadarFields(made, read_frames(made), 1.0, tmp_path).key("event_20210601") != fields.key("event_20210601")
+
+
+def test_a_shower_is_moved_on_along_its_motion():
+    frames = moving_blob(9)
+    moved = motion(frames[:4])
+    assert moved[:, 15:25, 12:24].mean(axis=(1, 2)) == pytest.approx([2, 1], abs=0.4)
+    found = extrapolated(frames[:4], 5)
+    for lead in range(5):
+        now = np.nanmean((found[lead] - frames[4 + lead]) ** 2)
+        still = np.nanmean((frames[3] - frames[4 + lead]) ** 2)
+        assert now < 0.3 * still
+
+
+def test_without_rain_nothing_moves():
+    dry = np.zeros((4, 32, 32), np.float32)
+    dry[:, :4] = np.nan
+    found = extrapolated(dry, 3)
+    np.testing.assert_array_equal(found, np.repeat(dry[-1:], 3, axis=0))
+
+
+def test_the_blur_widens_with_the_lead_and_unseen_squares_take_no_part():
+    field = np.zeros((3, 41, 41), np.float32)
+    field[:, 20, 20] = 100
+    soft = blurred(field)
+    np.testing.assert_allclose(soft.sum(axis=(1, 2)), 100, rtol=1e-3)
+    peaks = soft[:, 20, 20]
+    assert (np.diff(peaks) < 0).all()
+    assert peaks[0] == pytest.approx(100 / (2 * np.pi * 0.75**2), rel=0.05)
+    even = np.full((1, 20, 20), 3, np.float32)
+    even[:, :5] = np.nan
+    np.testing.assert_allclose(blurred(even)[:, 5:], 3, rtol=1e-5)
+    assert np.isnan(blurred(even)[:, :5]).all()
