@@ -55,7 +55,7 @@ def _event(frames: int, side: int, rng: np.random.Generator) -> np.ndarray:
     peak = rng.gamma(2, 4, size=CELLS)
     birth = rng.uniform(-frames, frames, size=CELLS)
     rows, columns = np.mgrid[:side, :side].astype(np.float64)
-    beyond = np.hypot(rows - side / 2, columns - side / 2) > 0.68 * side
+    beyond = np.hypot(rows - side / 2, columns - side / 2) > 0.6 * side
     found = []
     for frame in range(frames):
         life = np.clip(1.2 - np.abs(frame - birth) / (0.6 * frames), 0, 1)

@@ -5,7 +5,6 @@ All of them are fitted on the days that may teach, and read at t only what was k
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -20,12 +19,8 @@ LAGS = 7
 PENALTIES = tuple(10.0**power for power in range(-1, 6))
 
 
-class Baseline(Protocol):
-    """A fitted rival."""
-
-    def __call__(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
-        """`values` float64 `(stations, days, quantities)`, origins `(n,)` -> `(stations, n, horizon, targets)`."""
-        ...
+Baseline = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""A fitted rival: values float64 `(stations, days, quantities)`, origins `(n,)` -> `(stations, n, horizon, targets)`."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import csv
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def to_dataset(panel: Panel, targets: tuple[str, ...], forecasts: Forecasts, his
         "longitude": ("station", panel.places[:, 1], {"units": "degrees_east"}),
     }
     axes = ("known_until", "station", "lead")
-    variables = {}
+    variables: dict[str, Any] = {}
     for number, name in enumerate(targets):
         attributes = {"units": QUANTITIES[name].unit, "standard_name": name}
         variables[name] = (axes, forecasts.point[..., number].astype(np.float32), attributes)

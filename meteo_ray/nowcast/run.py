@@ -75,14 +75,14 @@ def _draw(out: Path, past: np.ndarray, future: np.ndarray, found: Nowcast, known
     if len(future) == leads:
         window = Window(past, future, found.sharp, found.soft, np.isfinite(found.rain).all(axis=0))
         (out / STRIP).write_bytes(strip_of(window, found.rain))
-        panels = {"observed": future, "nowcast": found.rain, "extrapolation": found.sharp}
-        errors = {"error": found.rain - future}
+        panels = {"observed": list(future), "nowcast": list(found.rain), "extrapolation": list(found.sharp)}
+        errors = {"error": list(found.rain - future)}
     else:
         shown = np.unique(np.linspace(0, leads - 1, 5).round().astype(int))
         titles = [f"{5 * (lead + 1)} min" for lead in shown]
         rows = {"nowcast": [found.rain[lead] for lead in shown], "extrapolation": [found.sharp[lead] for lead in shown]}
         (out / STRIP).write_bytes(plots.strip(titles, rows, {}))
-        panels, errors = {"nowcast": found.rain, "extrapolation": found.sharp}, {}
+        panels, errors = {"nowcast": list(found.rain), "extrapolation": list(found.sharp)}, {}
     titles = [f"{known + np.timedelta64(5 * (lead + 1), 'm')}  (+{5 * (lead + 1)} min)" for lead in range(leads)]
     (out / ANIMATION).write_bytes(plots.animation(titles, panels, errors))
 

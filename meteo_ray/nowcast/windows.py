@@ -80,7 +80,7 @@ class Windows:
         around = np.asarray(self.extrapolations.event(name, first)[number][:, wide[0], wide[1]], np.float32)
         sharp, soft = (field[:, inner[0], inner[1]] for field in (around, blurred(around)))
         sharp, soft = sharp[:, : frames.shape[1], : frames.shape[2]], soft[:, : frames.shape[1], : frames.shape[2]]
-        seen = np.isfinite(frames).all(axis=0) & np.isfinite(sharp).all(axis=0)
+        seen = np.asarray(np.isfinite(frames).all(axis=0) & np.isfinite(sharp).all(axis=0))
         return Window(frames[:past], frames[past:], sharp, soft, seen)
 
 

@@ -1,7 +1,7 @@
 """Station files as CSV: declared columns, every row with its line."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def read_csv(path: Path, table: Table, found: list[Defect]) -> list[Records]:
         raise UsageError(f"{path}: cannot read: {error}") from None
 
 
-def _columns(path: Path, table: Table, header: list[str] | tuple[str, ...]) -> Columns:
+def _columns(path: Path, table: Table, header: Sequence[str]) -> Columns:
     """Which columns are whose. Raises UsageError for columns that are declared and not there."""
     wanted = {name: column.column for name, column in table.quantities.items()}
     missing = [name for name in (*table.time.columns, table.station.column) if name and name not in header]

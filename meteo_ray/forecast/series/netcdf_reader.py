@@ -72,7 +72,7 @@ def _stations(path: Path, table: Table, data: "xr.Dataset") -> list[tuple[str, d
         return [(table.station.name or path.stem, {})]
     names = [name.decode() if isinstance(name, bytes) else str(name) for name in np.atleast_1d(data[column].values)]
     dimension = data[column].dims[0] if data[column].dims else None
-    return [(name, {} if dimension is None else {dimension: number}) for number, name in enumerate(names)]
+    return [(name, {} if dimension is None else {str(dimension): number}) for number, name in enumerate(names)]
 
 
 def _station(path: Path, table: Table, data: "xr.Dataset", station: tuple[str, dict[str, Any]]) -> Records:

@@ -11,6 +11,7 @@ one for each place as in the paper: then the network takes fields of any size, a
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -59,12 +60,11 @@ class ConvLstm(nn.Module):
     def __init__(self, inputs: int, hidden: Sequence[int], kernel: int, peepholes: bool) -> None:
         super().__init__()
         below = [inputs, *hidden[:-1]]
-        self.cells = nn.ModuleList(
-            ConvLstmCell(before, own, kernel, peepholes) for before, own in zip(below, hidden, strict=True)
-        )
+        cells = [ConvLstmCell(before, own, kernel, peepholes) for before, own in zip(below, hidden, strict=True)]
+        self.cells = nn.ModuleList(cells)
 
     def begin(self, like: Tensor) -> list[State]:
-        return [cell.begin(like) for cell in self.cells]
+        return [cast(ConvLstmCell, cell).begin(like) for cell in self.cells]
 
     def step(self, inputs: Tensor, states: list[State]) -> list[State]:
         """The states after one more field."""
