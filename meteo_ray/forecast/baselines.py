@@ -20,7 +20,7 @@ PENALTIES = tuple(10.0**power for power in range(-1, 6))
 
 
 Baseline = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""A fitted rival: values float64 `(stations, days, quantities)`, origins `(n,)` -> `(stations, n, horizon, targets)`."""
+"""A fitted rival: values `(stations, days, quantities)`, origins `(n,)` -> `(stations, n, horizon, targets)`."""
 
 
 @dataclass(frozen=True)
