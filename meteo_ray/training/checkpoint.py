@@ -79,8 +79,18 @@ def load_run(folder: Path, optimizer: torch.optim.Optimizer) -> tuple[RunState, 
     document = optimizer.state_dict()
     document["state"] = entries
     optimizer.load_state_dict(document)
+    _as_parameters_lie(optimizer)
     state = RunState(**json.loads((folder / RUN).read_text("utf-8")))
     return state, None if row_loss is None else row_loss.numpy()
+
+
+def _as_parameters_lie(optimizer: torch.optim.Optimizer) -> None:
+    """Give moments the memory order of their parameters: the fused step reads both in the order in which they lie, and
+    files hold neither channels_last nor any other."""
+    for parameter, entries in optimizer.state.items():
+        for name, value in entries.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                entries[name] = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
 
 
 def _read(file: Path) -> dict[str, torch.Tensor]:

@@ -33,3 +33,29 @@ def test_a_damaged_checkpoint_is_named_with_what_to_do(tmp_path):
     (tmp_path / checkpoint.MODEL).write_bytes(b"cut")
     with pytest.raises(UsageError, match=r"damaged.*--fresh"):
         checkpoint.load_model(tmp_path)
+
+
+def test_moments_lie_in_memory_as_their_weights_do(tmp_path):
+    """Else the fused step would pair the moments of one weight with another one."""
+
+    def optimizer_after(steps: int, optimizer: torch.optim.Optimizer) -> torch.Tensor:
+        (weight,) = optimizer.param_groups[0]["params"]
+        for step in range(steps):
+            generator = torch.Generator().manual_seed(step)
+            weight.grad = torch.randn(weight.shape, generator=generator).to(memory_format=torch.channels_last)
+            optimizer.step()
+        return weight.detach()
+
+    def made() -> torch.optim.Optimizer:
+        drawn = torch.randn(8, 4, 3, 3, generator=torch.Generator().manual_seed(9))
+        weight = torch.nn.Parameter(drawn.to(memory_format=torch.channels_last))
+        return torch.optim.AdamW([weight], lr=0.1, fused=True)
+
+    whole = made()
+    before = optimizer_after(2, whole)
+    checkpoint.save(tmp_path, {"weight": before}, whole, checkpoint.RunState(), None)
+    resumed = made()
+    with torch.no_grad():
+        resumed.param_groups[0]["params"][0].copy_(before)
+    checkpoint.load_run(tmp_path, resumed)
+    torch.testing.assert_close(optimizer_after(2, resumed), optimizer_after(2, whole))
