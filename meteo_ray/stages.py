@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Literal
 from meteo_ray.elements.stage import ELEMENTS
 from meteo_ray.gate.stage import GATE
 from meteo_ray.products.stage import PRODUCTS
+from meteo_ray.retrieval.stage import RETRIEVAL
 from meteo_ray.schema import FILE, MADE_BY, WRITTEN, predictions_schema
 from meteo_ray.stage import Judging, Stage
 
 STAGES: tuple[Stage, ...] = (
     GATE,
     ELEMENTS,
+    RETRIEVAL,
     PRODUCTS,
 )
 
