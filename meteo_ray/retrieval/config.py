@@ -1,8 +1,8 @@
 """Settings of the retrieval stage."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from meteo_ray.config.fields import Init, InputSize, Rate, Size
 from meteo_ray.config.parsing import Section
@@ -50,8 +50,12 @@ class RetrievalTraining(Section):
     scale: float = Field(8.0, gt=0)
     """What cosines are multiplied with before the softmax (pointwise)."""
 
-    epochs: int = Field(30, gt=0)
-    """Epochs; after each the codes of all training charts are solved for anew (pairwise)."""
+    frozen_epochs: int = Field(0, ge=0)
+    """Epochs before the others in which the trunk is frozen; left out where it starts from random weights. On a CPU
+    --retrieval.frozen-epochs 30 --retrieval.epochs 0 learns in minutes from what --retrieval.init knows."""
+    epochs: int = Field(30, ge=0)
+    """Epochs in which everything learns. After each of either kind the codes of all training charts are solved for anew
+    (pairwise)."""
     samples: int = Field(2000, gt=0)
     """Charts that an epoch draws; all of them, where there are fewer."""
     trunk_rate: Rate = 1e-4
@@ -64,6 +68,12 @@ class RetrievalTraining(Section):
     """Where the cosine ends."""
     augmentation: AugmentConfig = AugmentConfig()
     """What is done to the images."""
+
+    @model_validator(mode="after")
+    def _learns(self) -> Self:
+        if not self.epochs + self.frozen_epochs:
+            raise ValueError("epochs and frozen_epochs are both 0: nothing would be learnt")
+        return self
 
 
 class TrainRetrievalJob(TrainingJob):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from meteo_ray.retrieval.config import TrainRetrievalJob
-from meteo_ray.stage import Stage
+from meteo_ray.stage import Judging, Stage
 
 if TYPE_CHECKING:
+    from meteo_ray.judging.stage_evaluation import StageEvaluation
     from meteo_ray.retrieval.predictor import RetrievalPredictor
     from meteo_ray.retrieval.task import RetrievalTask
     from meteo_ray.training.inputs import TaskInputs
@@ -34,14 +35,23 @@ def _require(job: TrainRetrievalJob, inputs: "TaskInputs") -> None:
         )
 
 
-def load(*arguments: Any, **options: Any) -> "RetrievalPredictor":
+def _load(*arguments: Any, **options: Any) -> "RetrievalPredictor":
     from meteo_ray.retrieval.predictor import RetrievalPredictor
 
     return RetrievalPredictor.load(*arguments, **options)
 
 
-CODE = pa.field("code", pa.binary())
-"""What the predictor answers for every chart; see `codes.pack`."""
+def _evaluation() -> "StageEvaluation":
+    raise TypeError("codes are measured while they are learnt (RetrievalTask.measured): no job evaluates them")
+
+
+CODES = Judging(
+    columns=pa.schema([("code", pa.binary())]),
+    load=_load,
+    options=lambda job: {},
+    evaluation=_evaluation,
+)
+"""How the model encodes an archive's charts, under the guards of the cascade's models but after it."""
 
 RETRIEVAL = Stage(
     name="retrieval",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from meteo_ray.backbones import init_digest, resolve_init
 from meteo_ray.batch import Batch
+from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import UNALTERED
 from meteo_ray.metrics.retrieval import mean_expected_average_precision, without_itself
 from meteo_ray.retrieval.bundle import Background, unit, write_bundle
@@ -121,11 +122,23 @@ class RetrievalTask(Task):
         return {"trunk": network.backbone, "branches": network.branches}
 
     def phases(self) -> list[Phase]:
-        """One; random weights are not worth a rate of their own and learn at the branches'."""
-        config = self.config
-        trunk_rate = config.trunk_rate if self.init != "none" else config.head_rate
-        rates = {"trunk": trunk_rate, "branches": config.head_rate}
-        return [Phase("all", config.epochs, rates, config.warmup_epochs, config.minimum_rate)]
+        """The branches, then everything; random weights are not worth freezing and learn at the branches' rate.
+
+        Raises:
+            UsageError: where all epochs were to be frozen and the trunk knows nothing.
+        """
+        config, pretrained = self.config, self.init != "none"
+        rates = {"trunk": config.trunk_rate if pretrained else config.head_rate, "branches": config.head_rate}
+        branches = {"branches": config.head_rate}
+        frozen = Phase("branches", config.frozen_epochs, branches, config.warmup_epochs, config.minimum_rate)
+        everything = Phase("all", config.epochs, rates, config.warmup_epochs, config.minimum_rate)
+        found = [phase for phase in ([frozen] if pretrained else []) + [everything] if phase.epochs]
+        if not found:
+            raise UsageError(
+                "--retrieval.epochs 0 leaves the trunk as it is, and that starts from random weights: name some with "
+                "--retrieval.init, such as MODELS/elements, or give --retrieval.epochs"
+            )
+        return found
 
     def loss(self, model: nn.Module, batch: dict[str, Tensor], progress: Progress) -> Loss:
         network = self._trained = cast(RetrievalModel, model)
