@@ -5,5 +5,4 @@ pairwise, discrete_codes           learnt against codes of the database that are
 pointwise                          the rival: learnt against one fixed code for each class
 codes                              bits in bytes, and their distances
 examples/                          products from a few example charts each
-public_data/                       data sets that papers report on
 """
