@@ -1,7 +1,7 @@
 """The trained retrieval stage at work: pixels in, codes and features out."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -29,11 +29,15 @@ class RetrievalPredictor:
 
     @classmethod
     def load(
-        cls, bundle: Path, device: str | None = None, vocabulary: Vocabulary | None = None, *, precision: str = "auto"
+        cls, bundle: Path, device: str | None = None, vocabulary: Vocabulary | None = None, **options: Any
     ) -> Self:
-        """Read a bundle. Raises UsageError when it is missing, damaged, or made for other images."""
+        """Read a bundle; `options` is precision ("auto", "bf16", "fp32").
+
+        Raises:
+            UsageError: when it is missing, damaged, or made for other images.
+        """
         place = torch.device(device) if device else pick_device()
-        return cls(read_bundle(Path(bundle), vocabulary), place, precision)
+        return cls(read_bundle(Path(bundle), vocabulary), place, **options)
 
     def __call__(self, batch: Batch) -> Batch:
         """Encode `batch["image"]`, uint8 `(rows, 240, 320, 3)`.

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import faiss
 import numpy as np
@@ -18,7 +18,7 @@ WORD_BYTES = 8
 class HammingIndex:
     """Codes in the order in which they were added; 8 bytes of memory each."""
 
-    def __init__(self, index: "faiss.IndexBinaryFlat | None" = None) -> None:
+    def __init__(self, index: Any = None) -> None:
         self._index = index if index is not None else faiss.IndexBinaryFlat(8 * WORD_BYTES)
 
     @classmethod

@@ -101,13 +101,12 @@ def examples_model(models: Path, examples: Path, vocabulary: Vocabulary) -> Mode
     logger.info("%d examples of %d products", len(files), len(fitted.classifier.names))
     judging = replace(
         CASCADE[EXAMPLES_ANSWER],
-        load=ExamplesPredictor.load,
         needs=EXAMPLES_NEED,
         reads=(),
         own_pixels=False,
         sections=(),
     )
-    return Model(EXAMPLES_ANSWER, fitted.version, judging, partial(ExamplesPredictor.load, folder, fitted))
+    return Model(EXAMPLES_ANSWER, fitted.version, judging, partial(ExamplesPredictor.load, folder, fitted=fitted))
 
 
 def tell_other_reading(folder: Path, config: Mapping[str, Any], mode: str) -> None:

@@ -63,8 +63,13 @@ class ExamplesPredictor:
         self.device = encoder.device
 
     @classmethod
-    def load(cls, bundle: Path, fitted: FittedExamples, **options: Any) -> Self:
-        """`bundle` is the retrieval model's. Raises UsageError when it is missing or damaged."""
+    def load(cls, bundle: Path, **options: Any) -> Self:
+        """`bundle` is the retrieval model's, `fitted` among the options the examples; the others are its predictor's.
+
+        Raises:
+            UsageError: when the bundle is missing or damaged.
+        """
+        fitted: FittedExamples = options.pop("fitted")
         return cls(RetrievalPredictor.load(bundle, **options), fitted)
 
     def __call__(self, batch: Batch) -> Batch:
