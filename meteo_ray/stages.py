@@ -8,6 +8,7 @@ from meteo_ray.forecast.stage import FORECAST
 from meteo_ray.gate.stage import GATE
 from meteo_ray.nowcast.stage import NOWCAST
 from meteo_ray.products.stage import PRODUCTS
+from meteo_ray.retrieval.stage import RETRIEVAL
 from meteo_ray.schema import FILE, MADE_BY, WRITTEN, predictions_schema
 from meteo_ray.stage import Judging, Stage
 
@@ -17,6 +18,7 @@ STAGES: tuple[Stage, ...] = (
     NOWCAST,
     GATE,
     ELEMENTS,
+    RETRIEVAL,
     PRODUCTS,
 )
 

@@ -11,6 +11,9 @@ from meteo_ray.judging.settings import JudgingJob
 from meteo_ray.stages import CASCADE, JudgingStageName
 from meteo_ray.text.config import TextSettings
 
+# The stage in whose place examples answer, and what they need: charts.
+EXAMPLES_ANSWER, EXAMPLES_NEED = "products", ("gate",)
+
 Also = Literal["csv", "jsonl", "links", "copies"]
 
 
@@ -67,6 +70,9 @@ class ArchiveConfig(JudgingJob):
     also: tuple[Also, ...] = ()
     """What to write beside the Parquet files: csv, jsonl (predictions.csv, .jsonl), and links or copies of the images
     in sorted/PRODUCT/."""
+    examples: Path | None = None
+    """A folder of example charts, with a sub-folder of one to five for each product, and, if wanted, `none` with charts
+    of none: they answer in the place of the products stage, by MODELS/retrieval."""
     reading: Reading = Reading()
     batches: Batches = Batches()
     text: TextSettings = TextSettings()
@@ -77,9 +83,12 @@ class ArchiveConfig(JudgingJob):
         if not self.stages or self.stages != tuple(name for name in CASCADE if name in self.stages):
             raise ValueError(f"stages must be some of {','.join(CASCADE)}, in this order, got {','.join(self.stages)}")
         for name in self.stages:
-            missing = [needed for needed in CASCADE[name].needs if needed not in self.stages]
+            needs = EXAMPLES_NEED if name == EXAMPLES_ANSWER and self.examples else CASCADE[name].needs
+            missing = [needed for needed in needs if needed not in self.stages]
             if missing:
                 raise ValueError(f"stages: {name} needs {' and '.join(missing)} before it")
+        if self.examples and EXAMPLES_ANSWER not in self.stages:
+            raise ValueError(f"examples answer in the place of {EXAMPLES_ANSWER}, which --stages leaves out")
         if self.resume and self.overwrite:
             raise ValueError("--resume keeps what --overwrite removes: give one of them")
         if self.retry_errors and not self.resume:

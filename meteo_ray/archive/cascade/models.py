@@ -2,17 +2,18 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from meteo_ray import bundle
-from meteo_ray.archive.config import ArchiveConfig
+from meteo_ray.archive.config import EXAMPLES_ANSWER, EXAMPLES_NEED, ArchiveConfig
 from meteo_ray.errors import UsageError
 from meteo_ray.judging.predictor import Predictor
 from meteo_ray.judging.starter import tell_starter
 from meteo_ray.judging.verdict import Verdict
+from meteo_ray.retrieval.stage import RETRIEVAL
 from meteo_ray.stage import Judging
 from meteo_ray.stages import CASCADE
 from meteo_ray.vocabulary import Vocabulary
@@ -57,7 +58,8 @@ def bundled_models(config: ArchiveConfig) -> Models:
             cannot be followed here.
     """
     tell_starter(config.models)
-    folders = {name: config.models / name for name in config.stages}
+    replaced = EXAMPLES_ANSWER if config.examples else None
+    folders = {name: config.models / name for name in config.stages if name != replaced}
     if not config.models.is_dir():
         raise UsageError(f"--models {config.models}: no such folder; train the models first, or set METEO_RAY_MODELS")
     versions = {name: bundle.check(folder, name) for name, folder in folders.items()}
@@ -78,7 +80,33 @@ def bundled_models(config: ArchiveConfig) -> Models:
         verdict = judging.load_verdict and partial(judging.load_verdict, place, **given)
         load, described = partial(judging.load, place, **given), bool(documents[name].get("descriptors"))
         models.append(Model(name, versions[name], judging, load, verdict, described))
+    if config.examples:
+        models.append(examples_model(config.models, config.examples, vocabulary))
     return Models(models, vocabulary)
+
+
+def examples_model(models: Path, examples: Path, vocabulary: Vocabulary) -> Model:
+    """Examples in the place of the products stage; they are encoded now, which takes seconds.
+
+    Raises:
+        UsageError: when examples or retrieval model cannot be used.
+    """
+    from meteo_ray.retrieval.examples.folder import example_files, read_examples
+    from meteo_ray.retrieval.examples.predictor import ExamplesPredictor, FittedExamples
+    from meteo_ray.retrieval.predictor import RetrievalPredictor
+
+    files = example_files(examples, vocabulary)
+    folder = (models / RETRIEVAL.name).resolve()
+    fitted = FittedExamples.fit(RetrievalPredictor.load(folder), read_examples(files))
+    logger.info("%d examples of %d products", len(files), len(fitted.classifier.names))
+    judging = replace(
+        CASCADE[EXAMPLES_ANSWER],
+        needs=EXAMPLES_NEED,
+        reads=(),
+        own_pixels=False,
+        sections=(),
+    )
+    return Model(EXAMPLES_ANSWER, fitted.version, judging, partial(ExamplesPredictor.load, folder, fitted=fitted))
 
 
 def tell_other_reading(folder: Path, config: Mapping[str, Any], mode: str) -> None:

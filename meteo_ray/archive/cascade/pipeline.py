@@ -108,17 +108,8 @@ class Cascade:
     ) -> None:
         self._source, self._models, self._limits, self._batches, self._plan = source, models, limits, batches, plan
         self._text = text
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        registry = ray.remote(Registry).options(num_cpus=0, scheduling_strategy=here).remote()
-        self.claims, self._suspects = SharedClaims(registry), SharedSuspects(registry)
-        context = ray.data.DataContext.get_current()
-        # The actors hold models; Ray would warn every half minute that they are larger than nothing.
-        context.issue_detectors_config.high_memory_detector_config.detection_time_interval_s = -1
-        # A model that kills its process while it loads would be loaded for ever.
-        context.max_consecutive_actor_init_deaths = LOADING_DEATHS
-        # Ray sends on what is larger than this, uncut up to half as much again: with its text a full block of a reader
-        # is just larger, so that it travels on at once and reaches a judge as it was written, in one piece.
-        context.target_max_block_size = batches.rows * BYTES_OF_PIXELS
+        self.claims, self._suspects = shared_tables()
+        guard_graphs(batches.rows)
 
     def judge(self, listed: pa.Table) -> Iterator[pa.Table]:
         """Judge rows of the manifest; tables with the schema JUDGED come back, in any order.
@@ -133,10 +124,10 @@ class Cascade:
             raise MachineFault(f"Ray stopped: {first}; committed rows are kept: run again with --resume") from error
 
     def _graph(self, listed: pa.Table) -> Dataset:
-        chunks = _chunks(listed, self._plan.readers, self._batches.rows)
+        pieces = chunks(listed, self._plan.readers, self._batches.rows)
         sharing = [model for model in self._models if not model.judging.own_pixels]
         described = any(model.described for model in sharing)
-        rows: Dataset = ray.data.from_arrow(chunks)
+        rows: Dataset = ray.data.from_arrow(pieces)
         rows = rows.map_batches(
             ReadImages,
             fn_constructor_args=(
@@ -150,7 +141,7 @@ class Cascade:
             batch_size=None,  # a chunk as a whole, so that reading ahead does not stop at a block's end
             batch_format="pyarrow",
             num_cpus=self._plan.reader_cpus,
-            compute=_pool(min(self._plan.readers, len(chunks))),
+            compute=pool(min(self._plan.readers, len(pieces))),
         )
         version = " ".join(f"{model.name}={model.version}" for model in self._models)
         rows = rows.map_batches(
@@ -160,7 +151,7 @@ class Cascade:
             **self._device_share(),
         )
         if self._text.mode != "off":
-            rows = self._read_text(rows, sharing, min(self._plan.readers, len(chunks)))
+            rows = self._read_text(rows, sharing, min(self._plan.readers, len(pieces)))
         for model in looking_again(self._models):
             rows = self._look_again(rows, model)
         return rows
@@ -172,7 +163,7 @@ class Cascade:
             batch_size=self._batches.rows,
             batch_format="pyarrow",
             num_cpus=self._plan.text_cpus,
-            compute=_pool(readers),
+            compute=pool(readers),
         )
 
     def _look_again(self, rows: Dataset, model: Model) -> Dataset:
@@ -188,7 +179,26 @@ class Cascade:
         )
 
     def _device_share(self) -> dict[str, Any]:
-        return {"num_cpus": ACTOR_CPUS, "num_gpus": self._plan.judge_gpus, "compute": _pool(self._plan.judges)}
+        return {"num_cpus": ACTOR_CPUS, "num_gpus": self._plan.judge_gpus, "compute": pool(self._plan.judges)}
+
+
+def shared_tables() -> "tuple[SharedClaims, SharedSuspects]":
+    """Who brings a content, and which batches are in hand, in one process beside the driver."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    registry = ray.remote(Registry).options(num_cpus=0, scheduling_strategy=here).remote()
+    return SharedClaims(registry), SharedSuspects(registry)
+
+
+def guard_graphs(block_rows: int) -> None:
+    """How this process's graphs treat actors that hold models, and blocks of `block_rows` images."""
+    context = ray.data.DataContext.get_current()
+    # The actors hold models; Ray would warn every half minute that they are larger than nothing.
+    context.issue_detectors_config.high_memory_detector_config.detection_time_interval_s = -1
+    # A model that kills its process while it loads would be loaded for ever.
+    context.max_consecutive_actor_init_deaths = LOADING_DEATHS
+    # Ray sends on what is larger than this, uncut up to half as much again: with its text a full block of a reader
+    # is just larger, so that it travels on at once and reaches a judge as it was written, in one piece.
+    context.target_max_block_size = block_rows * BYTES_OF_PIXELS
 
 
 class SharedClaims:
@@ -227,7 +237,7 @@ def looking_again(models: list[Model]) -> list[Model]:
     return [model for model in models if model.judging.own_pixels]
 
 
-def _chunks(listed: pa.Table, readers: int, block_rows: int) -> list[pa.Table]:
+def chunks(listed: pa.Table, readers: int, block_rows: int) -> list[pa.Table]:
     """Pieces of a round, one task of a reader each: few for Ray to keep account of, enough to keep all readers busy.
 
     Of whole blocks where there are enough rows: a small block at a piece's end would be joined to others by copying.
@@ -237,6 +247,6 @@ def _chunks(listed: pa.Table, readers: int, block_rows: int) -> list[pa.Table]:
     return [listed.slice(start, rows) for start in range(0, listed.num_rows, rows)]
 
 
-def _pool(size: int) -> ActorPoolStrategy:
+def pool(size: int) -> ActorPoolStrategy:
     """Actors that Ray replaces when they die, without end: the registry counts, and stops the job."""
     return ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=CALLS_IN_FLIGHT)

@@ -1,0 +1,1 @@
+"""How well similar charts are found, by which method: `python -m benchmarks.retrieval.run --help`."""
