@@ -32,7 +32,9 @@ def axis_decay(length: int, decay: float) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _on_device(height: int, width: int, decay: float, device: torch.device) -> Tensor:
-    return decay_matrix(height, width, decay).to(device)
+    # Whoever asks first may be judging; a tensor made in inference mode is no good for training afterwards.
+    with torch.inference_mode(False):
+        return decay_matrix(height, width, decay).to(device)
 
 
 class DecayAttention(nn.Module):

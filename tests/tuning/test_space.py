@@ -55,5 +55,5 @@ def test_a_point_that_leaves_a_setting_out_is_refused(space_of):
 
 
 def test_a_missing_file_says_which_to_write():
-    with pytest.raises(UsageError, match=r"write tune_spaces/forecast.py"):
-        load_space("forecast", BASE)
+    with pytest.raises(UsageError, match=r"write tune_spaces/clouds.py"):
+        load_space("clouds", BASE)

@@ -109,8 +109,8 @@ def _write_run(folder: Path, history: list[dict[str, Any]]) -> None:
     (folder / "run.json").write_text(json.dumps({"history": history}), "utf-8")
 
 
-def without_ray(rows: Any, prepare: Any, batch_size: int, workers: int | None = None) -> Any:
-    return line_task.stream(rows, prepare, batch_size)
+def without_ray(task: Any, workers: int | None = None, **_: Any) -> Any:
+    return line_task.stream
 
 
 def run_upto(epochs: int, trials: TrainingTrials, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ def run_upto(epochs: int, trials: TrainingTrials, folder: Path, monkeypatch: pyt
 
 
 def test_of_a_trial_that_time_cut_off_the_weights_so_far_are_saved(monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(training_trials, "stream", without_ray)
+    monkeypatch.setattr(training_trials, "row_source", without_ray)
     trials = replace(
         trials_of(line_stage(), TrainingJob(training=LOOP), tmp_path),
         objectives=(Objective("negative_error", "error"),),
