@@ -8,11 +8,11 @@ Orders and streams run in a thread of their own, ahead of the steps and over the
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,39 +22,25 @@ from torch import nn
 from meteo_ray.batch import Batch, concatenate
 from meteo_ray.progress import ProgressLine
 from meteo_ray.schema import TRAIN, VALIDATION
-from meteo_ray.training import checkpoint
 from meteo_ray.training.checkpoint import RunState
 from meteo_ray.training.config import LoopSettings
-from meteo_ray.training.device import place, seed_everything, set_threads
+from meteo_ray.training.device import seed_everything, set_threads
 from meteo_ray.training.distributed import of_first_rank
 from meteo_ray.training.epoch_inputs import EpochInputs
+from meteo_ray.training.epoch_steps import EpochSteps
 from meteo_ray.training.gradient_steps import Stepper
-from meteo_ray.training.learning_rate import Position, learning_rate, locate, total_epochs
+from meteo_ray.training.host import Host
+from meteo_ray.training.learner import Learner
+from meteo_ray.training.learning_rate import Position, locate, total_epochs
 from meteo_ray.training.memory_guard import MemoryGuard
 from meteo_ray.training.metrics_record import RunRecord, scalars
-from meteo_ray.training.read_ahead import ReadAhead
 from meteo_ray.training.ready_batches import BatchMaker
-from meteo_ray.training.step_results import EpochResults
-from meteo_ray.training.task import Prepare, Progress, Task
+from meteo_ray.training.task import Prepare, Task
 from meteo_ray.training.training_rows import Stream, TrainingRows
 from meteo_ray.training.utilisation import Utilisation
-from meteo_ray.training.validation import collect_outputs
-from meteo_ray.training.weight_averaging import WeightAverage
+from meteo_ray.training.validation import Validation
 
 logger = logging.getLogger("meteo_ray")
-
-
-class Host(Protocol):
-    """What the loop needs of the place it runs in."""
-
-    rank: int
-    world_size: int
-
-    def latest_checkpoint(self) -> Path | None: ...
-
-    def report(self, metrics: dict[str, Any], write_checkpoint: Callable[[Path], None]) -> None:
-        """Record an epoch; every rank calls it, rank 0's checkpoint is kept. `write_checkpoint` fills a folder."""
-        ...
 
 
 @dataclass
@@ -85,18 +71,8 @@ class TrainingRun:
         self.stream, self.device = stream, device
         self.rows = {split: task.rows(index, split) for split in (TRAIN, VALIDATION)}
         seed_everything(settings.seed)
-        self.model = place(task.build(), device, settings.compile)
-        self.groups = {
-            name: list(group.parameters()) if isinstance(group, nn.Module) else list(group)
-            for name, group in task.parameter_groups(self.model).items()
-        }
-        self.optimizer = torch.optim.AdamW(
-            [{"params": parameters, "lr": 0.0, "name": name} for name, parameters in self.groups.items()],
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        self.learner = Learner(task, settings, device)
         self.phases = task.phases()
-        self.average = WeightAverage(self.model, settings.average_decay) if settings.average_decay else None
         self.state = RunState()
         self.row_loss = np.full(self.rows[TRAIN].num_rows, np.nan, dtype=np.float32)
         self.record = RunRecord(folder) if host.rank == 0 else None
@@ -114,27 +90,27 @@ class TrainingRun:
             UsageError: when the loss stops being a number, or not even one row fits into memory.
         """
         self.task.before_training(self._collect)
-        epochs = range(self.state.epochs_done, total_epochs(self.phases))
+        epochs = range(self.state.epochs_done, self.epochs)
         if epochs and not self.state.finished:
-            with closing(EpochInputs(epochs, self.row_loss, self._training_rows(), self.make_ready)) as inputs:
-                for epoch in epochs:
-                    self._epoch(epoch, locate(self.phases, epoch), inputs)
-                    if self.state.finished:
-                        break
-        self.task.load_state(self.judged_model, checkpoint.load_model(self.best_folder))
+            self._train(epochs)
+        self.learner.take_judged(self.best_folder)
         outputs = self._validate()
         if self.record:
             self.record.close()
-        return Finished(self.judged_model, outputs, self.state.history, self.state.best_epoch or 0)
+        return Finished(self.learner.judged, outputs, self.state.history, self.state.best_epoch or 0)
+
+    @property
+    def epochs(self) -> int:
+        return total_epochs(self.phases)
 
     @property
     def best_folder(self) -> Path:
         return self.folder / "best"
 
     @property
-    def judged_model(self) -> nn.Module:
-        """The model that is validated and kept: the averaged one where there is one."""
-        return self.model if self.average is None else self.average.model
+    def model(self) -> nn.Module:
+        """The model that is learnt; `Finished.model` may be another, see `Learner.judged`."""
+        return self.learner.model
 
     def _collect(self, label: str, prepare: Prepare) -> Batch:
         """Every training row that can be read once, in order, as `prepare` makes it."""
@@ -146,11 +122,26 @@ class TrainingRun:
         line.close()
         return concatenate(parts)
 
-    def _epoch(self, epoch: int, position: Position, inputs: EpochInputs) -> None:
+    def _train(self, epochs: range) -> None:
+        rank, world_size, settings = self.host.rank, self.host.world_size, self.settings
+        rows = TrainingRows(self.task, self.rows[TRAIN], settings.batch_size, rank, world_size, self.stream)
+        model, optimizer = self.learner.model, self.learner.optimizer
+        stepper = Stepper(self.task, model, optimizer, self.guard, settings, self.device, world_size)
+        steps = EpochSteps(self.task.name, self.learner, stepper, self.epochs, rows.batch_size)
+        with closing(EpochInputs(epochs, self.row_loss, rows, self.make_ready)) as inputs:
+            for epoch in epochs:
+                self._epoch(epoch, locate(self.phases, epoch), inputs, steps)
+                if self.state.finished:
+                    break
+
+    def _epoch(self, epoch: int, position: Position, inputs: EpochInputs, steps: EpochSteps) -> None:
         seed_everything(self.settings.seed, epoch)
         started, waited_s = time.monotonic(), inputs.waited_s
         with Utilisation(self.device) as utilisation:
-            results = self._train_epoch(epoch, position, inputs)
+            results = steps.learn(epoch, position, inputs, self.state.steps_done)
+            self.state.steps_done += results.steps
+            results.enter_row_losses(self.row_loss)
+            inputs.learnt(epoch, self.row_loss)
         trained_s = time.monotonic() - started
         metrics = self.task.metrics(self._validate())
         entry = {
@@ -169,59 +160,12 @@ class TrainingRun:
         self.guard.end_epoch()
         self._conclude(entry, of_first_rank(metrics[self.task.watch], self.host.world_size), position)
 
-    # -- training --------------------------------------------------------------------------------------------
-
-    def _training_rows(self) -> TrainingRows:
-        rank, world_size = self.host.rank, self.host.world_size
-        return TrainingRows(self.task, self.rows[TRAIN], self.settings.batch_size, rank, world_size, self.stream)
-
-    def _train_epoch(self, epoch: int, position: Position, inputs: EpochInputs) -> EpochResults:
-        self._freeze(position)
-        waited_s, draws = inputs.waited_s, inputs.draws()
-        steps = -(-draws // max(1, self.settings.batch_size // self.host.world_size))
-        stepper = Stepper(
-            self.task, self.model, self.optimizer, self.guard, self.settings, self.device, self.host.world_size
-        )
-        label = f"{self.task.name} epoch {epoch + 1}/{total_epochs(self.phases)}"
-        results = EpochResults(label, draws, self.task.name)
-        for step, batch in enumerate(inputs.batches()):
-            self._set_learning_rates(position, step / steps)
-            fraction = (epoch + step / steps) / total_epochs(self.phases)
-            result = stepper.step(batch, Progress(epoch, self.state.steps_done, fraction))
-            results.add(result, inputs.waited_s - waited_s)
-            if self.average:
-                self.average.update(self.model)
-            self.state.steps_done += 1
-        results.read(inputs.waited_s - waited_s)
-        results.close()
-        results.enter_row_losses(self.row_loss)
-        inputs.learnt(epoch, self.row_loss)
-        if results.rows < draws:
-            logger.warning("%d of %d training rows could not be read", draws - results.rows, draws)
-        return results
-
-    def _freeze(self, position: Position) -> None:
-        """Gradients and batch statistics only where the phase trains."""
-        self.model.train()
-        for name, group in self.task.parameter_groups(self.model).items():
-            trained = name in position.phase.learning_rates
-            for parameter in self.groups[name]:
-                parameter.requires_grad_(trained)
-            if isinstance(group, nn.Module) and not trained:
-                group.eval()
-
-    def _set_learning_rates(self, position: Position, epoch_share: float) -> None:
-        for group in self.optimizer.param_groups:
-            peak = position.phase.learning_rates.get(group["name"], 0.0)
-            group["lr"] = learning_rate(position.phase, peak, position.epochs_done + epoch_share)
-
-    # -- validation, checkpoints -----------------------------------------------------------------------------
-
     def _validate(self) -> Batch:
-        prepare = self.task.prepare(VALIDATION, 0)
-        batches = self.stream(self.rows[VALIDATION], prepare, self.guard.micro_batch)
-        with closing(ReadAhead(self.make_ready(batch) for batch in batches)) as ready:
-            return collect_outputs(self.task, self.judged_model, ready, self.device, self.settings.precision)
+        rows, precision = self.rows[VALIDATION], self.settings.precision
+        validation = Validation(self.task, rows, self.stream, self.guard, self.make_ready, self.device, precision)
+        return validation.outputs(self.learner.judged)
+
+    # -- what an epoch leaves --------------------------------------------------------------------------------
 
     def _conclude(self, entry: dict[str, Any], watched: float, position: Position) -> None:
         """Keep the best weights, decide about stopping, record and checkpoint."""
@@ -229,14 +173,13 @@ class TrainingRun:
         if state.best_metric is None or watched > state.best_metric:
             state.best_metric, state.best_epoch, state.epochs_without_gain = watched, entry["epoch"], 0
             if self.host.rank == 0:
-                self.best_folder.mkdir(parents=True, exist_ok=True)
-                checkpoint.save_model(self.best_folder, self.task.state(self.judged_model))
+                self.learner.keep_judged(self.best_folder)
         elif position.is_last_phase:
             state.epochs_without_gain += 1
         state.epochs_done = int(entry["epoch"]) + 1
         state.micro_batch = self.guard.micro_batch
         out_of_patience = 0 < self.settings.patience <= state.epochs_without_gain
-        state.finished = out_of_patience or state.epochs_done == total_epochs(self.phases)
+        state.finished = out_of_patience or state.epochs_done == self.epochs
         state.history.append(entry)
         if self.record:
             self.record.epoch(entry)
@@ -244,20 +187,14 @@ class TrainingRun:
         self.host.report({**entry, self.task.watch: watched}, self._write_checkpoint)
 
     def _write_checkpoint(self, folder: Path) -> None:
-        checkpoint.save(folder, self.task.state(self.model), self.optimizer, self.state, self.row_loss)
-        if self.average:
-            checkpoint.save_model(folder, self.task.state(self.average.model), checkpoint.AVERAGE)
+        self.learner.save(folder, self.state, self.row_loss)
 
     def _restore(self) -> None:
         folder = self.host.latest_checkpoint()
         if folder is not None:
-            self.task.load_state(self.model, checkpoint.load_model(folder))
-            self.state, row_loss = checkpoint.load_run(folder, self.optimizer)
+            self.state, row_loss = self.learner.restore(folder)
             if row_loss is not None:
                 self.row_loss = row_loss
-            if self.average:
-                self.task.load_state(self.average.model, checkpoint.load_model(folder, checkpoint.AVERAGE))
-                self.average.steps = self.state.steps_done
             logger.info("%s: going on after epoch %d", self.task.name, self.state.epochs_done)
         if self.record:  # without a checkpoint too: a kill may fall between an epoch's line and its checkpoint
             self.record.restore(self.state.history)
