@@ -199,6 +199,9 @@ class _NoHost:
     def report(self, metrics: dict[str, Any], write_checkpoint: Callable[[Path], None]) -> None:
         pass
 
+    def validated(self, entry: dict[str, Any]) -> None:
+        pass
+
 
 def _counted(epochs: list[Any]) -> list[Any]:
     return epochs[1:-1] if len(epochs) > 3 else epochs[1:]

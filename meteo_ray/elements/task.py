@@ -149,6 +149,12 @@ class ElementsTask(Task):
         """Fit what votes beside the network."""
         self.voting.fit(collect, self._prepare, self.config.augmentation, self._targets, self.vocabulary)
 
+    def keep(self, folder: Path) -> None:
+        self.voting.keep(folder)
+
+    def recall(self, folder: Path) -> bool:
+        return self.voting.recall(folder)
+
     def _targets(self, batch: Batch) -> np.ndarray:
         return np.array([self.vocabulary.multi_hot(names) for names in batch["elements"]])
 
@@ -173,6 +179,10 @@ class ElementsTask(Task):
             "encoder": model.encoder,
             "decoder": nn.ModuleList([model.projection, model.parallel_head, model.decoder]),
         }
+
+    def compiled_parts(self, model: nn.Module) -> list[nn.Module]:
+        """The encoder: the decoder has another number of steps in every batch, and is little work."""
+        return [cast(ElementsModel, model).encoder]
 
     def phases(self) -> list[Phase]:
         """Decoder first, then everything (R22); random weights are not frozen and learn at the decoder's rate."""

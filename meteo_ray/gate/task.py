@@ -140,6 +140,12 @@ class GateTask(Task):
         """Fit what votes beside the network."""
         self.voting.fit(collect, self._pixels, self.config.augmentation, _targets, self.vocabulary)
 
+    def keep(self, folder: Path) -> None:
+        self.voting.keep(folder)
+
+    def recall(self, folder: Path) -> bool:
+        return self.voting.recall(folder)
+
     def collate(self, batch: Batch) -> dict[str, torch.Tensor]:
         tensors = {
             "image": torch.from_numpy(np.array(batch["image"])),  # a copy: Ray's arrays are read-only

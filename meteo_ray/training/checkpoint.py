@@ -3,6 +3,9 @@
 model.safetensors, average.safetensors where weights are averaged, optimizer.safetensors (its tensors under
 `state.{parameter}.{name}`) and run.json. The generators are not saved: they are seeded from (seed, epoch) at every
 epoch's start, and checkpoints lie between epochs.
+
+A checkpoint is written before its epoch is validated, so that a validation that fails costs no training. What
+validation told then stands in the run's folder, in validated.json.
 """
 
 import json
@@ -17,13 +20,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from meteo_ray.errors import UsageError
+from meteo_ray.files import write_atomically
 
 MODEL, AVERAGE, OPTIMIZER, RUN = "model.safetensors", "average.safetensors", "optimizer.safetensors", "run.json"
+VALIDATED = "validated.json"
 
 
 @dataclass
 class RunState:
-    """Where a run stands after `epochs_done` epochs."""
+    """Where a run stands after `epochs_done` epochs; `unvalidated` is the last one's entry until it is validated."""
 
     epochs_done: int = 0
     steps_done: int = 0
@@ -33,6 +38,7 @@ class RunState:
     micro_batch: int | None = None
     finished: bool = False
     history: list[dict[str, Any]] = field(default_factory=list)
+    unvalidated: dict[str, Any] | None = None
 
 
 def save(
@@ -56,6 +62,26 @@ def save(
     (folder / RUN).write_text(json.dumps(asdict(state), indent=2), "utf-8")
 
 
+def save_validated(run: Path, state: RunState) -> None:
+    """Note in a run's folder what the validation of its latest checkpoint's epoch told."""
+    write_atomically(run / VALIDATED, json.dumps(asdict(state), indent=2))
+
+
+def forget_validated(run: Path) -> None:
+    """Of a run that begins from the start."""
+    (run / VALIDATED).unlink(missing_ok=True)
+
+
+def load_state(folder: Path, run: Path) -> RunState:
+    """The state of a checkpoint, and of its validation where that was done before the run was interrupted."""
+    state, validated = RunState(**json.loads((folder / RUN).read_text("utf-8"))), run / VALIDATED
+    if validated.is_file():
+        later = RunState(**json.loads(validated.read_text("utf-8")))
+        if later.epochs_done == state.epochs_done:
+            return later
+    return state
+
+
 def save_model(folder: Path, model: dict[str, torch.Tensor], name: str = MODEL) -> None:
     """Only the weights, written beside and renamed: a kill leaves the previous ones."""
     scratch = folder / f".{name}.new"
@@ -68,8 +94,8 @@ def load_model(folder: Path, name: str = MODEL) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def load_run(folder: Path, optimizer: torch.optim.Optimizer) -> tuple[RunState, np.ndarray | None]:
-    """Restore the optimizer in place; the run's state and `row_loss` come back."""
+def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> np.ndarray | None:
+    """Restore the optimizer in place; `row_loss` comes back."""
     tensors = _read(folder / OPTIMIZER)
     row_loss = tensors.pop("row_loss", None)
     entries: dict[int, dict[str, torch.Tensor]] = {}
@@ -80,8 +106,7 @@ def load_run(folder: Path, optimizer: torch.optim.Optimizer) -> tuple[RunState, 
     document["state"] = entries
     optimizer.load_state_dict(document)
     _as_parameters_lie(optimizer)
-    state = RunState(**json.loads((folder / RUN).read_text("utf-8")))
-    return state, None if row_loss is None else row_loss.numpy()
+    return None if row_loss is None else row_loss.numpy()
 
 
 def _as_parameters_lie(optimizer: torch.optim.Optimizer) -> None:

@@ -25,7 +25,8 @@ class LoopSettings(Section):
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """auto: bfloat16 autocast where the device computes in it, else float32."""
     compile: Annotated[bool, NotInIdentity()] = False
-    """torch.compile the model: pays off on a GPU in runs of more than a few minutes."""
+    """torch.compile the network, of the elements its image encoder: pays off on a GPU in runs of more than a few
+    minutes."""
     clip_norm: float = Field(1.0, gt=0)
     """Gradients are scaled down to this L2 norm."""
     weight_decay: float = Field(1e-4, ge=0)

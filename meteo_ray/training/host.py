@@ -14,5 +14,12 @@ class Host(Protocol):
     def latest_checkpoint(self) -> Path | None: ...
 
     def report(self, metrics: dict[str, Any], write_checkpoint: Callable[[Path], None]) -> None:
-        """Record an epoch; every rank calls it, rank 0's checkpoint is kept. `write_checkpoint` fills a folder."""
+        """An epoch's steps are done; every rank calls it, rank 0's checkpoint is kept.
+
+        `metrics` is the epoch's entry as far as it is known, `write_checkpoint` fills a folder.
+        """
+        ...
+
+    def validated(self, entry: dict[str, Any]) -> None:
+        """The epoch's validation is done too, and its whole entry known; every rank calls it."""
         ...

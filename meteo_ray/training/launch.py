@@ -169,6 +169,9 @@ class RayHost:
             write_checkpoint(Path(folder))
             ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
 
+    def validated(self, entry: dict[str, Any]) -> None:
+        """Nothing: the run's folder has it, and a report without a checkpoint would be lost."""
+
 
 def summary_line(stage: str, models: Path, metrics: dict[str, Any], names: tuple[str, ...]) -> str:
     """One line for the end of a training job: the main validation metrics and where the model is."""

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from meteo_ray.errors import UsageError
 from meteo_ray.training import checkpoint
 from meteo_ray.training.checkpoint import RunState
 from meteo_ray.training.config import LoopSettings
@@ -20,7 +21,10 @@ class Learner:
 
     def __init__(self, task: Task, settings: LoopSettings, device: torch.device) -> None:
         self._task = task
-        self.model = place(task.build(), device, settings.compile)
+        self.model = place(task.build(), device)
+        if settings.compile:
+            for part in task.compiled_parts(self.model):
+                part.compile(dynamic=True)
         self._groups = {
             name: list(group.parameters()) if isinstance(group, nn.Module) else list(group)
             for name, group in task.parameter_groups(self.model).items()
@@ -38,7 +42,11 @@ class Learner:
         return self.model if self._average is None else self._average.model
 
     def begin(self, phase: Phase) -> None:
-        """Gradients and batch statistics only where the phase trains."""
+        """Gradients and batch statistics only where the phase trains.
+
+        Raises:
+            UsageError: when what training needs besides its rows does not fit into memory.
+        """
         self.model.train()
         for name, group in self._task.parameter_groups(self.model).items():
             trained = name in phase.learning_rates
@@ -46,6 +54,33 @@ class Learner:
                 parameter.requires_grad_(trained)
             if isinstance(group, nn.Module) and not trained:
                 group.eval()
+        try:
+            self._take_memory()
+        except torch.OutOfMemoryError:
+            raise UsageError(
+                f"{self._task.name}: the weights with their gradients and the optimiser's state do not fit into the "
+                "GPU's memory: use a smaller model, or train less of it"
+            ) from None
+
+    def _take_memory(self) -> None:
+        """Let the optimiser take its memory now: then its steps need none, and a batch that does not fit is found while
+        it is computed, where it can be computed again in smaller pieces.
+
+        A step of rate 0 on gradients of 0 changes no weight; it is not counted.
+        """
+        trained = [parameter for parameters in self._groups.values() for parameter in parameters]
+        new = [found for found in trained if found.requires_grad and not self.optimizer.state.get(found)]
+        if not new:
+            return
+        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in new:
+            parameter.grad = torch.zeros_like(parameter)
+        for group in self.optimizer.param_groups:
+            group["lr"] = 0.0
+        self.optimizer.step()
+        for parameter in new:
+            self.optimizer.state[parameter]["step"].zero_()
+        self.optimizer.zero_grad(set_to_none=True)
 
     def set_learning_rates(self, position: Position, epoch_share: float) -> None:
         """Those of the moment at which `epoch_share`, in [0, 1), of the epoch is done."""
@@ -74,11 +109,10 @@ class Learner:
         if self._average:
             checkpoint.save_model(folder, self._task.state(self._average.model), checkpoint.AVERAGE)
 
-    def restore(self, folder: Path) -> tuple[RunState, np.ndarray | None]:
-        """Go on from a checkpoint; the run's state and the row losses come back."""
+    def restore(self, folder: Path, steps_done: int) -> np.ndarray | None:
+        """Go on from a checkpoint; the row losses come back."""
         self._task.load_state(self.model, checkpoint.load_model(folder))
-        state, row_loss = checkpoint.load_run(folder, self.optimizer)
         if self._average:
             self._task.load_state(self._average.model, checkpoint.load_model(folder, checkpoint.AVERAGE))
-            self._average.steps = state.steps_done
-        return state, row_loss
+            self._average.steps = steps_done
+        return checkpoint.load_optimizer(folder, self.optimizer)

@@ -1,6 +1,6 @@
 """The one training loop. It knows tasks (task.py) and a host that stores checkpoints; it knows neither Ray nor charts.
 
-for every epoch of every phase:  order -> stream -> steps -> validation -> record -> checkpoint
+for every epoch of every phase:  order -> stream -> steps -> checkpoint -> validation -> record
 then:                            best weights -> outputs on validation -> task.export
 
 Orders and streams run in a thread of their own, ahead of the steps and over the borders of epochs (epoch_inputs.py).
@@ -19,9 +19,10 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from meteo_ray.batch import Batch, concatenate
-from meteo_ray.progress import ProgressLine
+from meteo_ray.batch import Batch
 from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.training import checkpoint
+from meteo_ray.training.before_training import FirstLook
 from meteo_ray.training.checkpoint import RunState
 from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.device import seed_everything, set_threads
@@ -35,7 +36,7 @@ from meteo_ray.training.learning_rate import Position, locate, total_epochs
 from meteo_ray.training.memory_guard import MemoryGuard
 from meteo_ray.training.metrics_record import RunRecord, scalars
 from meteo_ray.training.ready_batches import BatchMaker
-from meteo_ray.training.task import Prepare, Task
+from meteo_ray.training.task import Task
 from meteo_ray.training.training_rows import Stream, TrainingRows
 from meteo_ray.training.utilisation import Utilisation
 from meteo_ray.training.validation import Validation
@@ -80,6 +81,8 @@ class TrainingRun:
         micro_batch = self.state.micro_batch or settings.micro_batch or settings.batch_size
         self.guard = MemoryGuard(min(micro_batch, settings.batch_size), settings.memory_share, device)
         self.make_ready = BatchMaker(task, self.guard, device)
+        judging = MemoryGuard(self.guard.micro_batch, settings.memory_share, device)
+        self.validation = Validation(task, self.rows[VALIDATION], stream, judging, device, settings.precision)
 
     # -- the whole run ---------------------------------------------------------------------------------------
 
@@ -89,7 +92,10 @@ class TrainingRun:
         Raises:
             UsageError: when the loss stops being a number, or not even one row fits into memory.
         """
-        self.task.before_training(self._collect)
+        settings, training = self.settings, self.rows[TRAIN]
+        FirstLook(self.task, training, self.stream, settings.batch_size, self.folder).learn()
+        if self.state.unvalidated and not self.state.finished:
+            self._judge(self.state.unvalidated)
         epochs = range(self.state.epochs_done, self.epochs)
         if epochs and not self.state.finished:
             self._train(epochs)
@@ -112,16 +118,6 @@ class TrainingRun:
         """The model that is learnt; `Finished.model` may be another, see `Learner.judged`."""
         return self.learner.model
 
-    def _collect(self, label: str, prepare: Prepare) -> Batch:
-        """Every training row that can be read once, in order, as `prepare` makes it."""
-        rows, parts = self.rows[TRAIN], []
-        line = ProgressLine(f"{self.task.name} {label}", rows.num_rows, unit="rows")
-        for batch in self.stream(rows, prepare, self.settings.batch_size):
-            parts.append(batch)
-            line.update(len(batch["ok"]))
-        line.close()
-        return concatenate(parts)
-
     def _train(self, epochs: range) -> None:
         rank, world_size, settings = self.host.rank, self.host.world_size, self.settings
         rows = TrainingRows(self.task, self.rows[TRAIN], settings.batch_size, rank, world_size, self.stream)
@@ -136,55 +132,59 @@ class TrainingRun:
 
     def _epoch(self, epoch: int, position: Position, inputs: EpochInputs, steps: EpochSteps) -> None:
         seed_everything(self.settings.seed, epoch)
-        started, waited_s = time.monotonic(), inputs.waited_s
+        started, waited_s, state = time.monotonic(), inputs.waited_s, self.state
         with Utilisation(self.device) as utilisation:
-            results = steps.learn(epoch, position, inputs, self.state.steps_done)
-            self.state.steps_done += results.steps
+            results = steps.learn(epoch, position, inputs, state.steps_done)
+            state.steps_done += results.steps
             results.enter_row_losses(self.row_loss)
             inputs.learnt(epoch, self.row_loss)
-        trained_s = time.monotonic() - started
-        metrics = self.task.metrics(self._validate())
-        entry = {
+        seconds = time.monotonic() - started
+        state.epochs_done, state.micro_batch = epoch + 1, self.guard.micro_batch
+        state.unvalidated = {
             "epoch": epoch,
             "phase": position.phase.name,
-            "steps": self.state.steps_done,
+            "steps": state.steps_done,
             **results.means(),
-            **scalars(metrics, "validation/"),
             **self.guard.statistics(),
             **utilisation.figures(),
-            "train_seconds": round(trained_s, 2),
+            "train_seconds": round(seconds, 2),
             "data_wait_s": round(inputs.waited_s - waited_s, 2),
-            "validation_seconds": round(time.monotonic() - started - trained_s, 2),
-            "rows_per_second": round(results.rows / max(trained_s, 1e-9), 2),
+            "rows_per_second": round(results.rows / max(seconds, 1e-9), 2),
         }
         self.guard.end_epoch()
-        self._conclude(entry, of_first_rank(metrics[self.task.watch], self.host.world_size), position)
-
-    def _validate(self) -> Batch:
-        rows, precision = self.rows[VALIDATION], self.settings.precision
-        validation = Validation(self.task, rows, self.stream, self.guard, self.make_ready, self.device, precision)
-        return validation.outputs(self.learner.judged)
+        self.host.report(state.unvalidated, self._write_checkpoint)
+        self._judge(state.unvalidated)
 
     # -- what an epoch leaves --------------------------------------------------------------------------------
 
-    def _conclude(self, entry: dict[str, Any], watched: float, position: Position) -> None:
-        """Keep the best weights, decide about stopping, record and checkpoint."""
-        state = self.state
+    def _judge(self, learnt: dict[str, Any]) -> None:
+        """Validate the epoch whose steps left the entry `learnt`; keep the best weights and decide about stopping."""
+        started, state = time.monotonic(), self.state
+        metrics = self.task.metrics(self._validate())
+        watched = of_first_rank(metrics[self.task.watch], self.host.world_size)
+        entry = {**learnt, **scalars(metrics, "validation/")}
+        entry["validation_seconds"] = round(time.monotonic() - started, 2)
         if state.best_metric is None or watched > state.best_metric:
             state.best_metric, state.best_epoch, state.epochs_without_gain = watched, entry["epoch"], 0
             if self.host.rank == 0:
                 self.learner.keep_judged(self.best_folder)
-        elif position.is_last_phase:
+        elif locate(self.phases, entry["epoch"]).is_last_phase:
             state.epochs_without_gain += 1
-        state.epochs_done = int(entry["epoch"]) + 1
-        state.micro_batch = self.guard.micro_batch
         out_of_patience = 0 < self.settings.patience <= state.epochs_without_gain
         state.finished = out_of_patience or state.epochs_done == self.epochs
         state.history.append(entry)
+        state.unvalidated = None
+        self._record(entry)
+        self.host.validated({**entry, self.task.watch: watched})
+
+    def _validate(self) -> Batch:
+        return self.validation.outputs(self.learner.judged)
+
+    def _record(self, entry: dict[str, Any]) -> None:
         if self.record:
+            checkpoint.save_validated(self.folder, self.state)
             self.record.epoch(entry)
         logger.info("%s epoch %d: %s", self.task.name, entry["epoch"] + 1, _headline(entry, self.task.watch))
-        self.host.report({**entry, self.task.watch: watched}, self._write_checkpoint)
 
     def _write_checkpoint(self, folder: Path) -> None:
         self.learner.save(folder, self.state, self.row_loss)
@@ -192,12 +192,15 @@ class TrainingRun:
     def _restore(self) -> None:
         folder = self.host.latest_checkpoint()
         if folder is not None:
-            self.state, row_loss = self.learner.restore(folder)
+            self.state = checkpoint.load_state(folder, self.folder)
+            row_loss = self.learner.restore(folder, self.state.steps_done)
             if row_loss is not None:
                 self.row_loss = row_loss
             logger.info("%s: going on after epoch %d", self.task.name, self.state.epochs_done)
-        if self.record:  # without a checkpoint too: a kill may fall between an epoch's line and its checkpoint
-            self.record.restore(self.state.history)
+        if self.record:
+            if folder is None:
+                checkpoint.forget_validated(self.folder)
+            self.record.restore(self.state.history)  # an epoch's line may have outlived its checkpoint
 
 
 def _headline(entry: dict[str, Any], watch: str) -> str:

@@ -68,7 +68,7 @@ class MemoryGuard:
         if self.micro_batch == 1:
             raise UsageError("one row alone does not fit into the GPU's memory: use a smaller input or model")
         self.micro_batch = max(1, self.micro_batch // 2)
-        logger.warning("%s: micro-batch is now %d, the batch is accumulated", why, self.micro_batch)
+        logger.warning("%s: micro-batch is now %d, a batch is computed in so large pieces", why, self.micro_batch)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(self._device)

@@ -118,6 +118,11 @@ class Task(ABC):
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         """Named groups that phases refer to; together they hold every parameter that may be trained."""
 
+    def compiled_parts(self, model: nn.Module) -> list[nn.Module]:
+        """The modules that `--training.compile` compiles, each by itself: those whose inputs differ in nothing but
+        their number of rows. torch compiles others anew for each shape, and gives up after eight."""
+        return [model]
+
     @abstractmethod
     def phases(self) -> list[Phase]: ...
 
@@ -147,8 +152,19 @@ class Task(ABC):
     def before_training(self, collect: Collect) -> None:  # noqa: B027  # most tasks have nothing to do here
         """For what is learnt from all rows at once, beside the network: a pure function of the data and the seed.
 
-        Called in every worker before the first epoch, and again when a run goes on.
+        Called in every worker before the first epoch; when a run goes on only where `recall` finds nothing.
         """
+
+    def keep(self, folder: Path) -> None:  # noqa: B027  # what is learnt again in seconds need not be kept
+        """Write what `before_training` has learnt into an empty folder, for a run that goes on."""
+
+    def recall(self, folder: Path) -> bool:
+        """Take what `keep` wrote; False where there is nothing, so that `before_training` must run again.
+
+        Raises:
+            UsageError: when it is damaged; then too it runs again.
+        """
+        return False
 
     def follows_losses(self, epoch: int) -> bool:
         """Whether `order` reads `feedback` in this epoch.

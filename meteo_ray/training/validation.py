@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import closing
+from functools import partial
 
 import pyarrow as pa
 import torch
@@ -19,44 +20,53 @@ from meteo_ray.training.training_rows import Stream
 
 
 class Validation:
-    """Judges models on `rows` of the validation split, in micro-batches of the size that `guard` allows."""
+    """Judges models on `rows` of the validation split.
+
+    Args:
+        guard: of its own, for validation needs another share of the memory than training: it decides how many rows are
+            judged at once.
+    """
 
     def __init__(
-        self,
-        task: Task,
-        rows: pa.Table,
-        stream: Stream,
-        guard: MemoryGuard,
-        make_ready: BatchMaker,
-        device: torch.device,
-        precision: str,
+        self, task: Task, rows: pa.Table, stream: Stream, guard: MemoryGuard, device: torch.device, precision: str
     ) -> None:
         self._task, self._rows, self._stream = task, rows, stream
-        self._guard, self._make_ready = guard, make_ready
+        self._guard, self._make_ready = guard, BatchMaker(task, guard, device)
         self._device, self._precision = device, precision
 
     def outputs(self, model: nn.Module) -> Batch:
         """`collect_outputs` of every row that can be read."""
         batches = self._stream(self._rows, self._task.prepare(VALIDATION, 0), self._guard.micro_batch)
         with closing(ReadAhead(self._make_ready(batch) for batch in batches)) as ready:
-            return collect_outputs(self._task, model, ready, self._device, self._precision)
+            return collect_outputs(self._task, model, ready, self._guard, self._device, self._precision)
 
 
 def collect_outputs(
-    task: Task, model: nn.Module, batches: Iterable[ReadyBatch], device: torch.device, precision: str
+    task: Task,
+    model: nn.Module,
+    batches: Iterable[ReadyBatch],
+    guard: MemoryGuard,
+    device: torch.device,
+    precision: str,
 ) -> Batch:
     """`task.outputs` of every batch, joined in row order; the model is left in eval mode.
 
     Raises:
-        UsageError: when not a single row could be read.
+        UsageError: when not a single row could be read, or one alone does not fit into memory.
     """
     model.eval()
-    parts = []
+    parts: list[Batch] = []
+
+    def answer(batch: ReadyBatch, micro_batch: int, found: list[Batch]) -> None:
+        for _, tensors in batch.pieces(micro_batch):
+            with autocast(device, precision):
+                found.append(task.outputs(model, tensors))
+
     with torch.inference_mode():
         for batch in batches:
-            for _, tensors in batch.pieces():
-                with autocast(device, precision):
-                    parts.append(task.outputs(model, tensors))
+            found: list[Batch] = []
+            guard.run(partial(answer, batch, found=found), found.clear)
+            parts += found
     if not parts:
         raise UsageError(f"{task.name}: none of the validation images can be read; run jobs/prepare_data.py again")
     return concatenate(parts)

@@ -1,13 +1,12 @@
 """The training loop's host inside a trial: scores go to Ray Tune, checkpoints into the trial's own folder."""
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from meteo_ray.files import replace_folder
-from meteo_ray.training.checkpoint import RUN
+from meteo_ray.training.checkpoint import load_state
 
 # Keys of what a trial is given and of what it reports: its folder; its scores so far; that it ended by itself.
 PLACE, VALUES, ENDED = "_folder", "values", "ended"
@@ -21,7 +20,7 @@ Report = Callable[[dict[str, Any]], None]
 
 
 class TrialHost:
-    """Keeps the latest checkpoint, and tells `report` after every epoch how good the best one so far is.
+    """Keeps the latest checkpoint, and tells `report` after every validation how good the best epoch so far is.
 
     Args:
         folder: the trial's own.
@@ -51,7 +50,9 @@ class TrialHost:
         scratch.mkdir(parents=True)
         write_checkpoint(scratch)
         replace_folder(scratch, self.folder / CHECKPOINT)
-        self._note(metrics)
+
+    def validated(self, entry: dict[str, Any]) -> None:
+        self._note(entry)
 
     def values(self) -> list[float]:
         """The measures of the best epoch so far."""
@@ -71,7 +72,4 @@ class TrialHost:
 
     def _history(self) -> list[dict[str, Any]]:
         place = self.latest_checkpoint()
-        if place is None:
-            return []
-        history: list[dict[str, Any]] = json.loads((place / RUN).read_text("utf-8"))["history"]
-        return history
+        return [] if place is None else load_state(place, self.folder).history

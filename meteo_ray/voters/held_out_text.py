@@ -6,17 +6,23 @@ own pages, or by one source that happens to write alike, would be believed too r
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 from sklearn.model_selection import GroupKFold
 
+from meteo_ray.errors import UsageError
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.text_voter import Page, TextFeatures, TextVoter
 
 FOLDS = 5
+
+HELD_OUT, TARGETS = "held_out_text.safetensors", "targets"
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,20 @@ class HeldOutText:
             for name, values in found.votes_on(features.taken(unseen)).items():
                 votes[name][unseen] = values
         return cls(voter, {name: values[told] for name, values in votes.items()}, targets[: len(sources)][told])
+
+    def write(self, folder: Path) -> None:
+        """Write the votes and targets into a folder; the voter has a file of its own."""
+        arrays = {**self.votes, TARGETS: self.targets}
+        save_file({name: np.ascontiguousarray(values) for name, values in arrays.items()}, folder / HELD_OUT)
+
+    @classmethod
+    def read(cls, folder: Path, voter: TextVoter) -> Self:
+        """Raises UsageError when the file is missing or damaged."""
+        try:
+            found = load_file(folder / HELD_OUT)
+            return cls(voter, {name: found[name] for name in TextVoter.VOTES}, found[TARGETS])
+        except (OSError, SafetensorError, KeyError) as error:
+            raise UsageError(f"{folder / HELD_OUT}: cannot be read ({error})") from None
 
 
 def source_numbers(rows: pa.Table) -> NDArray[np.int64]:

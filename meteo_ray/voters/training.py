@@ -12,7 +12,7 @@ import torch
 from meteo_ray.batch import Batch, concatenate, objects
 from meteo_ray.bundle import check_file
 from meteo_ray.errors import UsageError
-from meteo_ray.files import sha256_of
+from meteo_ray.files import read_json, sha256_of, write_json
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.text.table import texts_mode, texts_path
 from meteo_ray.vocabulary import Vocabulary
@@ -24,6 +24,9 @@ from meteo_ray.voters.text_voter import pages_of
 from meteo_ray.voters.voters import COLUMN, PrepareVotes, Voters
 
 logger = logging.getLogger("meteo_ray")
+
+# Which voters were fitted, beside their files.
+FITTED = "voters.json"
 
 Targets = Callable[[Batch], np.ndarray]
 """Columns of rows -> 0 and 1, `(rows, questions)`."""
@@ -46,7 +49,7 @@ class VoterTraining:
     """
 
     def __init__(self, settings: VoterSettings, init: str, questions: int, rounds: int, seed: int) -> None:
-        self._settings, self._rounds, self._seed = settings, rounds, seed
+        self._settings, self._questions, self._rounds, self._seed = settings, questions, rounds, seed
         self._earlier_bundle = None if settings.descriptors is False else bundle_with_trees(init)
         by_default = init == "none" or self._earlier_bundle is not None
         self.with_trees = by_default if settings.descriptors is None else settings.descriptors
@@ -96,6 +99,22 @@ class VoterTraining:
             truth, weights = targets(self._pages), _weights(self._pages)
             self.written = HeldOutText.fit(pages, truth, weights, self._sources, vocabulary, self._images)
         self.voters = Voters(trees, self.written.voter if self.written else None, self._text_mode)
+
+    def keep(self, folder: Path) -> None:
+        """Write what `fit` found into a folder; `recall` takes it."""
+        write_json(folder / FITTED, self.voters.write(folder))
+        if self.written:
+            self.written.write(folder)
+
+    def recall(self, folder: Path) -> bool:
+        """Whether `keep` has written there what is asked for now. Raises UsageError when a file is damaged."""
+        fitted = read_json(folder / FITTED) if (folder / FITTED).is_file() else {}
+        if (fitted.get("descriptors"), fitted.get("text")) != (self.with_trees, bool(self._pages)):
+            return False
+        voters = Voters.read(folder, fitted, self._questions)
+        self.written = HeldOutText.read(folder, voters.text) if voters.text else None
+        self.voters = voters
+        return True
 
     def preparing(self, prepared: Callable[[Batch], Batch], vocabulary: Vocabulary) -> Callable[[Batch], Batch]:
         """What validation prepares: votes beside the rest, where somebody votes."""

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+import torch._dynamo.utils
 from scipy.stats import chisquare
 
 from meteo_ray.config import parse_config
@@ -51,6 +52,20 @@ def test_it_trains_on_charts_whose_elements_are_known(colours):
     assert task.counts.tolist() == [1, 0, 0, 0]
     with pytest.raises(UsageError, match="the test split has no weather chart"):
         task.rows(index, TEST)
+
+
+def test_what_is_compiled_is_compiled_once_whatever_the_lengths(colours):
+    """The whole network would be compiled for each length, and given up after eight. torch's own tracer counts."""
+    model = make_task(colours).build()
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    for part in make_task(colours).compiled_parts(model):
+        part.compile(backend="eager", dynamic=True)
+    for rows, steps in [(6, 2), (6, 3), (4, 4), (6, 5)]:
+        images = torch.zeros(rows, 240, 320, 3, dtype=torch.uint8)
+        logits, sequence_logits = model(images, torch.zeros(rows, steps, dtype=torch.int64))
+        (logits.sum() + sequence_logits.sum()).backward()
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 
 def test_an_element_outside_the_vocabulary_is_refused(colours):

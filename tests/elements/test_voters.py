@@ -24,6 +24,7 @@ from meteo_ray.stages import CASCADE
 from meteo_ray.text.table import texts_path, write_texts
 from meteo_ray.training.config import AuxiliaryImages
 from meteo_ray.vocabulary import Element, Vocabulary
+from meteo_ray.voters.voters import COLUMN
 from tests.elements.conftest import SMALL, as_batch, colour_index, colour_vocabulary
 from tests.pictures import write_index
 
@@ -60,6 +61,22 @@ def train(task: ElementsTask, index: pa.Table, folder) -> SimpleNamespace:
 def voting(written, tmp_path_factory) -> SimpleNamespace:
     task = ElementsTask(SMALL.model_copy(update={"descriptors": True}), written.data, colour_vocabulary())
     return train(task, written.index, tmp_path_factory.mktemp("models") / "elements")
+
+
+def test_voters_that_were_kept_vote_as_they_did(written, tmp_path):
+    config = SMALL.model_copy(update={"descriptors": True})
+    first, second = (ElementsTask(config, written.data, colour_vocabulary()) for _ in range(2))
+    rows, _ = (task.rows(written.index, TRAIN) for task in (first, second))
+    first.before_training(lambda label, prepare: prepare(as_batch(rows)))
+    first.keep(tmp_path)
+    assert second.recall(tmp_path)
+    images = as_batch(second.rows(written.index, VALIDATION))
+    ours, theirs = (task.prepare(VALIDATION, 0)(images) for task in (second, first))
+    votes = [name for name in theirs if name.startswith(COLUMN)]
+    assert len(votes) == 3
+    for name in votes:
+        np.testing.assert_array_equal(ours[name], theirs[name])
+    assert second.voting.written.votes.keys() == first.voting.written.votes.keys()
 
 
 def test_texts_lie_beside_the_index_wherever_that_is(written, tmp_path):

@@ -182,6 +182,12 @@ def test_a_gate_that_starts_from_another_goes_on_with_its_trees(pictures, tmp_pa
     kept = after.predict(descriptors, raw_score=True, num_iteration=before.num_trees())
     assert kept == pytest.approx(before.predict(descriptors, raw_score=True))
 
+    second.keep(tmp_path)
+    third, other = make_task(data, second.config), make_task(data, SMALL.model_copy(update={"descriptors": False}))
+    assert third.recall(tmp_path)
+    assert not other.recall(tmp_path)  # a sweep's trial asks for no voters, the bundle that is made of it does
+    np.testing.assert_array_equal(*(t.voting.voters.trees.votes(descriptors) for t in (second, third)))
+
     by_its_weights = str(tmp_path / "gate" / bundle.WEIGHTS)
     for init in (second.config.init, by_its_weights):
         by_default = make_task(data, second.config.model_copy(update={"init": init, "descriptors": None}))

@@ -108,3 +108,6 @@ class FolderHost:
         self.reports += 1
         if self.reports == self.stop_after:
             raise KeyboardInterrupt
+
+    def validated(self, entry: dict[str, Any]) -> None:
+        pass

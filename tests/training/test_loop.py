@@ -1,5 +1,6 @@
 """The loop on a task without images: it learns, freezes, resumes exactly, stops early and survives short memory."""
 
+import copy
 import json
 import threading
 import time
@@ -96,13 +97,148 @@ def test_averaged_weights_are_judged_kept_and_resumed(tmp_path):
     torch.testing.assert_close(kept["head.weight"], whole.model["head"].weight)
 
 
-def test_a_task_may_look_at_all_training_rows_first_and_again_after_a_resume(tmp_path, monkeypatch):
-    task, seen = LineTask(epochs=(1, 1)), []
-    monkeypatch.setattr(task, "before_training", lambda collect: seen.append(collect("all", task.prepare("train", 0))))
+class LookingTask(LineTask):
+    """Looks at all training rows first; `keeps` whether a run that goes on finds what it has learnt."""
+
+    def __init__(self, keeps: bool) -> None:
+        super().__init__(epochs=(1, 1))
+        self.keeps, self.looks, self.learnt = keeps, 0, None
+
+    def before_training(self, collect):
+        self.looks += 1
+        self.learnt = collect("all", self.prepare("train", 0))["y"]
+
+    def keep(self, folder):
+        if self.keeps:
+            np.save(folder / "learnt.npy", self.learnt)
+
+    def recall(self, folder):
+        if self.keeps:
+            try:
+                self.learnt = np.load(folder / "learnt.npy")
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+        return self.keeps
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_task_may_look_at_all_training_rows_first_and_need_not_look_again(tmp_path, keeps):
+    first, second = LookingTask(keeps), LookingTask(keeps)
+    make_run(tmp_path, first).fit()
+    make_run(tmp_path, second).fit()
+    assert (first.looks, second.looks) == (1, 0 if keeps else 1)
+    for task in (first, second):
+        np.testing.assert_array_equal(task.learnt, points()["y"].to_numpy()[:40])
+
+
+def test_what_was_learnt_first_and_is_damaged_is_learnt_again(tmp_path, caplog):
+    make_run(tmp_path, LookingTask(True)).fit()
+    (tmp_path / "before_training" / "learnt.npy").write_bytes(b"cut")
+    task = LookingTask(True)
     make_run(tmp_path, task).fit()
-    make_run(tmp_path, task).fit()
-    np.testing.assert_array_equal(seen[0]["y"], points()["y"].to_numpy()[:40])
-    np.testing.assert_array_equal(seen[1]["y"], seen[0]["y"])
+    assert task.looks == 1
+    assert "learnt again" in caplog.text
+
+
+class Broken(Exception):
+    pass
+
+
+class CountingTask(LineTask):
+    """Counts optimiser steps and validations; breaks in the validation or step of that number, counted from 1."""
+
+    def __init__(self, breaks: dict[str, int] | None = None) -> None:
+        super().__init__()
+        self.done, self.breaks = {"step": 0, "validation": 0}, breaks or {}
+
+    def _count(self, what):
+        self.done[what] += 1
+        if self.done[what] == self.breaks.get(what):
+            raise Broken
+
+    def loss(self, model, batch, progress):
+        self._count("step")
+        return super().loss(model, batch, progress)
+
+    def metrics(self, outputs):
+        self._count("validation")
+        return super().metrics(outputs)
+
+
+@pytest.mark.parametrize("breaks", [{"validation": 2}, {"step": 13}, {"validation": 4}, {"step": 1}], ids=str)
+def test_what_breaks_costs_neither_the_epoch_before_nor_its_validation(tmp_path, breaks):
+    """Four epochs of five steps; `breaks` ends the first run, and the second one does only what is missing."""
+    whole = make_run(tmp_path / "whole").fit()
+    first, second = CountingTask(breaks), CountingTask()
+    with pytest.raises(Broken):
+        make_run(tmp_path / "cut", first).fit()
+    resumed = make_run(tmp_path / "cut", second).fit()
+    lost = {"step": (breaks.get("step", 1) - 1) % 5 + ("step" in breaks), "validation": int("validation" in breaks)}
+    assert first.done["step"] + second.done["step"] == 20 + lost["step"]
+    assert first.done["validation"] + second.done["validation"] == 4 + lost["validation"]
+    for name in ("epoch", "steps", "train/loss", "validation/negative_error"):
+        assert [e[name] for e in resumed.history] == pytest.approx([e[name] for e in whole.history], abs=1e-6), name
+    assert resumed.best_epoch == whole.best_epoch
+
+
+def test_a_validation_that_runs_out_of_memory_goes_on_in_smaller_pieces(tmp_path, monkeypatch):
+    task, outputs = LineTask(), LineTask.outputs
+
+    def short_of_memory(model, batch):
+        if len(batch["y"]) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return outputs(task, model, batch)
+
+    whole = make_run(tmp_path / "whole").fit()
+    monkeypatch.setattr(task, "outputs", short_of_memory)
+    run = make_run(tmp_path / "short", task)
+    short = run.fit()
+    assert run.guard.micro_batch == 8  # training has room enough
+    np.testing.assert_allclose(short.outputs["prediction"], whole.outputs["prediction"], rtol=1e-5, atol=1e-6)
+    assert [e["validation/negative_error"] for e in short.history] == pytest.approx(
+        [e["validation/negative_error"] for e in whole.history], rel=1e-5
+    )
+
+
+def test_the_optimisers_memory_is_taken_before_the_first_batch_and_changes_nothing(tmp_path):
+    task = LineTask(epochs=(0, 1))
+    learner = make_run(tmp_path, task).learner
+    plain = copy.deepcopy(learner.model)
+    learner.begin(task.phases()[1])
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), learner.model.parameters(), strict=True))
+    places = {found: state["exp_avg"].data_ptr() for found, state in learner.optimizer.state.items()}
+    assert set(places) == set(learner.model.parameters())
+    for group in learner.optimizer.param_groups:
+        group["lr"] = 0.1
+    adam = torch.optim.AdamW(plain.parameters(), lr=0.1, weight_decay=1e-4, fused=True)
+    batch = task.collate(next(stream(points(), task.prepare("train", 0), 8)))
+    for model, optimizer in ((plain, adam), (learner.model, learner.optimizer)):
+        for _ in range(3):
+            optimizer.zero_grad()
+            task.loss(model, batch, None).total.backward()
+            optimizer.step()
+    for a, b in zip(plain.parameters(), learner.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+    assert {found: state["exp_avg"].data_ptr() for found, state in learner.optimizer.state.items()} == places
+
+
+def test_a_model_that_does_not_fit_with_its_optimiser_is_the_users_problem(tmp_path, monkeypatch):
+    run = make_run(tmp_path)
+
+    def short_of_memory():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(run.learner.optimizer, "step", short_of_memory)
+    with pytest.raises(UsageError, match="optimiser's state do not fit"):
+        run.fit()
+
+
+def test_only_the_parts_that_a_task_names_are_compiled(tmp_path, monkeypatch):
+    task, compiled = LineTask(epochs=(1, 0)), []
+    monkeypatch.setattr(task, "compiled_parts", lambda model: [model["body"]], raising=True)
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **options: compiled.append(module))
+    run = make_run(tmp_path, task, compile=True)
+    assert compiled == [run.model["body"]]
 
 
 def test_a_line_of_an_epoch_that_left_no_checkpoint_does_not_stay(tmp_path):
@@ -239,8 +375,8 @@ def test_an_optimizer_comes_back_from_its_checkpoint(tmp_path):
     state = checkpoint.RunState(epochs_done=2, best_metric=0.5)
     checkpoint.save(tmp_path, model.state_dict(), optimizer, state, np.array([1.0, np.nan], dtype=np.float32))
     other = torch.optim.AdamW(model.parameters(), lr=0.1)
-    restored, row_loss = checkpoint.load_run(tmp_path, other)
-    assert restored == state
+    row_loss = checkpoint.load_optimizer(tmp_path, other)
+    assert checkpoint.load_state(tmp_path, tmp_path) == state
     np.testing.assert_array_equal(row_loss, [1.0, np.nan])
     for parameter in model.parameters():
         for name, value in optimizer.state[parameter].items():

@@ -2,7 +2,8 @@
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.gate.config import TrainGateJob
 from meteo_ray.stage import Stage
 from meteo_ray.stages import stage_named
+from meteo_ray.training.checkpoint import RUN, RunState, save_validated
 from meteo_ray.training.config import LoopSettings, TrainingJob
 from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.training.learning_rate import total_epochs
@@ -97,7 +99,10 @@ def test_a_trial_that_goes_on_tells_its_earlier_epochs_again(tmp_path: Path) -> 
     history = [{"epoch": number, "validation/map": score, "validation/f1": score / 2, "map": score}
                for number, score in enumerate((0.2, 0.6, 0.4))]  # fmt: skip
     for number, entry in enumerate(history, start=1):
-        host.report(entry, lambda folder, upto=number: _write_run(folder, history[:upto]))
+        unvalidated = RunState(epochs_done=number, history=history[: number - 1], unvalidated=entry)
+        host.report(entry, partial(_write_run, state=unvalidated))
+        save_validated(tmp_path, replace(unvalidated, history=history[:number], unvalidated=None))
+        host.validated(entry)
     again: list[dict[str, Any]] = []
     resumed = TrialHost(tmp_path, "map", ["f1"], 2, again.append)
     assert again == told
@@ -105,8 +110,8 @@ def test_a_trial_that_goes_on_tells_its_earlier_epochs_again(tmp_path: Path) -> 
     assert resumed.latest_checkpoint() == tmp_path / CHECKPOINT
 
 
-def _write_run(folder: Path, history: list[dict[str, Any]]) -> None:
-    (folder / "run.json").write_text(json.dumps({"history": history}), "utf-8")
+def _write_run(folder: Path, state: RunState) -> None:
+    (folder / RUN).write_text(json.dumps(asdict(state)), "utf-8")
 
 
 def without_ray(task: Any, workers: int | None = None, **_: Any) -> Any:

@@ -5,8 +5,9 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from meteo_ray.errors import UsageError
 from meteo_ray.vocabulary import load_vocabulary
-from meteo_ray.voters.held_out_text import HeldOutText, source_numbers
+from meteo_ray.voters.held_out_text import HELD_OUT, HeldOutText, source_numbers
 from meteo_ray.voters.text_voter import Page, TextVoter
 
 VOCABULARY = load_vocabulary()
@@ -88,3 +89,16 @@ def test_one_source_alone_tells_nothing_of_others():
 def test_near_equal_images_stand_for_sources_where_these_are_not_told(sources, numbers):
     rows = pa.table({"source": pa.array(sources, pa.string()), "duplicate_group": [4, 4, 9]})
     np.testing.assert_array_equal(source_numbers(rows), numbers)
+
+
+def test_what_was_fitted_is_read_back_and_damage_is_named(tmp_path):
+    pages, targets, sources = pages_of_offices(3, 8)
+    written = HeldOutText.fit(pages, targets, np.ones(24), sources, VOCABULARY)
+    written.write(tmp_path)
+    read = HeldOutText.read(tmp_path, written.voter)
+    np.testing.assert_array_equal(read.targets, written.targets)
+    for name, votes in written.votes.items():
+        np.testing.assert_array_equal(read.votes[name], votes)
+    (tmp_path / HELD_OUT).write_bytes(b"cut")
+    with pytest.raises(UsageError, match="cannot be read"):
+        HeldOutText.read(tmp_path, written.voter)

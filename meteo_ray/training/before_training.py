@@ -1,0 +1,56 @@
+"""What a task learns from all rows at once, before the first epoch; kept in the run's folder for a run that goes on."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+
+from meteo_ray.batch import Batch, concatenate
+from meteo_ray.errors import UsageError
+from meteo_ray.files import replace_folder
+from meteo_ray.progress import ProgressLine
+from meteo_ray.training.task import Prepare, Task
+from meteo_ray.training.training_rows import Stream
+
+logger = logging.getLogger("meteo_ray")
+
+KEPT = "before_training"
+
+
+class FirstLook:
+    """Lets `task` learn from the training `rows`, in batches of `batch_size`, or recall what it has learnt."""
+
+    def __init__(self, task: Task, rows: pa.Table, stream: Stream, batch_size: int, run: Path) -> None:
+        self._task, self._rows, self._stream, self._batch_size = task, rows, stream, batch_size
+        self._kept = run / KEPT
+
+    def learn(self) -> None:
+        if self._recalled():
+            return
+        self._task.before_training(self._collect)
+        self._keep()
+
+    def _recalled(self) -> bool:
+        try:
+            return self._kept.is_dir() and self._task.recall(self._kept)
+        except UsageError as error:
+            logger.warning("%s; it is learnt again", error)
+            return False
+
+    def _keep(self) -> None:
+        scratch = self._kept.with_name(f".{KEPT}.new")
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        self._task.keep(scratch)
+        replace_folder(scratch, self._kept)
+
+    def _collect(self, label: str, prepare: Prepare) -> Batch:
+        """Every training row that can be read once, in order, as `prepare` makes it."""
+        parts = []
+        line = ProgressLine(f"{self._task.name} {label}", self._rows.num_rows, unit="rows")
+        for batch in self._stream(self._rows, prepare, self._batch_size):
+            parts.append(batch)
+            line.update(len(batch["ok"]))
+        line.close()
+        return concatenate(parts)
