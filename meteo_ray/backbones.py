@@ -77,6 +77,12 @@ def init_digest(name: str, init: str) -> str:
     return sha256_of(_init_file(name, init))
 
 
+def init_files(name: str, init: str) -> list[Path]:
+    """The weight file that `init` stands for; none where nothing is read."""
+    init = resolve_init(name, init)
+    return [] if init == "none" else [_init_file(name, init)]
+
+
 def _init_file(name: str, init: str) -> Path:
     return _imagenet_file(name) if init == "imagenet" else _weight_file(Path(init))
 

@@ -7,6 +7,9 @@ import numpy as np
 Batch = dict[str, np.ndarray]
 """Column name -> array whose first axis is the row; object arrays carry strings, lists and None."""
 
+UNREADABLE = "unreadable"
+"""A column that says of a row that is not `ok` why: text, "" of others."""
+
 ANSWERED = "answered_"
 """Before the name of a column that holds what a stage answered, in rows that hold the label too."""
 

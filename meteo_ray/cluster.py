@@ -3,11 +3,14 @@
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import ray
 import ray.data
+from ray.exceptions import GetTimeoutError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 _ENVIRONMENT = {
     # Ray Data's bars rewrite their line; without a terminal they become thousands of lines in the job's log.
@@ -24,6 +27,9 @@ _LEVELS = {
     "ray.tune": logging.WARNING,
     "ray._private.authentication": logging.ERROR,  # says that a token is in use
 }
+
+# How long a machine may take to start a process and look at some files; a mount that hangs never answers.
+ANSWER_S = 120.0
 
 
 def connect() -> None:
@@ -68,6 +74,43 @@ def shared() -> Iterator[dict[str, str]]:
     finally:
         if ours:
             ray.shutdown()
+
+
+def on_every_node(look: Callable[[bool], list[str]], needing: str) -> dict[str, list[str]]:
+    """What `look` finds wrong on each machine that may work for this job, by the machine's name.
+
+    Args:
+        look: called there with whether the machine has the resource `needing`, such as CPU or GPU; problems in words.
+    """
+    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    here = ray.get_runtime_context().get_node_id()
+    told: dict[str, list[str]] = {}
+    asked: dict[str, Any] = {}
+    for node in nodes:
+        name, number = f"{node['NodeName']} ({node['NodeManagerHostname']})", node["NodeID"]
+        able = bool(node["Resources"].get(needing))
+        if number == here:
+            told[name] = look(able)
+            continue
+        there = NodeAffinitySchedulingStrategy(number, soft=False)
+        asked[name] = ray.remote(num_cpus=0, max_retries=0)(_look).options(scheduling_strategy=there).remote(look, able)
+    return {**told, **{name: _answer(answer) for name, answer in asked.items()}}
+
+
+def _look(look: Callable[[bool], list[str]], able: bool) -> list[str]:
+    return look(able)
+
+
+def _answer(asked: Any) -> list[str]:
+    """A machine that cannot even look has a problem too, such as none of this package's code."""
+    try:
+        found: list[str] = ray.get(asked, timeout=ANSWER_S)
+        return found
+    except GetTimeoutError:
+        return [f"no answer within {ANSWER_S:.0f} s; a mount may hang there"]
+    except (RayError, ImportError) as error:
+        reason = " ".join(str(error).split())
+        return [f"cannot run what this job needs; is this very meteo_ray installed there? (... {reason[-300:]})"]
 
 
 def quiet_logs() -> None:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from meteo_ray.backbones import init_digest, resolve_init
+from meteo_ray.backbones import init_digest, init_files, resolve_init
 from meteo_ray.batch import Batch, objects
 from meteo_ray.calibration.votes import VoterGroup, Votes
 from meteo_ray.elements.beam_search import beam_search
@@ -172,6 +172,9 @@ class ElementsTask(Task):
     def origin(self) -> str:
         known = init_digest(self.config.backbone, self.init)
         return " ".join([known, *self.voting.origin(self.data, self.index), *auxiliary_digest(self.auxiliary)])
+
+    def files(self) -> list[Path]:
+        return init_files(self.config.backbone, self.init)
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         model = cast(ElementsModel, model)

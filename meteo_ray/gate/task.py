@@ -13,7 +13,7 @@ from scipy.special import expit
 from torch import nn
 from torch.nn import functional as F
 
-from meteo_ray.backbones import init_digest, resolve_init
+from meteo_ray.backbones import init_digest, init_files, resolve_init
 from meteo_ray.batch import Batch
 from meteo_ray.calibration.thresholds import best_f1_threshold
 from meteo_ray.calibration.votes import Votes
@@ -163,6 +163,9 @@ class GateTask(Task):
     def origin(self) -> str:
         known = init_digest(ARCHITECTURE, self.init)
         return " ".join([known, *self.voting.origin(self.data, self.index), *auxiliary_digest(self.auxiliary)])
+
+    def files(self) -> list[Path]:
+        return init_files(ARCHITECTURE, self.init)
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         gate = cast(GateModel, model)

@@ -21,7 +21,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from meteo_ray.batch import Batch
+from meteo_ray.batch import UNREADABLE, Batch
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import UNALTERED
 from meteo_ray.products.base_model import GemmaBase
@@ -136,6 +136,7 @@ class StoredPixels(PreparePixels):
             "image": np.zeros((len(keys), height, width, 3), dtype=np.uint8),
             "ok": stored.copy(),
             "augmented": np.full(len(keys), "{}", dtype=object),
+            UNREADABLE: np.full(len(keys), "", dtype=object),
         }
         for kind, pixels in enumerate(kinds):
             rows = np.flatnonzero((chosen == kind) & ~stored)

@@ -181,6 +181,9 @@ class ProductsTask(Task):
         texts = texts_path(self.inputs.data, self.inputs.index_folder)
         return self.base.digest + (sha256_of(texts) if texts.is_file() else "")
 
+    def files(self) -> list[Path]:
+        return [self.base.folder]
+
     def phases(self) -> list[Phase]:
         """One phase: cosine from the peak to the minimum (R34)."""
         group = "adapter" if self.config.adaptation == "lora" else "model"

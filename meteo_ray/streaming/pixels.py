@@ -7,6 +7,7 @@ agree to the digit. With a cache, what is the same in all epochs is made once fo
 
 import hashlib
 import json
+import socket
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from meteo_ray.batch import Batch
+from meteo_ray.batch import UNREADABLE, Batch
 from meteo_ray.imaging.augment import AUGMENTATION_VERSION, Augmentation, load_logos
 from meteo_ray.imaging.augment.pipeline import working_size
 from meteo_ray.imaging.augment.transform import shrink
@@ -36,7 +37,8 @@ FIXED_DRAW = 2**31 - 1
 
 @dataclass(frozen=True)
 class PreparePixels:
-    """Adds `image` uint8 `(rows, height, width, 3)`, `ok` bool and `augmented` (JSON of what was applied) to a batch.
+    """Adds `image` uint8 `(rows, height, width, 3)`, `ok` bool, `augmented` (JSON of what was applied) and
+    UNREADABLE (why a row is not ok, and on which machine) to a batch.
 
     Reads the columns path, sha256, image_id and product. `epoch` None means the fixed draw. `size` is width x height.
     An image to which nothing was done has the pixels that `load_bytes` gives and an archive is judged on.
@@ -60,18 +62,19 @@ class PreparePixels:
         count = len(batch["path"])
         images = np.zeros((count, height, width, 3), dtype=np.uint8)
         ok = np.zeros(count, dtype=bool)
-        applied = np.full(count, "{}", dtype=object)
+        applied, unreadable = np.full(count, "{}", dtype=object), np.full(count, "", dtype=object)
         for row in range(count):
             product = batch["product"][row] if "product" in batch else None
             try:
                 images[row], record = self._pixels(
                     str(batch["path"][row]), str(batch["sha256"][row]), str(batch["image_id"][row]), product
                 )
-            except DecodeFailure:
+            except DecodeFailure as failure:
+                unreadable[row] = f"{failure.reason}: {failure.detail} (on {socket.gethostname()})"
                 continue
             ok[row] = True
             applied[row] = json.dumps(record, ensure_ascii=False)
-        return {**batch, "image": images, "ok": ok, "augmented": applied}
+        return {**batch, "image": images, "ok": ok, "augmented": applied, UNREADABLE: unreadable}
 
     def _pixels(self, path: str, sha256: str, image_id: str, product: str | None) -> Entry:
         if self._drawn_anew:

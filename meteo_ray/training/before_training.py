@@ -10,8 +10,10 @@ from meteo_ray.batch import Batch, concatenate
 from meteo_ray.errors import UsageError
 from meteo_ray.files import replace_folder
 from meteo_ray.progress import ProgressLine
+from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.task import Prepare, Task
 from meteo_ray.training.training_rows import Stream
+from meteo_ray.training.unreadable import UnreadableRows, split_readable
 
 logger = logging.getLogger("meteo_ray")
 
@@ -19,10 +21,11 @@ KEPT = "before_training"
 
 
 class FirstLook:
-    """Lets `task` learn from the training `rows`, in batches of `batch_size`, or recall what it has learnt."""
+    """Lets `task` learn from the training `rows`, or recall what it has learnt in the folder of the `run`."""
 
-    def __init__(self, task: Task, rows: pa.Table, stream: Stream, batch_size: int, run: Path) -> None:
-        self._task, self._rows, self._stream, self._batch_size = task, rows, stream, batch_size
+    def __init__(self, task: Task, rows: pa.Table, stream: Stream, settings: LoopSettings, run: Path) -> None:
+        self._task, self._rows, self._stream = task, rows, stream
+        self._batch_size, self._max_unreadable = settings.batch_size, settings.max_unreadable
         self._kept = run / KEPT
 
     def learn(self) -> None:
@@ -46,11 +49,18 @@ class FirstLook:
         replace_folder(scratch, self._kept)
 
     def _collect(self, label: str, prepare: Prepare) -> Batch:
-        """Every training row that can be read once, in order, as `prepare` makes it."""
+        """Every training row that can be read once, in order, as `prepare` makes it.
+
+        Raises:
+            UsageError: when too many cannot be read.
+        """
         parts = []
         line = ProgressLine(f"{self._task.name} {label}", self._rows.num_rows, unit="rows")
+        unreadable = UnreadableRows(self._task.name, "training", self._rows.num_rows, self._max_unreadable)
         for batch in self._stream(self._rows, prepare, self._batch_size):
-            parts.append(batch)
+            readable, lost = split_readable(batch)
+            unreadable.add(lost)
+            parts.append(readable)
             line.update(len(batch["ok"]))
         line.close()
         return concatenate(parts)

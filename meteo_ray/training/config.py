@@ -34,6 +34,9 @@ class LoopSettings(Section):
     average_decay: float = Field(0.0, ge=0, lt=1)
     """Judge and keep an exponential moving average of the weights with this decay per step, such as 0.999 (a second
     copy of the model on the device); 0: the weights as they are."""
+    max_unreadable: Annotated[float, Field(ge=0, le=1), NotInIdentity()] = 0.01
+    """Share of an epoch's training rows, and of the validation rows, that may be unreadable: missing, damaged, or
+    changed since they were indexed. They are left out and counted; more of them end the training."""
     memory_share: Annotated[float, Field(gt=0, le=1), NotInIdentity()] = 0.9
     """The micro-batch halves when more of the GPU's memory than this is in use (R28)."""
     data_workers: Annotated[int | None, Field(gt=0), NotInIdentity()] = None

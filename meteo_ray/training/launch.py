@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import ray
 import ray.train
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
@@ -26,6 +27,7 @@ from meteo_ray.training.config import LoopSettings, TrainingJob
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.training.loop import Finished, TrainingRun
+from meteo_ray.training.node_probe import needs_of, require_on_every_node
 from meteo_ray.training.row_source import row_source
 from meteo_ray.training.run_identity import run_digest
 from meteo_ray.training.run_log import followed, log_to_run
@@ -46,20 +48,20 @@ def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
 
     Raises:
         UsageError: before Ray starts when a split has no rows for the task, or another job trains the same stage into
-            the same MODELS; later when training cannot go on.
+            the same MODELS; before the first epoch when a machine of the cluster lacks what is needed; later when
+            training cannot go on.
     """
-    for split in (TRAIN, VALIDATION):
-        task.rows(inputs.index, split)
+    rows = [task.rows(inputs.index, split) for split in (TRAIN, VALIDATION)]
     target = inputs.models / task.name
     busy = (
         f"{target}: another job is training this stage there; wait for it (the same command then tells its result) or "
         "give another --models"
     )
     with held(target, busy):
-        return _train(job, task, inputs)
+        return _train(job, task, inputs, rows)
 
 
-def _train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
+def _train(job: TrainingJob, task: Task, inputs: TaskInputs, rows: list[pa.Table]) -> dict[str, Any]:
     name = f"{task.name}-{run_digest(job, inputs, task.origin())}"
     folder = inputs.models / "runs" / name
     bundle.require_free(inputs.models / task.name)
@@ -71,7 +73,10 @@ def _train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
         return read_json(inputs.models / task.name / bundle.METRICS)
     _write_run_folder(folder, job)
     cluster.connect()
-    _fit(job.training, task, inputs, folder)
+    use_gpu = _use_gpu(job.training)
+    _check_resources(job.training, use_gpu)
+    require_on_every_node(needs_of(task, inputs, rows, folder / RUN_CONFIG), "GPU" if use_gpu else "CPU")
+    _fit(job.training, task, inputs, folder, use_gpu)
     return read_json(inputs.models / task.name / bundle.METRICS)
 
 
@@ -86,9 +91,11 @@ def _write_run_folder(folder: Path, job: TrainingJob) -> None:
     write_json(folder / "versions.json", versions())
 
 
-def _fit(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path) -> None:
-    use_gpu = ray.cluster_resources().get("GPU", 0) > 0 if settings.use_gpu is None else settings.use_gpu
-    _check_resources(settings, use_gpu)
+def _use_gpu(settings: LoopSettings) -> bool:
+    return ray.cluster_resources().get("GPU", 0) > 0 if settings.use_gpu is None else settings.use_gpu
+
+
+def _fit(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path, use_gpu: bool) -> None:
     trainer = TorchTrainer(
         lambda: _worker(settings, task, inputs, folder),  # type: ignore[arg-type]  # it may return a value
         scaling_config=ScalingConfig(num_workers=settings.workers, use_gpu=use_gpu),
@@ -126,7 +133,7 @@ def _worker(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path
     host = RayHost(inputs.images)
     log_to_run(folder, host.rank)
     try:
-        batches = row_source(task, settings.data_workers, WAITING_BLOCKS)
+        batches = row_source(task, settings.data_workers, WAITING_BLOCKS, drop_failed=False)
         finished = TrainingRun(task, inputs.index, settings, folder, host, batches, pick_device()).fit()
     except UsageError as mistake:
         if host.world_size > 1:

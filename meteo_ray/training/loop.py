@@ -82,7 +82,7 @@ class TrainingRun:
         self.guard = MemoryGuard(min(micro_batch, settings.batch_size), settings.memory_share, device)
         self.make_ready = BatchMaker(task, self.guard, device)
         judging = MemoryGuard(self.guard.micro_batch, settings.memory_share, device)
-        self.validation = Validation(task, self.rows[VALIDATION], stream, judging, device, settings.precision)
+        self.validation = Validation(task, self.rows[VALIDATION], stream, judging, settings, device)
 
     # -- the whole run ---------------------------------------------------------------------------------------
 
@@ -90,17 +90,17 @@ class TrainingRun:
         """Train until the phases end or patience is out.
 
         Raises:
-            UsageError: when the loss stops being a number, or not even one row fits into memory.
+            UsageError: when the loss stops being a number, not even one row fits into memory, or too many rows cannot
+                be read.
         """
-        settings, training = self.settings, self.rows[TRAIN]
-        FirstLook(self.task, training, self.stream, settings.batch_size, self.folder).learn()
+        FirstLook(self.task, self.rows[TRAIN], self.stream, self.settings, self.folder).learn()
         if self.state.unvalidated and not self.state.finished:
             self._judge(self.state.unvalidated)
         epochs = range(self.state.epochs_done, self.epochs)
         if epochs and not self.state.finished:
             self._train(epochs)
         self.learner.take_judged(self.best_folder)
-        outputs = self._validate()
+        outputs, _ = self.validation.outputs(self.learner.judged)
         if self.record:
             self.record.close()
         return Finished(self.learner.judged, outputs, self.state.history, self.state.best_epoch or 0)
@@ -123,7 +123,8 @@ class TrainingRun:
         rows = TrainingRows(self.task, self.rows[TRAIN], settings.batch_size, rank, world_size, self.stream)
         model, optimizer = self.learner.model, self.learner.optimizer
         stepper = Stepper(self.task, model, optimizer, self.guard, settings, self.device, world_size)
-        steps = EpochSteps(self.task.name, self.learner, stepper, self.epochs, rows.batch_size)
+        most = settings.max_unreadable
+        steps = EpochSteps(self.task.name, self.learner, stepper, self.epochs, rows.batch_size, most)
         with closing(EpochInputs(epochs, self.row_loss, rows, self.make_ready)) as inputs:
             for epoch in epochs:
                 self._epoch(epoch, locate(self.phases, epoch), inputs, steps)
@@ -134,7 +135,7 @@ class TrainingRun:
         seed_everything(self.settings.seed, epoch)
         started, waited_s, state = time.monotonic(), inputs.waited_s, self.state
         with Utilisation(self.device) as utilisation:
-            results = steps.learn(epoch, position, inputs, state.steps_done)
+            results, unreadable = steps.learn(epoch, position, inputs, state.steps_done)
             state.steps_done += results.steps
             results.enter_row_losses(self.row_loss)
             inputs.learnt(epoch, self.row_loss)
@@ -150,6 +151,7 @@ class TrainingRun:
             "train_seconds": round(seconds, 2),
             "data_wait_s": round(inputs.waited_s - waited_s, 2),
             "rows_per_second": round(results.rows / max(seconds, 1e-9), 2),
+            "unreadable_training_rows": unreadable.count,
         }
         self.guard.end_epoch()
         self.host.report(state.unvalidated, self._write_checkpoint)
@@ -160,9 +162,10 @@ class TrainingRun:
     def _judge(self, learnt: dict[str, Any]) -> None:
         """Validate the epoch whose steps left the entry `learnt`; keep the best weights and decide about stopping."""
         started, state = time.monotonic(), self.state
-        metrics = self.task.metrics(self._validate())
+        outputs, unreadable = self.validation.outputs(self.learner.judged)
+        metrics = self.task.metrics(outputs)
         watched = of_first_rank(metrics[self.task.watch], self.host.world_size)
-        entry = {**learnt, **scalars(metrics, "validation/")}
+        entry = {**learnt, **scalars(metrics, "validation/"), "unreadable_validation_rows": unreadable.count}
         entry["validation_seconds"] = round(time.monotonic() - started, 2)
         if state.best_metric is None or watched > state.best_metric:
             state.best_metric, state.best_epoch, state.epochs_without_gain = watched, entry["epoch"], 0
@@ -176,9 +179,6 @@ class TrainingRun:
         state.unvalidated = None
         self._record(entry)
         self.host.validated({**entry, self.task.watch: watched})
-
-    def _validate(self) -> Batch:
-        return self.validation.outputs(self.learner.judged)
 
     def _record(self, entry: dict[str, Any]) -> None:
         if self.record:

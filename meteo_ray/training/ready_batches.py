@@ -12,6 +12,7 @@ import torch
 from meteo_ray.batch import Batch
 from meteo_ray.training.memory_guard import MemoryGuard
 from meteo_ray.training.task import Task
+from meteo_ray.training.unreadable import split_readable
 
 Tensors = dict[str, torch.Tensor]
 
@@ -52,9 +53,13 @@ class Transfer:
 
 
 class ReadyBatch:
-    """A batch cut into micro-batches, collated and on its way to the device."""
+    """The rows of a batch that could be read, cut into micro-batches, collated and on their way to the device.
 
-    def __init__(self, task: Task, rows: Batch, micro_batch: int, transfer: Transfer) -> None:
+    `lost` are the others.
+    """
+
+    def __init__(self, task: Task, prepared: Batch, micro_batch: int, transfer: Transfer) -> None:
+        rows, self.lost = split_readable(prepared)
         self.rows = rows
         self._task, self._micro_batch, self._transfer = task, micro_batch, transfer
         self._pieces: list[Arriving] | None = None

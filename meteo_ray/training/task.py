@@ -98,7 +98,8 @@ class Task(ABC):
     def prepare(self, split: str, epoch: int) -> Prepare:
         """A picklable callable that CPU workers apply to batches of rows: paths in, arrays out.
 
-        It keeps the row count and adds `ok` (bool); the loop leaves out rows that are not ok and counts them.
+        It keeps the row count and adds `ok` (bool); the loop leaves out rows that are not ok and counts them. A column
+        UNREADABLE (meteo_ray.batch) may say why, for the log.
         """
 
     @abstractmethod
@@ -179,6 +180,11 @@ class Task(ABC):
         With another one it is another run.
         """
         return ""
+
+    def files(self) -> list[Path]:
+        """Files and folders of this machine that a training worker reads besides the data folder, such as first
+        weights: a worker on another machine must find them there too."""
+        return []
 
     def state(self, model: nn.Module) -> dict[str, torch.Tensor]:
         """The tensors that a checkpoint holds; adapters override it to leave the frozen base out."""

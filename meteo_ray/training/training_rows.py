@@ -11,7 +11,8 @@ from meteo_ray.training.distributed import share_of
 from meteo_ray.training.task import Feedback, Prepare, Task
 
 Stream = Callable[[pa.Table, Prepare, int], Iterator[Batch]]
-"""(rows, prepare, batch size) -> batches in the rows' order; `streaming.stream.stream` outside of tests."""
+"""(rows, prepare, batch size) -> batches in the rows' order, rows that cannot be read among them; outside of tests
+`streaming.stream.stream`, told to drop none."""
 
 
 class TrainingRows:
@@ -36,5 +37,5 @@ class TrainingRows:
         return share_of(self._task.order(self.table, epoch, feedback), self._rank, self._world_size)
 
     def batches(self, epoch: int, order: np.ndarray) -> Iterator[Batch]:
-        """Prepared, with each row's position as `row`."""
+        """Prepared, with each row's position as `row`; rows that are not ok too."""
         return self._stream(self._numbered.take(order), self._task.prepare(TRAIN, epoch), self.batch_size)

@@ -1,6 +1,6 @@
 """The validation split through the model being trained."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
 
@@ -11,12 +11,14 @@ from torch import nn
 from meteo_ray.batch import Batch, concatenate
 from meteo_ray.errors import UsageError
 from meteo_ray.schema import VALIDATION
+from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.device import autocast
 from meteo_ray.training.memory_guard import MemoryGuard
 from meteo_ray.training.read_ahead import ReadAhead
 from meteo_ray.training.ready_batches import BatchMaker, ReadyBatch
 from meteo_ray.training.task import Task
 from meteo_ray.training.training_rows import Stream
+from meteo_ray.training.unreadable import UnreadableRows
 
 
 class Validation:
@@ -28,17 +30,37 @@ class Validation:
     """
 
     def __init__(
-        self, task: Task, rows: pa.Table, stream: Stream, guard: MemoryGuard, device: torch.device, precision: str
+        self,
+        task: Task,
+        rows: pa.Table,
+        stream: Stream,
+        guard: MemoryGuard,
+        settings: LoopSettings,
+        device: torch.device,
     ) -> None:
         self._task, self._rows, self._stream = task, rows, stream
         self._guard, self._make_ready = guard, BatchMaker(task, guard, device)
-        self._device, self._precision = device, precision
+        self._settings, self._device = settings, device
 
-    def outputs(self, model: nn.Module) -> Batch:
-        """`collect_outputs` of every row that can be read."""
+    def outputs(self, model: nn.Module) -> tuple[Batch, UnreadableRows]:
+        """`collect_outputs` of every row that can be read, and what is known of the others.
+
+        Raises:
+            UsageError: as `collect_outputs` does, and when too many rows cannot be read.
+        """
+        unreadable = UnreadableRows(self._task.name, "validation", self._rows.num_rows, self._settings.max_unreadable)
         batches = self._stream(self._rows, self._task.prepare(VALIDATION, 0), self._guard.micro_batch)
         with closing(ReadAhead(self._make_ready(batch) for batch in batches)) as ready:
-            return collect_outputs(self._task, model, ready, self._guard, self._device, self._precision)
+            counted = _counted(ready, unreadable)
+            outputs = collect_outputs(self._task, model, counted, self._guard, self._device, self._settings.precision)
+        unreadable.tell()
+        return outputs, unreadable
+
+
+def _counted(batches: Iterable[ReadyBatch], unreadable: UnreadableRows) -> Iterator[ReadyBatch]:
+    for batch in batches:
+        unreadable.add(batch.lost)
+        yield batch
 
 
 def collect_outputs(

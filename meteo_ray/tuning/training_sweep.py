@@ -16,6 +16,7 @@ from ray import tune
 
 from meteo_ray import cluster
 from meteo_ray.errors import UsageError
+from meteo_ray.files import SIGN
 from meteo_ray.training.run_log import followed
 from meteo_ray.tuning import study as memory
 from meteo_ray.tuning.config import TuneJob
@@ -55,6 +56,7 @@ def sweep_training(job: TuneJob) -> None:
         study = _study(job, trials, space, folder, made_of)
         study.pruner = pruner_of(grace, trials.rounds(), len(trials.objectives) > 1)
         cluster.connect()
+        trials.require_on_every_node(folder.path / SIGN)
         shared = _search(job, trials, space, folder, study, started)
         _conclude(job, trials, folder, study, shared)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import ray
 import torch
 from ray import tune
 
@@ -28,6 +29,7 @@ from meteo_ray.training.device import pick_device
 from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.training.learning_rate import total_epochs
 from meteo_ray.training.loop import TrainingRun
+from meteo_ray.training.node_probe import needs_of, require_on_every_node
 from meteo_ray.training.row_source import row_source
 from meteo_ray.training.run_identity import identity_parts
 from meteo_ray.training.run_log import log_to_run
@@ -79,6 +81,13 @@ class TrainingTrials:
     def made_of(self) -> dict[str, str]:
         """Digests of what trials must share to be compared, by what a user calls it."""
         return identity_parts(self.base, self.inputs, self.stage.make_task(self.base, self.inputs).origin())
+
+    def require_on_every_node(self, sign: Path) -> None:
+        """Raise UsageError naming the machines that lack what trials need, `sign` in the sweep's folder among it."""
+        task = self.stage.make_task(self.base, self.inputs)
+        rows = [task.rows(self.inputs.index, split) for split in (TRAIN, VALIDATION)]
+        trains_on = "GPU" if ray.cluster_resources().get("GPU") else "CPU"
+        require_on_every_node(needs_of(task, self.inputs, rows, sign), trains_on)
 
     def with_space(self, space: Space) -> "TrainingTrials":
         """The same, knowing what is varied."""
@@ -165,7 +174,7 @@ class TrainingTrials:
         return job.with_values(**{"training.memory_share": share})
 
     def _training(self, task: Task, job: TrainingJob, folder: Path, host: TrialHost) -> TrainingRun:
-        batches = row_source(task, job.training.data_workers)
+        batches = row_source(task, job.training.data_workers, drop_failed=False)
         return TrainingRun(task, self.inputs.index, job.training, folder, host, batches, pick_device())
 
     # -- the best one ------------------------------------------------------------------------------------------------

@@ -57,5 +57,5 @@ def test_moments_lie_in_memory_as_their_weights_do(tmp_path):
     resumed = made()
     with torch.no_grad():
         resumed.param_groups[0]["params"][0].copy_(before)
-    checkpoint.load_run(tmp_path, resumed)
+    checkpoint.load_optimizer(tmp_path, resumed)
     torch.testing.assert_close(optimizer_after(2, resumed), optimizer_after(2, whole))
