@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo demo-forecast bench test test-all wheel lint types format clean
+.PHONY: setup demo demo-forecast bench test test-slow test-all wheel lint types format clean
 
 setup: $(INSTALLED)
 
@@ -30,6 +30,10 @@ bench: setup
 
 test: setup
 	$(RUN) -m pytest -m "not slow"
+
+# Kill and resume, two training workers, a submitted job, whole sweeps: what takes more than 20 s, but for what takes minutes.
+test-slow: setup
+	$(RUN) -m pytest -m "slow and not long"
 
 test-all: setup
 	$(RUN) -m pytest

@@ -18,7 +18,7 @@ from tests.archive.fakes import BLUE, paint
 from tests.conftest import ROOT
 from tests.pictures import picture_index
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]  # `make wheel` runs it
 
 LABELS = """\
 elements:

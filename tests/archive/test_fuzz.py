@@ -70,7 +70,7 @@ def fill(folder: Path, files: int) -> None:
         (folder / f"{number:05d}.{suffix}").write_bytes(damaged(make(number), chance))
 
 
-@pytest.mark.parametrize("files", [220, pytest.param(4400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("files", [220, pytest.param(4400, marks=[pytest.mark.slow, pytest.mark.long])])
 @pytest.mark.usefixtures("without_ray")
 def test_whatever_the_bytes_every_input_has_its_row(tmp_path: Path, files: int) -> None:
     from meteo_ray.archive.run import classify

@@ -91,7 +91,7 @@ def kill_within(job: "subprocess.Popen[bytes]", name: str, delay_s: float) -> bo
 
 
 def cases() -> list[Any]:
-    slow = [pytest.param(*case, marks=pytest.mark.slow) for case in MORE]
+    slow = [pytest.param(*case, marks=[pytest.mark.slow, pytest.mark.long]) for case in MORE]
     return [*IN_EVERY_RUN, *slow]
 
 

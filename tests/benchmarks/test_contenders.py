@@ -46,6 +46,7 @@ def test_a_contender_that_fails_is_told(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_all_contenders_agree(folder, tmp_path):
     with ExitStack() as stack:
         sessions = {kind: stack.enter_context(Session(options(kind), tmp_path / "log.txt")) for kind in KINDS}
