@@ -171,7 +171,7 @@ class ElementsTask(Task):
 
     def origin(self) -> str:
         known = init_digest(self.config.backbone, self.init)
-        return " ".join([known, *self.voting.origin(self.data, self.index), *auxiliary_digest(self.auxiliary)])
+        return " ".join([known, *self.voting.origin(), *auxiliary_digest(self.auxiliary)])
 
     def files(self) -> list[Path]:
         return init_files(self.config.backbone, self.init)

@@ -162,7 +162,7 @@ class GateTask(Task):
 
     def origin(self) -> str:
         known = init_digest(ARCHITECTURE, self.init)
-        return " ".join([known, *self.voting.origin(self.data, self.index), *auxiliary_digest(self.auxiliary)])
+        return " ".join([known, *self.voting.origin(), *auxiliary_digest(self.auxiliary)])
 
     def files(self) -> list[Path]:
         return init_files(ARCHITECTURE, self.init)

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from meteo_ray.batch import Batch
-from meteo_ray.files import sha256_of
 from meteo_ray.imaging.augment_config import UNALTERED
 from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.bundle import write_bundle
@@ -30,7 +29,6 @@ from meteo_ray.products.shortlist import Shortlist
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.streaming.pixels import PreparePixels
 from meteo_ray.streaming.sampling import weighted_order
-from meteo_ray.text.table import texts_path
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
@@ -174,12 +172,8 @@ class ProductsTask(Task):
         return {"adapter": adapter_parameters(model)} if self.config.adaptation == "lora" else {"model": model}
 
     def origin(self) -> str:
-        """Digests of the base model's files, whose folder may move, and of the texts that were read.
-
-        What earlier stages answered stands in the index.
-        """
-        texts = texts_path(self.inputs.data, self.inputs.index_folder)
-        return self.base.digest + (sha256_of(texts) if texts.is_file() else "")
+        """A digest of the base model's files; its folder may move. What earlier stages answered stands in the index."""
+        return self.base.digest
 
     def files(self) -> list[Path]:
         return [self.base.folder]

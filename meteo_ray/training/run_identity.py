@@ -1,21 +1,26 @@
 """When two training jobs are the same run: then the second goes on where the first stopped.
 
-A run's name is a digest of its config, its data, its vocabulary and of how pixels are made of images (the versions of
-that code, the logos), so a changed one starts anew. Settings that do not change the result, such as where folders lie
-and how many workers prepare the data, are marked `NotInIdentity` where they are declared.
+A run's name is a digest of its config, its training and validation rows with what was read on them, its vocabulary and
+of how pixels are made of images (the versions of that code, the logos), so a changed one starts anew. Test rows teach
+nothing. Settings that do not change the result, such as where folders lie and how many workers prepare the data, are
+marked `NotInIdentity` where they are declared.
 """
 
 import hashlib
 from typing import Any, cast
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel
 
 from meteo_ray.config.fields import NotInIdentity
-from meteo_ray.config.parsing import is_section
+from meteo_ray.config.parsing import Section, is_section
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
+from meteo_ray.schema import TEST
 from meteo_ray.streaming.index import content_digest
 from meteo_ray.streaming.pixels import PreparePixels
-from meteo_ray.training.config import TrainingJob
+from meteo_ray.text.table import texts_mode, texts_path, with_texts
+from meteo_ray.training.config import AuxiliaryImages, TrainingJob
 from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.vocabulary import Vocabulary
 
@@ -29,12 +34,39 @@ def identity_parts(job: TrainingJob, inputs: TaskInputs, origin: str = "") -> di
     """What the digest is made of, each part as a digest of its own, by what a user calls it."""
     parts = {
         "base config": job.model_dump_json(exclude=_not_in_identity(type(job))),
-        "set of first weights or texts": origin,
-        "index": content_digest(inputs.index),
+        "set of first weights": origin,
+        "index": content_digest(_learnt(inputs.index)) + _kept_unseen(job, inputs.index),
+        "set of texts": _texts(job, inputs),
         "vocabulary": _meaning(inputs.vocabulary),
         "set of logos or version of preprocessing": _pixels(job, inputs),
     }
     return {name: hashlib.sha256(part.encode()).hexdigest() for name, part in parts.items()}
+
+
+def _learnt(index: pa.Table) -> pa.Table:
+    """What training and validation look at."""
+    return index.filter(pc.not_equal(index["split"], TEST)) if "split" in index.column_names else index
+
+
+def _kept_unseen(job: TrainingJob, index: pa.Table) -> str:
+    """Auxiliary images leave those out that test rows hold too: there the contents of those matter."""
+    beside = any(getattr(section, "auxiliary", AuxiliaryImages()).data for section in _sections(job))
+    if not beside or not {"split", "sha256"} <= set(index.column_names):
+        return ""
+    return content_digest(index.filter(pc.equal(index["split"], TEST)).select(["sha256"]))
+
+
+def _texts(job: TrainingJob, inputs: TaskInputs) -> str:
+    """What was read on the images that are looked at, and how; where it is to be heard."""
+    path = texts_path(inputs.data, inputs.index_folder)
+    if any(getattr(section, "text", None) is False for section in _sections(job)) or not path.is_file():
+        return ""
+    rows = _learnt(inputs.index).select(["sha256"])
+    return f"{texts_mode(path)} {content_digest(with_texts(rows, inputs.data, inputs.index_folder))}"
+
+
+def _sections(job: TrainingJob) -> list[Section]:
+    return [getattr(job, name) for name, field in type(job).model_fields.items() if is_section(field)]
 
 
 def _not_in_identity(model: type[BaseModel]) -> dict[str, Any]:
@@ -50,8 +82,7 @@ def _not_in_identity(model: type[BaseModel]) -> dict[str, Any]:
 
 def _pixels(job: TrainingJob, inputs: TaskInputs) -> str:
     """How pixels come to be: the versions of decoding and altering; logos and titles, where images are altered."""
-    sections = [getattr(job, name) for name, field in type(job).model_fields.items() if is_section(field)]
-    found = [section.augmentation for section in sections if hasattr(section, "augmentation")]
+    found = [section.augmentation for section in _sections(job) if hasattr(section, "augmentation")]
     altering: list[AugmentConfig] = found or [UNALTERED]
     made = [PreparePixels(inputs.data, 0, 0, config, vocabulary=inputs.vocabulary) for config in altering]
     return "".join(pixels.identity(sha256="", image_id="0", product=None) for pixels in made)

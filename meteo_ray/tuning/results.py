@@ -24,12 +24,15 @@ ENDS = {
 
 
 def table_of(study: optuna.Study) -> pd.DataFrame:
-    """A line for every trial that was begun, the best first: number, end, objectives, epochs, seconds, settings."""
+    """A line for every trial that was begun, the best first: number, end, objectives, epochs, seconds, settings.
+
+    One that was cut off and goes on has a new number in the study; its latest try alone stands here.
+    """
     names = study.metric_names or ["score"]
+    begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
+    latest = {memory.folder_of(trial): trial for trial in begun}
     lines = []
-    for trial in study.get_trials(deepcopy=False):
-        if trial.state == TrialState.WAITING:
-            continue
+    for trial in latest.values():
         attributes = trial.user_attrs
         values = dict(zip(names, trial.values or (), strict=False))
         end = "cut off" if attributes.get(memory.CUT_OFF) else ENDS[trial.state]

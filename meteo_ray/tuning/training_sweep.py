@@ -137,7 +137,7 @@ def _conclude(
     write_table(folder.table, study)
     chosen = _best(study)
     if chosen is None:
-        raise UsageError(f"{job.space}: no trial ended with a score; the reasons are in {folder.table}")
+        raise UsageError(_nothing_to_choose(job, study, folder))
     write_best(folder.best, job.base, trials.base, trials.best_values(chosen.params))
     bundle = folder.models / trials.stage.name
     metrics = _save(trials, folder, chosen, bundle, resources)
@@ -157,6 +157,18 @@ def _best(study: optuna.Study) -> FrozenTrial | None:
     cut = [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(memory.CUT_OFF)]
     scored = [trial for trial in cut if trial.intermediate_values]
     return max(scored, key=lambda trial: max(trial.intermediate_values.values()), default=None)
+
+
+def _nothing_to_choose(job: TuneJob, study: optuna.Study, folder: SweepFolder) -> str:
+    """Why there is no best trial, and what to do."""
+    cut = [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(memory.CUT_OFF)]
+    if not cut:
+        return f"{job.space}: no trial ended with a score; the reasons are in {folder.table}"
+    several = "; of several objectives only trials that ended can be compared" if len(study.directions) > 1 else ""
+    return (
+        f"{job.space}: no trial ended: {len(cut)} were cut off ({folder.table} tells by what){several}. No model is "
+        "saved; --resume goes on with them from their last epochs, with more --hours to the end"
+    )
 
 
 def _save(

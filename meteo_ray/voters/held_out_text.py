@@ -11,12 +11,14 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from sklearn.model_selection import GroupKFold
 
 from meteo_ray.errors import UsageError
+from meteo_ray.preparation.duplicates import duplicate_groups
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.text_voter import Page, TextFeatures, TextVoter
 
@@ -48,8 +50,8 @@ class HeldOutText:
 
         Args:
             sources: the source of each of the first pages; those that follow are learnt from in every fold.
-            images: a number for each of the first pages that near-equal images share: what another source has copied
-                is not learnt from where it is asked. Default: no two are.
+            images: a number for each page that near-equal images share: what another source, or a page that follows,
+                has copied is not learnt from where it is asked. Default: no two are.
         """
         features = TextFeatures.of(pages, vocabulary, targets.shape[1])
         voter = TextVoter.learnt(features, targets, weights)
@@ -59,8 +61,9 @@ class HeldOutText:
             return cls(voter, {name: values[:0] for name, values in votes.items()}, targets[:0])
         beside, told = np.arange(len(sources), len(pages)), np.zeros(len(sources), dtype=bool)
         for known, unseen in GroupKFold(folds).split(sources, groups=sources):
-            foreign = known if images is None else known[~np.isin(images[known], images[unseen])]
-            rows = np.concatenate([foreign, beside])
+            rows = np.concatenate([known, beside])
+            if images is not None:
+                rows = rows[~np.isin(images[rows], images[unseen])]
             if targets[rows].all() or not targets[rows].any():
                 continue  # such as one source of charts alone and one of other images: neither teaches both answers
             told[unseen] = True
@@ -82,6 +85,12 @@ class HeldOutText:
             return cls(voter, {name: found[name] for name in TextVoter.VOTES}, found[TARGETS])
         except (OSError, SafetensorError, KeyError) as error:
             raise UsageError(f"{folder / HELD_OUT}: cannot be read ({error})") from None
+
+
+def image_numbers(rows: pa.Table) -> NDArray[np.int64]:
+    """A number for each row of one index or of several, the same for images that are equal or nearly."""
+    hashes = pc.coalesce(rows["perceptual_hash"], rows["sha256"])  # both have 64 hex digits
+    return duplicate_groups(rows["sha256"].to_pylist(), hashes.to_pylist()).astype(np.int64)
 
 
 def source_numbers(rows: pa.Table) -> NDArray[np.int64]:

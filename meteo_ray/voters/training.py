@@ -14,12 +14,12 @@ from meteo_ray.bundle import check_file
 from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, sha256_of, write_json
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
-from meteo_ray.text.table import texts_mode, texts_path
+from meteo_ray.text.table import texts_mode
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.boosted_trees import Trees, bundle_with_trees, check_installed, trees_file
 from meteo_ray.voters.config import VoterSettings
 from meteo_ray.voters.descriptors import PrepareDescriptors
-from meteo_ray.voters.held_out_text import HeldOutText, source_numbers
+from meteo_ray.voters.held_out_text import HeldOutText, image_numbers, source_numbers
 from meteo_ray.voters.text_voter import pages_of
 from meteo_ray.voters.voters import COLUMN, PrepareVotes, Voters
 
@@ -60,7 +60,7 @@ class VoterTraining:
             check_file(self._earlier_bundle, self._trees_file().name)  # LightGBM may die of damaged ones
             self._earlier = Trees.read(self._earlier_bundle, questions)
         self._pages: Batch = {}
-        self._sources = self._images = np.zeros(0, dtype=np.int64)
+        self._sources, self._contents = np.zeros(0, dtype=np.int64), pa.table({})
         self._text_mode: str | None = None
         self._share_read = ""
         self.voters = Voters()
@@ -85,8 +85,8 @@ class VoterTraining:
             self._share_read = f"{read.num_rows} of {training.num_rows}"
             self._text_mode = texts_mode(texts)
             self._pages = {name: objects(read[name].to_pylist()) for name in ("title", "text", *columns)}
-            telling = read.filter(read["asked"])
-            self._sources, self._images = source_numbers(telling), telling["duplicate_group"].to_numpy()
+            self._sources = source_numbers(read.filter(read["asked"]))
+            self._contents = read.select(["sha256", "perceptual_hash"])
 
     def fit(
         self, collect: Collect, look: Look, augmentation: AugmentConfig, targets: Targets, vocabulary: Vocabulary
@@ -97,7 +97,8 @@ class VoterTraining:
             logger.info("what is written votes: it was read on %s training images", self._share_read)
             pages = [page for page in pages_of(self._pages) if page is not None]
             truth, weights = targets(self._pages), _weights(self._pages)
-            self.written = HeldOutText.fit(pages, truth, weights, self._sources, vocabulary, self._images)
+            images = image_numbers(self._contents) if len(self._sources) else None
+            self.written = HeldOutText.fit(pages, truth, weights, self._sources, vocabulary, images)
         self.voters = Voters(trees, self.written.voter if self.written else None, self._text_mode)
 
     def keep(self, folder: Path) -> None:
@@ -120,14 +121,9 @@ class VoterTraining:
         """What validation prepares: votes beside the rest, where somebody votes."""
         return PrepareVotes(prepared, self.voters, vocabulary) if self.voters else prepared
 
-    def origin(self, data: Path, index: Path | None = None) -> list[str]:
-        """Digests of what the voters depend on: trees that they go on with, and what was read, see `texts_path`."""
-        texts = texts_path(data, index)
-        files = [self._trees_file()] if self._earlier_bundle else []
-        return [
-            sha256_of(file)
-            for file in (*files, *([texts] if self._settings.text is not False and texts.is_file() else []))
-        ]
+    def origin(self) -> list[str]:
+        """Digests of what the voters depend on besides rows and what was read on them: trees that they go on with."""
+        return [sha256_of(self._trees_file())] if self._earlier_bundle else []
 
     def _trees_file(self) -> Path:
         assert self._earlier_bundle is not None

@@ -14,15 +14,18 @@ from meteo_ray import bundle
 from meteo_ray.archive.cascade.models import tell_other_reading
 from meteo_ray.cascade.over_rows import with_text_heard
 from meteo_ray.elements.bundle import read_verdict
+from meteo_ray.elements.config import TrainElementsJob
 from meteo_ray.elements.earlier_model import take_heads
 from meteo_ray.elements.predictor import ElementsPredictor
 from meteo_ray.elements.task import ElementsTask
 from meteo_ray.errors import UsageError
 from meteo_ray.judging.judge import Judged
-from meteo_ray.schema import TRAIN, VALIDATION
+from meteo_ray.schema import TEST, TRAIN, VALIDATION
 from meteo_ray.stages import CASCADE
 from meteo_ray.text.table import texts_path, write_texts
 from meteo_ray.training.config import AuxiliaryImages
+from meteo_ray.training.inputs import TaskInputs
+from meteo_ray.training.run_identity import run_digest
 from meteo_ray.vocabulary import Element, Vocabulary
 from meteo_ray.voters.voters import COLUMN
 from tests.elements.conftest import SMALL, as_batch, colour_index, colour_vocabulary
@@ -116,10 +119,15 @@ def test_text_is_heard_where_it_was_read_whatever_the_batch(voting):
 
 def test_texts_that_were_read_later_make_it_another_run(written, tmp_path):
     data = shutil.copytree(written.data, tmp_path / "data")
-    heard = ElementsTask(SMALL, data, colour_vocabulary()).origin()
-    assert ElementsTask(SMALL.model_copy(update={"text": False}), data, colour_vocabulary()).origin() != heard
+    inputs = TaskInputs(data, tmp_path, tmp_path, written.index, colour_vocabulary())
+    asked, deaf = (TrainElementsJob(elements=SMALL.model_copy(update={"text": text})) for text in (None, False))
+    heard, unheard = run_digest(asked, inputs), run_digest(deaf, inputs)
+    tested = pa.compute.equal(written.index["split"], TEST)
+    write_what_is_shown(data, written.index.filter(pa.compute.invert(tested)))
+    assert run_digest(asked, inputs) == heard  # what stands on test charts teaches nothing
     texts_path(data).unlink()
-    assert ElementsTask(SMALL, data, colour_vocabulary()).origin() != heard
+    assert run_digest(asked, inputs) != heard
+    assert run_digest(deaf, inputs) == unheard
 
 
 def test_a_bundle_knows_how_its_texts_were_read_and_an_archive_says_where_it_reads_otherwise(voting, caplog):

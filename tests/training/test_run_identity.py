@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import yaml
 from PIL import Image
@@ -53,6 +54,23 @@ def test_what_only_costs_time_goes_on_with_the_same_run(tmp_path: Path, setting:
 def test_an_element_appended_to_the_vocabulary_starts_a_new_run(tmp_path: Path) -> None:
     grown = inputs_in(tmp_path, grown_vocabulary(tmp_path))
     assert run_digest(ALTERED, grown) != run_digest(ALTERED, inputs_in(tmp_path))
+
+
+def with_test_row(inputs: TaskInputs, sha256: str) -> TaskInputs:
+    """With other contents of one test row."""
+    index = inputs.index.append_column("sha256", pa.array(["own"] * inputs.index.num_rows))
+    row = {"x": [0.0, 0.0, 0.0], "y": 0.0, "split": "test", "sha256": sha256}
+    return replace(inputs, index=pa.concat_tables([index, pa.Table.from_pylist([row], schema=index.schema)]))
+
+
+def test_a_changed_test_row_is_no_other_training(tmp_path: Path) -> None:
+    """Only where auxiliary images must stay out of the test split it matters which images that holds."""
+    one, two = (with_test_row(inputs_in(tmp_path), name) for name in ("one", "two"))
+    assert run_digest(ALTERED, one) == run_digest(ALTERED, two)
+    beside = ALTERED.with_values(**{"elements.auxiliary.data": str(tmp_path)})
+    assert run_digest(beside, one) != run_digest(beside, two)
+    fewer = replace(one, index=one.index.slice(1))
+    assert run_digest(ALTERED, fewer) != run_digest(ALTERED, one)
 
 
 def test_another_logo_starts_a_new_run_only_where_images_are_altered(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.tuning import search as search_module
 from meteo_ray.tuning import study as memory
 from meteo_ray.tuning.resources import trial_resources
+from meteo_ray.tuning.results import table_of
 from meteo_ray.tuning.search import StudySearch, pruner_of
 from meteo_ray.tuning.trial_host import ENDED, ERROR, PLACE, VALUES
 
@@ -87,6 +88,19 @@ def test_a_trial_waits_again_once_however_often_the_sweep_is_interrupted(tmp_pat
         study = gone_on(tmp_path)
     waiting = [trial for trial in study.trials if trial.state == TrialState.WAITING]
     assert [memory.folder_of(trial) for trial in waiting] == ["0000"]
+
+
+def test_a_trial_that_goes_on_stands_in_the_table_once(tmp_path: Path) -> None:
+    StudySearch(begun(tmp_path, 0.1, 0.2), SPACE, tmp_path).suggest("cut off")
+    again = gone_on(tmp_path)
+    assert table_of(again)["end"].tolist() == ["cut off"]  # it waits: what is known is the first try
+    search = StudySearch(again, SPACE, tmp_path)
+    for name in ("one", "two"):
+        search.suggest(name)
+        search.on_trial_complete(name, {**epoch(3, 0.5), ENDED: True})
+    table = table_of(again)
+    assert sorted(table["rate"]) == [0.1, 0.2]
+    assert table["end"].tolist() == ["done", "done"]
 
 
 def test_a_failure_with_a_reason_is_not_repeated_and_a_death_is_once(tmp_path: Path) -> None:

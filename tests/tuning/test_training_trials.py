@@ -24,6 +24,7 @@ from meteo_ray.training.learning_rate import total_epochs
 from meteo_ray.tuning import study as memory
 from meteo_ray.tuning import training_sweep, training_trials
 from meteo_ray.tuning.config import TuneJob
+from meteo_ray.tuning.search import StudySearch
 from meteo_ray.tuning.space import Space
 from meteo_ray.tuning.study import Objective
 from meteo_ray.tuning.sweep import sweep
@@ -178,6 +179,28 @@ def test_a_sweep_does_not_go_on_with_another_grace(line_sweep: TuneJob, tmp_path
         sweep(line_sweep.model_copy(update={"grace_epochs": 4, "resume": True}))
     with pytest.raises(KeyboardInterrupt):
         sweep(line_sweep.model_copy(update={"concurrent": 2, "resume": True}))
+
+
+@pytest.mark.parametrize("objectives", [("negative_error",), ("negative_error", "images_per_second")])
+def test_a_sweep_of_which_no_trial_ended_says_so(
+    line_sweep: TuneJob, tmp_path: Path, monkeypatch, objectives: tuple[str, ...]
+) -> None:
+    """Time is up in the first epoch of the only trial that was begun."""
+
+    def search(job: Any, trials: Any, space: Space, folder: Any, study: Any, started: float) -> dict[str, Any]:
+        asking = StudySearch(study, space.distributions, folder.trials)
+        asking.suggest("begun")
+        asking.close()
+        return {}
+
+    monkeypatch.setattr(training_sweep.cluster, "connect", lambda: None)
+    monkeypatch.setattr(TrainingTrials, "require_on_every_node", lambda trials, sign: None)
+    monkeypatch.setattr(training_sweep, "_search", search)
+    with pytest.raises(UsageError, match=r"no trial ended: 1 were cut off.*--resume goes on") as raised:
+        sweep(line_sweep.model_copy(update={"objectives": objectives}))
+    assert ("of several objectives only trials that ended" in str(raised.value)) == (len(objectives) > 1)
+    table = (tmp_path / "models" / "tune" / "gate" / "trials.csv").read_text()
+    assert "time was up" in table
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from meteo_ray.errors import UsageError
 from meteo_ray.vocabulary import load_vocabulary
-from meteo_ray.voters.held_out_text import HELD_OUT, HeldOutText, source_numbers
+from meteo_ray.voters.held_out_text import HELD_OUT, HeldOutText, image_numbers, source_numbers
 from meteo_ray.voters.text_voter import Page, TextVoter
 
 VOCABULARY = load_vocabulary()
@@ -62,6 +62,30 @@ def test_a_chart_that_another_source_has_copied_is_not_known_from_there():
     told = found.votes["words"][:, 0]
     assert roc_auc_score(targets[:20, 0], told[:20]) == 1
     assert abs(roc_auc_score(targets[20:40, 0], told[20:40]) - 0.5) < 0.3
+
+
+def test_a_page_that_lies_copied_in_the_auxiliary_folder_is_not_known_from_there():
+    """Words that stand nowhere else, and answers by chance, once more: the copies come with the pages beside."""
+    rng = np.random.default_rng(0)
+    words = ["".join(chr(97 + letter) for letter in rng.integers(0, 26, 12)) for _ in range(40)]
+    pages, targets = [Page(word, word) for word in words], (rng.random(40) < 0.5)[:, None]
+    sources, both = np.repeat([0, 1], 20), np.concatenate([targets, targets])
+    copies = np.tile(np.arange(40), 2)
+    told, leaked = (
+        HeldOutText.fit([*pages, *pages], both, np.ones(80), sources, VOCABULARY, images).votes["words"][:, 0]
+        for images in (copies, None)
+    )
+    assert roc_auc_score(targets[:, 0], leaked) == 1
+    assert abs(roc_auc_score(targets[:, 0], told) - 0.5) < 0.3
+
+
+def test_images_of_two_folders_that_are_nearly_equal_have_one_number():
+    near = "f" * 63 + "0"
+    rows = pa.table({"sha256": ["a" * 64, "b" * 64, "c" * 64, "a" * 64, "d" * 64],
+                     "perceptual_hash": ["f" * 64, "0" * 64, near, "f" * 64, None]})  # fmt: skip
+    first, other, copy, same, unknown = image_numbers(rows)
+    assert first == copy == same
+    assert len({first, other, unknown}) == 3
 
 
 @pytest.mark.parametrize("copied", [True, False])
