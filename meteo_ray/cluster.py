@@ -83,7 +83,7 @@ def on_every_node(look: Callable[[bool], list[str]], needing: str) -> dict[str, 
         look: called there with whether the machine has the resource `needing`, such as CPU or GPU; problems in words.
     """
     nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-    here = ray.get_runtime_context().get_node_id()
+    here = _this_node()
     told: dict[str, list[str]] = {}
     asked: dict[str, Any] = {}
     for node in nodes:
@@ -95,6 +95,11 @@ def on_every_node(look: Callable[[bool], list[str]], needing: str) -> dict[str, 
         there = NodeAffinitySchedulingStrategy(number, soft=False)
         asked[name] = ray.remote(num_cpus=0, max_retries=0)(_look).options(scheduling_strategy=there).remote(look, able)
     return {**told, **{name: _answer(answer) for name, answer in asked.items()}}
+
+
+def _this_node() -> str:
+    number: str = ray.get_runtime_context().get_node_id()
+    return number
 
 
 def _look(look: Callable[[bool], list[str]], able: bool) -> list[str]:

@@ -23,10 +23,15 @@ def default_workers() -> int:
     return max(1, math.floor(cores() * WORKER_SHARE))
 
 
-def training_threads(data_workers: int | None) -> int:
-    """Threads of a training process on a CPU: the cores that its data workers leave, at least one.
+def data_workers_each(data_workers: int | None, processes: int) -> int:
+    """CPU workers for each of the training processes that share this machine."""
+    return max(1, (data_workers or default_workers()) // processes)
+
+
+def training_threads(data_workers: int | None, processes: int = 1) -> int:
+    """Threads of each training process on a CPU: the cores that the data workers of all leave, at least one.
 
     Sharing a core with a busy data worker, the threads wait for one another: on two cores the gate trained at 46 rows/s
     with two threads and at 62 with one.
     """
-    return max(1, cores() - (data_workers or default_workers()))
+    return max(1, (cores() - (data_workers or default_workers())) // processes)

@@ -11,6 +11,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.files import replace_folder
 from meteo_ray.progress import ProgressLine
 from meteo_ray.training.config import LoopSettings
+from meteo_ray.training.distributed import Workers
 from meteo_ray.training.task import Prepare, Task
 from meteo_ray.training.training_rows import Stream
 from meteo_ray.training.unreadable import UnreadableRows, split_readable
@@ -28,11 +29,14 @@ class FirstLook:
         self._batch_size, self._max_unreadable = settings.batch_size, settings.max_unreadable
         self._kept = run / KEPT
 
-    def learn(self) -> None:
-        if self._recalled():
-            return
-        self._task.before_training(self._collect)
-        self._keep()
+    def learn(self, workers: Workers) -> None:
+        """In one worker; the others take what it kept, or learn it themselves where a task keeps nothing."""
+        if workers.rank == 0 and not self._recalled():
+            self._task.before_training(self._collect)
+            self._keep()
+        workers.wait()
+        if workers.rank > 0 and not self._recalled():
+            self._task.before_training(self._collect)
 
     def _recalled(self) -> bool:
         try:

@@ -40,13 +40,14 @@ class LoopSettings(Section):
     memory_share: Annotated[float, Field(gt=0, le=1), NotInIdentity()] = 0.9
     """The micro-batch halves when more of the GPU's memory than this is in use (R28)."""
     data_workers: Annotated[int | None, Field(gt=0), NotInIdentity()] = None
-    """CPU workers that decode and augment; default: 70 % of the cores, threads of one core counted once (R7 asks for
-    60-80 %)."""
+    """CPU workers of a machine that decode and augment, for all of its training workers; default: 70 % of the cores,
+    threads of one core counted once (R7 asks for 60-80 %)."""
     torch_threads: Annotated[int | None, Field(gt=0), NotInIdentity()] = None
-    """Threads of the training process on a CPU; default: the cores that the data workers leave. More may be faster
+    """Threads of each training process on a CPU; default: the cores that the data workers leave. More may be faster
     where preparing is little work, without augmentation for example."""
     workers: int = Field(1, gt=0)
-    """Training workers; more than one for several GPUs or machines, each takes its share of every batch."""
+    """Training workers; more than one for several GPUs or machines, each takes its share of every batch. Tried with two
+    processes on CPUs (gloo); between GPUs (NCCL) not verified yet."""
     use_gpu: Annotated[bool | None, NotInIdentity()] = None
     """Default: when the cluster has one."""
     seed: int = 0

@@ -13,8 +13,15 @@ from meteo_ray.training.config import LoopSettings
 
 
 def pick_device() -> torch.device:
-    """The GPU that Ray gave this process, else the CPU."""
-    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    """The GPU in use by this thread, which is the one that Ray gave this process, see `take_device`; else the CPU."""
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def take_device(device: torch.device) -> torch.device:
+    """Make `device` the one that `pick_device` names: training workers of one machine see all of its GPUs."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
 
 
 def computes_bfloat16(device: torch.device) -> bool:

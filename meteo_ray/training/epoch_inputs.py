@@ -54,7 +54,7 @@ class EpochInputs:
         return self._ahead.waited_s
 
     def draws(self) -> int:
-        """How many rows the next epoch draws. Then `batches` gives them."""
+        """How many rows the next epoch draws, in all workers. Then `batches` gives those of this one."""
         return cast(int, next(self._ahead))
 
     def batches(self) -> Iterator[ReadyBatch]:

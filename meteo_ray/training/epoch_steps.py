@@ -1,11 +1,14 @@
 """The steps of one epoch: batches, learning rates, optimiser steps, and what they leave."""
 
+from meteo_ray.training.config import LoopSettings
+from meteo_ray.training.distributed import Workers
 from meteo_ray.training.epoch_inputs import EpochInputs
 from meteo_ray.training.gradient_steps import Stepper
 from meteo_ray.training.learner import Learner
 from meteo_ray.training.learning_rate import Position
+from meteo_ray.training.ready_batches import ReadyBatch
 from meteo_ray.training.step_results import EpochResults
-from meteo_ray.training.task import Progress
+from meteo_ray.training.task import Progress, Task
 from meteo_ray.training.unreadable import UnreadableRows
 
 
@@ -13,17 +16,15 @@ class EpochSteps:
     """Learns one epoch after the other.
 
     Args:
-        stage: for progress lines and errors.
         epochs: of the whole run.
-        batch_size: rows of this worker's share of a batch.
-        max_unreadable: the share of an epoch's rows that may be lost.
     """
 
     def __init__(
-        self, stage: str, learner: Learner, stepper: Stepper, epochs: int, batch_size: int, max_unreadable: float
+        self, task: Task, learner: Learner, stepper: Stepper, epochs: int, settings: LoopSettings, workers: Workers
     ) -> None:
-        self._stage, self._learner, self._stepper = stage, learner, stepper
-        self._epochs, self._batch_size, self._max_unreadable = epochs, batch_size, max_unreadable
+        self._stage, self._learner, self._stepper = task.name, learner, stepper
+        self._epochs, self._settings, self._workers = epochs, settings, workers
+        self._nothing = ReadyBatch.empty(task)
 
     def learn(
         self, epoch: int, position: Position, inputs: EpochInputs, steps_done: int
@@ -34,11 +35,13 @@ class EpochSteps:
             UsageError: as `EpochResults.add` does, and when too many rows cannot be read.
         """
         self._learner.begin(position.phase)
+        self._stepper.begin(position.phase)
         waited_s, draws = inputs.waited_s, inputs.draws()
-        steps = -(-draws // self._batch_size)
-        unreadable = UnreadableRows(self._stage, "training", draws, self._max_unreadable)
-        results = EpochResults(f"{self._stage} epoch {epoch + 1}/{self._epochs}", draws, self._stage)
-        for step, batch in enumerate(inputs.batches()):
+        steps = -(-draws // self._settings.batch_size)
+        unreadable = UnreadableRows(self._stage, "training", draws, self._settings.max_unreadable)
+        label = f"{self._stage} epoch {epoch + 1}/{self._epochs}"
+        results = EpochResults(label, draws // self._workers.count, self._stage)
+        for step, batch in enumerate(self._workers.in_step(inputs.batches(), steps, self._nothing)):
             unreadable.add(batch.lost)
             self._learner.set_learning_rates(position, step / steps)
             progress = Progress(epoch, steps_done + step, (epoch + step / steps) / self._epochs)
@@ -46,5 +49,8 @@ class EpochSteps:
             self._learner.stepped()
         results.read(inputs.waited_s - waited_s)
         results.close()
+        results.join(self._workers)
+        unreadable.join(self._workers)
         unreadable.tell()
+        self._learner.join(self._workers)
         return results, unreadable

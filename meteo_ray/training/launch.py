@@ -15,16 +15,19 @@ from typing import Any
 import pyarrow as pa
 import ray
 import ray.train
+import ray.train.torch
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
 from meteo_ray import bundle, cluster
+from meteo_ray.cores import data_workers_each, training_threads
 from meteo_ray.errors import UsageError
-from meteo_ray.files import held, read_json, require_ours, write_json
+from meteo_ray.files import held, read_json, require_ours, write_atomically, write_json
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.training.config import LoopSettings, TrainingJob
-from meteo_ray.training.device import pick_device
+from meteo_ray.training.device import take_device
+from meteo_ray.training.distributed import require_even_shares
 from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.training.loop import Finished, TrainingRun
 from meteo_ray.training.node_probe import needs_of, require_on_every_node
@@ -37,6 +40,9 @@ from meteo_ray.versions import versions
 logger = logging.getLogger("meteo_ray")
 
 RUN_CONFIG = "config.yaml"
+
+# In a run's folder: what only the user can mend, found by one of several workers.
+MISTAKE = "mistake.txt"
 
 # Without, a data worker beside a busy trainer worked two thirds of the time: the trainer's process takes its block and
 # hands out the next one in between its own work.
@@ -51,6 +57,7 @@ def train(job: TrainingJob, task: Task, inputs: TaskInputs) -> dict[str, Any]:
             the same MODELS; before the first epoch when a machine of the cluster lacks what is needed; later when
             training cannot go on.
     """
+    require_even_shares(job.training.batch_size, job.training.workers)
     rows = [task.rows(inputs.index, split) for split in (TRAIN, VALIDATION)]
     target = inputs.models / task.name
     busy = (
@@ -87,6 +94,7 @@ def _made_by(folder: Path, name: str) -> bool:
 
 def _write_run_folder(folder: Path, job: TrainingJob) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / MISTAKE).unlink(missing_ok=True)
     job.save(folder / RUN_CONFIG)
     write_json(folder / "versions.json", versions())
 
@@ -127,21 +135,37 @@ def _check_resources(settings: LoopSettings, use_gpu: bool) -> None:
 def _worker(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path) -> str | None:
     """Runs in every training worker; rank 0 also writes the bundle.
 
-    What only the user can mend comes back as a message: raised, it would be taken for a crash and tried again.
+    What only the user can mend comes back as a message: raised, it would be taken for a crash and tried again. Where
+    others wait for this worker it is written down and raised: they are ended with it, and all find it when they are
+    started again.
     """
     cluster.quiet_logs()
-    host = RayHost(inputs.images)
+    host, known = RayHost(inputs.images), folder / MISTAKE
+    if known.is_file():
+        return known.read_text("utf-8")
     log_to_run(folder, host.rank)
+    device = take_device(ray.train.torch.get_device())
+    settings = share_of_machine(settings, host.beside)
     try:
         batches = row_source(task, settings.data_workers, WAITING_BLOCKS, drop_failed=False)
-        finished = TrainingRun(task, inputs.index, settings, folder, host, batches, pick_device()).fit()
+        finished = TrainingRun(task, inputs.index, settings, folder, host, batches, device).fit()
     except UsageError as mistake:
         if host.world_size > 1:
+            write_atomically(known, str(mistake))
             raise
         return str(mistake)
     if host.rank == 0:
         _write_bundle(task, finished, inputs.models / task.name, folder)
     return None
+
+
+def share_of_machine(settings: LoopSettings, processes: int) -> LoopSettings:
+    """The settings of one of so many training workers on this machine: its part of data workers and cores."""
+    if processes == 1:
+        return settings
+    data_workers = data_workers_each(settings.data_workers, processes)
+    threads = settings.torch_threads or training_threads(settings.data_workers, processes)
+    return settings.model_copy(update={"data_workers": data_workers, "torch_threads": threads})
 
 
 def _write_bundle(task: Task, finished: Finished, target: Path, folder: Path) -> None:
@@ -162,6 +186,8 @@ class RayHost:
         self._images = images
         context = ray.train.get_context()
         self.rank, self.world_size = context.get_world_rank(), context.get_world_size()
+        self.beside = context.get_local_world_size()
+        """Training workers on this machine, this one among them."""
 
     def latest_checkpoint(self) -> Path | None:
         checkpoint = ray.train.get_checkpoint()

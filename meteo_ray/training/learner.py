@@ -11,6 +11,7 @@ from meteo_ray.training import checkpoint
 from meteo_ray.training.checkpoint import RunState
 from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.device import place
+from meteo_ray.training.distributed import Workers
 from meteo_ray.training.learning_rate import Position, learning_rate
 from meteo_ray.training.task import Phase, Task
 from meteo_ray.training.weight_averaging import WeightAverage
@@ -92,6 +93,14 @@ class Learner:
         """The optimiser has made a step: averaged weights follow it."""
         if self._average:
             self._average.update(self.model)
+
+    def join(self, workers: Workers) -> None:
+        """Running statistics of the layers that are learnt become the mean over the workers; weights are the same in
+        all of them."""
+        for model in (self.model,) if self._average is None else (self.model, self._average.model):
+            modules = zip(self.model.modules(), model.modules(), strict=True)
+            found = [buffer for learnt, module in modules if learnt.training for buffer in module.buffers(False)]
+            workers.average([buffer for buffer in found if buffer.is_floating_point()])
 
     # -- on disk -------------------------------------------------------------------------------------------------
 

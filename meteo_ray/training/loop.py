@@ -26,7 +26,7 @@ from meteo_ray.training.before_training import FirstLook
 from meteo_ray.training.checkpoint import RunState
 from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.device import seed_everything, set_threads
-from meteo_ray.training.distributed import of_first_rank
+from meteo_ray.training.distributed import Workers, require_even_shares
 from meteo_ray.training.epoch_inputs import EpochInputs
 from meteo_ray.training.epoch_steps import EpochSteps
 from meteo_ray.training.gradient_steps import Stepper
@@ -67,7 +67,9 @@ class TrainingRun:
         stream: Stream,
         device: torch.device,
     ) -> None:
+        require_even_shares(settings.batch_size, host.world_size)
         set_threads(settings, device)
+        self.workers = Workers(host.rank, host.world_size)
         self.task, self.settings, self.folder, self.host = task, settings, folder, host
         self.stream, self.device = stream, device
         self.rows = {split: task.rows(index, split) for split in (TRAIN, VALIDATION)}
@@ -82,7 +84,7 @@ class TrainingRun:
         self.guard = MemoryGuard(min(micro_batch, settings.batch_size), settings.memory_share, device)
         self.make_ready = BatchMaker(task, self.guard, device)
         judging = MemoryGuard(self.guard.micro_batch, settings.memory_share, device)
-        self.validation = Validation(task, self.rows[VALIDATION], stream, judging, settings, device)
+        self.validation = Validation(task, self.rows[VALIDATION], stream, judging, settings, device, self.workers)
 
     # -- the whole run ---------------------------------------------------------------------------------------
 
@@ -93,12 +95,13 @@ class TrainingRun:
             UsageError: when the loss stops being a number, not even one row fits into memory, or too many rows cannot
                 be read.
         """
-        FirstLook(self.task, self.rows[TRAIN], self.stream, self.settings, self.folder).learn()
+        FirstLook(self.task, self.rows[TRAIN], self.stream, self.settings, self.folder).learn(self.workers)
         if self.state.unvalidated and not self.state.finished:
             self._judge(self.state.unvalidated)
         epochs = range(self.state.epochs_done, self.epochs)
         if epochs and not self.state.finished:
             self._train(epochs)
+        self.workers.wait()  # the first one writes the best weights
         self.learner.take_judged(self.best_folder)
         outputs, _ = self.validation.outputs(self.learner.judged)
         if self.record:
@@ -119,12 +122,10 @@ class TrainingRun:
         return self.learner.model
 
     def _train(self, epochs: range) -> None:
-        rank, world_size, settings = self.host.rank, self.host.world_size, self.settings
-        rows = TrainingRows(self.task, self.rows[TRAIN], settings.batch_size, rank, world_size, self.stream)
-        model, optimizer = self.learner.model, self.learner.optimizer
-        stepper = Stepper(self.task, model, optimizer, self.guard, settings, self.device, world_size)
-        most = settings.max_unreadable
-        steps = EpochSteps(self.task.name, self.learner, stepper, self.epochs, rows.batch_size, most)
+        settings, workers, learner = self.settings, self.workers, self.learner
+        rows = TrainingRows(self.task, self.rows[TRAIN], settings.batch_size, workers, self.stream)
+        stepper = Stepper(self.task, learner.model, learner.optimizer, self.guard, settings, self.device, workers)
+        steps = EpochSteps(self.task, learner, stepper, self.epochs, settings, workers)
         with closing(EpochInputs(epochs, self.row_loss, rows, self.make_ready)) as inputs:
             for epoch in epochs:
                 self._epoch(epoch, locate(self.phases, epoch), inputs, steps)
@@ -132,7 +133,7 @@ class TrainingRun:
                     break
 
     def _epoch(self, epoch: int, position: Position, inputs: EpochInputs, steps: EpochSteps) -> None:
-        seed_everything(self.settings.seed, epoch)
+        seed_everything(self.settings.seed, epoch, *([self.host.rank] if self.host.rank else []))
         started, waited_s, state = time.monotonic(), inputs.waited_s, self.state
         with Utilisation(self.device) as utilisation:
             results, unreadable = steps.learn(epoch, position, inputs, state.steps_done)
@@ -164,7 +165,7 @@ class TrainingRun:
         started, state = time.monotonic(), self.state
         outputs, unreadable = self.validation.outputs(self.learner.judged)
         metrics = self.task.metrics(outputs)
-        watched = of_first_rank(metrics[self.task.watch], self.host.world_size)
+        watched = self.workers.of_first(metrics[self.task.watch])
         entry = {**learnt, **scalars(metrics, "validation/"), "unreadable_validation_rows": unreadable.count}
         entry["validation_seconds"] = round(time.monotonic() - started, 2)
         if state.best_metric is None or watched > state.best_metric:

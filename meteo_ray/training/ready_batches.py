@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from meteo_ray.batch import Batch
@@ -65,6 +66,12 @@ class ReadyBatch:
         self._pieces: list[Arriving] | None = None
         with suppress(torch.OutOfMemoryError):  # then they are made one by one, where the memory guard can help
             self._pieces = [transfer(task.collate(piece)) for piece in _cut(rows, micro_batch)]
+
+    @classmethod
+    def empty(cls, task: Task) -> "ReadyBatch":
+        """One without rows."""
+        nothing = {"ok": np.zeros(0, dtype=bool), "row": np.zeros(0, dtype=np.int64)}
+        return cls(task, nothing, 1, Transfer(torch.device("cpu")))
 
     def __len__(self) -> int:
         return len(self.rows["ok"])

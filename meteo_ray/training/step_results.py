@@ -7,12 +7,15 @@ comes next; so steps leave their numbers where they are.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 
 import numpy as np
 import torch
 
 from meteo_ray.errors import UsageError
 from meteo_ray.progress import ProgressLine
+from meteo_ray.training.distributed import Workers, added
 from meteo_ray.training.task import Loss, Progress
 
 # Numbers are read after this many steps, or seconds where steps are long: then waiting for one costs little.
@@ -52,7 +55,7 @@ class EpochResults:
         self.steps = 0
         self._stage, self._sums, self._norm_sum = stage, dict[str, float](), 0.0
         self._pending: list[StepResult] = []
-        self._row_losses: list[tuple[np.ndarray, torch.Tensor]] = []
+        self._row_losses: list[tuple[int, np.ndarray, torch.Tensor]] = []
         self._read_at = time.monotonic()
         self._line = ProgressLine(label, draws, unit="rows")
 
@@ -67,7 +70,7 @@ class EpochResults:
         self._pending.append(result)
         if result.losses and all(loss.rows is not None for _, loss in result.losses):
             parts = [loss.rows.float() for _, loss in result.losses if loss.rows is not None]
-            self._row_losses.append((result.rows, torch.cat(parts)))
+            self._row_losses.append((self.steps, result.rows, torch.cat(parts)))
         if len(self._pending) >= READ_STEPS or time.monotonic() - self._read_at >= READ_S:
             self.read(data_wait_s)
 
@@ -91,6 +94,15 @@ class EpochResults:
         )
         self._pending, self._read_at = [], time.monotonic()
 
+    def join(self, workers: Workers) -> None:
+        """Account for the other workers' rows too, once all steps are read; gradients are the same in all of them."""
+        if workers.count == 1:
+            return
+        own = [(step, rows, losses.cpu()) for step, rows, losses in self._row_losses]
+        told = workers.all_of((self.rows, self._sums, own))
+        self.rows, self._sums = sum(rows for rows, _, _ in told), added(sums for _, sums, _ in told)
+        self._row_losses = sorted(chain.from_iterable(losses for _, _, losses in told), key=itemgetter(0))
+
     def means(self) -> dict[str, float]:
         """Of the loss, its parts and the gradient norm, over what was read."""
         means = {f"train/{name}": value / max(self.rows, 1) for name, value in self._sums.items()}
@@ -99,8 +111,8 @@ class EpochResults:
     def enter_row_losses(self, row_loss: np.ndarray) -> None:
         """Write the rows' losses into `row_loss`, float32 `(all rows,)`; of a row drawn twice the later one stays."""
         if self._row_losses:
-            rows = np.concatenate([rows for rows, _ in self._row_losses])
-            row_loss[rows] = torch.cat([losses for _, losses in self._row_losses]).cpu().numpy()
+            rows = np.concatenate([rows for _, rows, _ in self._row_losses])
+            row_loss[rows] = torch.cat([losses for _, _, losses in self._row_losses]).cpu().numpy()
 
     def close(self) -> None:
         """The closing progress line."""

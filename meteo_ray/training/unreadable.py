@@ -13,6 +13,7 @@ import numpy as np
 
 from meteo_ray.batch import UNREADABLE, Batch
 from meteo_ray.errors import UsageError
+from meteo_ray.training.distributed import Workers
 
 logger = logging.getLogger("meteo_ray")
 
@@ -59,6 +60,13 @@ class UnreadableRows:
                 self.examples.setdefault(row.path, row.why)
         if lost:
             self.require_few()
+
+    def join(self, workers: Workers) -> None:
+        """Account for those of the other workers too. Raises UsageError in all of them when there are too many."""
+        told = workers.all_of((self.count, self.examples))
+        self.count = sum(count for count, _ in told)
+        self.examples = {path: why for _, examples in told for path, why in examples.items()}
+        self.require_few()
 
     def require_few(self) -> None:
         """Raises UsageError naming some of the files and reasons."""

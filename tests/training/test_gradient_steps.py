@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from meteo_ray.training.config import LoopSettings
+from meteo_ray.training.distributed import Workers
 from meteo_ray.training.gradient_steps import Stepper
 from meteo_ray.training.memory_guard import MemoryGuard
 from meteo_ray.training.ready_batches import ReadyBatch, Transfer
@@ -20,7 +21,7 @@ def test_the_numbers_of_a_step_lie_on_one_device(rows):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     batch = {"row": np.arange(rows), "ok": np.ones(rows, bool), "x": [np.ones(3)] * rows, "y": np.ones(rows)}
     ready = ReadyBatch(task, batch, 4, lambda tensors: Transfer(device)({n: t.to(device) for n, t in tensors.items()}))
-    stepper = Stepper(task, model, optimizer, MemoryGuard(4, 0.9, device), settings, device, 1)
+    stepper = Stepper(task, model, optimizer, MemoryGuard(4, 0.9, device), settings, device, Workers())
     found = stepper.step(ready, Progress(0, 0, 0.0))
     assert len(found.rows) == rows
     assert {number.device for number in found.numbers()} == {device}

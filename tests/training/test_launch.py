@@ -52,7 +52,11 @@ def test_a_mistake_found_in_a_worker_reaches_the_user_as_one_message(ray_session
 
 
 def test_more_workers_than_the_cluster_holds_fail_at_once(ray_session, tmp_path):
-    job = TrainingJob(data=tmp_path, models=tmp_path / "models", training=SETTINGS.model_copy(update={"workers": 64}))
+    job = TrainingJob(
+        data=tmp_path,
+        models=tmp_path / "models",
+        training=SETTINGS.model_copy(update={"workers": 64, "batch_size": 64}),
+    )
     with pytest.raises(UsageError, match="64 training workers"):
         train(job, LineTask(), inputs_in(tmp_path))
 
@@ -72,6 +76,15 @@ def test_two_workers_share_every_batch(ray_session, tmp_path):
     entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert entries[-1]["steps"] == 5 * 5
     assert entries[-1]["validation/negative_error"] > entries[0]["validation/negative_error"]
+
+
+@pytest.mark.slow
+def test_a_mistake_found_by_one_of_two_workers_reaches_the_user_too(ray_session, tmp_path):
+    settings = SETTINGS.model_copy(update={"workers": 2})
+    job = TrainingJob(data=tmp_path, models=tmp_path / "models", training=settings)
+    with pytest.raises(UsageError, match="no longer a number"):
+        train(job, NanTask(), inputs_in(tmp_path))
+    assert not (tmp_path / "models/line").exists()
 
 
 def test_the_run_name_follows_config_and_data_but_not_folders(tmp_path):

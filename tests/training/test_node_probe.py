@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -71,8 +70,7 @@ def test_a_row_that_is_lost_everywhere_is_no_machines_fault(needs: Needs, tmp_pa
 
 def test_each_machine_is_asked_and_named(ray_session: None, needs: Needs, monkeypatch: pytest.MonkeyPatch) -> None:
     require_on_every_node(needs, "CPU")
-    context = SimpleNamespace(get_node_id=lambda: "another machine")  # so that this one is asked as others are
-    monkeypatch.setattr(cluster.ray, "get_runtime_context", lambda: context)
+    monkeypatch.setattr(cluster, "_this_node", lambda: "another machine")  # so that this one is asked as others are
     require_on_every_node(needs, "CPU")
     needs.images[0][0].unlink()
     with pytest.raises(UsageError, match=r"not every machine.*\n.*\d+\.\d+\.\d+\.\d+ .*No such file"):
@@ -84,7 +82,6 @@ def test_a_machine_without_the_package_is_named(ray_session: None, monkeypatch: 
         raise ModuleNotFoundError("No module named 'meteo_ray'")
 
     monkeypatch.setattr(node_probe, "problems_here", lacking)
-    context = SimpleNamespace(get_node_id=lambda: "another machine")
-    monkeypatch.setattr(cluster.ray, "get_runtime_context", lambda: context)
+    monkeypatch.setattr(cluster, "_this_node", lambda: "another machine")
     with pytest.raises(UsageError, match=r"is this very meteo_ray installed there.*No module named 'meteo_ray'"):
         require_on_every_node(Needs("1", (), ()), "CPU")
