@@ -115,7 +115,8 @@ class FrozenTrunkTask(RetrievalTask):
         return prepare
 
     def build(self) -> nn.Module:
-        return OnMaps(RetrievalDimensions.of(self.config), self._objective.database())
+        self._network = OnMaps(RetrievalDimensions.of(self.config), self._objective.database())
+        return self._network
 
 
 def stream(rows: pa.Table, prepare: Callable[[Batch], Batch], batch_size: int) -> Iterator[Batch]:
@@ -135,6 +136,9 @@ class NoHost:
         return None
 
     def report(self, metrics: dict[str, Any], write_checkpoint: Callable[[Path], None]) -> None:
+        return
+
+    def validated(self, entry: dict[str, Any]) -> None:
         return
 
 

@@ -5,12 +5,18 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from meteo_ray.batch import Batch
 from meteo_ray.retrieval.config import RetrievalTraining
 from meteo_ray.retrieval.discrete_codes import first_codes, solved_codes
 from meteo_ray.retrieval.model import RetrievalModel
 from meteo_ray.retrieval.pairwise import pairwise_loss, similarity, unlike_target
 from meteo_ray.retrieval.pointwise import class_codes, pointwise_loss
 from meteo_ray.retrieval.relevance import Classes
+from meteo_ray.training.task import Share
+
+
+def _alone(own: Batch) -> Batch:
+    return own
 
 
 class Objective(Protocol):
@@ -27,8 +33,8 @@ class Objective(Protocol):
         """
         ...
 
-    def after_epoch(self, model: RetrievalModel) -> None:
-        """What there is to do between two epochs, with what `losses` has seen since the last time."""
+    def after_epoch(self, model: RetrievalModel, share: Share = _alone) -> None:
+        """What there is to do between two epochs, with what `losses` has seen since the last time in all workers."""
         ...
 
 
@@ -59,12 +65,12 @@ class Pairwise:
         pairs, own = pairwise_loss(outputs, codes[rows], codes[others], target, config.pair_weight, config.code_weight)
         return {"pairs": pairs, "codes": own}
 
-    def after_epoch(self, model: RetrievalModel) -> None:
-        if not self._seen["rows"]:
-            return
+    def after_epoch(self, model: RetrievalModel, share: Share = _alone) -> None:
         assert model.database is not None
-        rows, outputs = (torch.cat(self._seen[name]) for name in ("rows", "outputs"))
-        self._seen = {"rows": [], "outputs": []}
+        seen = share(self._take_seen(model.database.shape[1]))
+        rows, outputs = (torch.from_numpy(seen[name]) for name in ("rows", "outputs"))
+        if not len(rows):
+            return
         # A row counts once, with its latest outputs: memory that ran out may have had it computed twice.
         latest = {int(row): place for place, row in enumerate(rows.tolist())}
         kept = torch.tensor(list(latest.values()), device=rows.device)
@@ -79,6 +85,14 @@ class Pairwise:
             config.code_weight,
         )
         model.database.copy_(solved)
+
+    def _take_seen(self, bits: int) -> Batch:
+        """`rows` `(seen,)` and `outputs` `(seen, bits)`."""
+        rows, outputs = self._seen["rows"], self._seen["outputs"]
+        self._seen = {"rows": [], "outputs": []}
+        none = (torch.zeros(0, dtype=torch.int64), torch.zeros(0, bits))
+        found = (torch.cat(rows), torch.cat(outputs)) if rows else none
+        return dict(zip(("rows", "outputs"), (tensor.cpu().numpy() for tensor in found), strict=True))
 
     def _on(self, device: torch.device) -> Tensor:
         if self._classes.device != device:
@@ -103,7 +117,7 @@ class Pointwise:
         config = self._config
         return {"classes": pointwise_loss(outputs, self._codes, self._classes[rows], config.margin, config.scale)}
 
-    def after_epoch(self, model: RetrievalModel) -> None:
+    def after_epoch(self, model: RetrievalModel, share: Share = _alone) -> None:
         return
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from meteo_ray.backbones import init_digest, resolve_init
+from meteo_ray.backbones import init_digest, init_files, resolve_init
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import UNALTERED
@@ -24,7 +24,7 @@ from meteo_ray.retrieval.relevance import COLUMN, Classes, alike, class_names, c
 from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
-from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
+from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Share, Task
 from meteo_ray.vocabulary import Vocabulary
 
 
@@ -58,7 +58,7 @@ class RetrievalTask(Task):
         self.init = resolve_init(config.backbone, config.init)
         self._classes: Classes | None = None
         self._known_objective: Objective | None = None
-        self._trained: RetrievalModel | None = None
+        self._network: RetrievalModel | None = None
 
     # -- data --------------------------------------------------------------------------------------------------------
 
@@ -112,7 +112,11 @@ class RetrievalTask(Task):
         return self._known_objective
 
     def build(self) -> nn.Module:
-        return RetrievalModel(RetrievalDimensions.of(self.config), self.init, self._objective.database())
+        self._network = RetrievalModel(RetrievalDimensions.of(self.config), self.init, self._objective.database())
+        return self._network
+
+    def files(self) -> list[Path]:
+        return init_files(self.config.backbone, self.init)
 
     def origin(self) -> str:
         return init_digest(self.config.backbone, self.init)
@@ -141,13 +145,17 @@ class RetrievalTask(Task):
         return found
 
     def loss(self, model: nn.Module, batch: dict[str, Tensor], progress: Progress) -> Loss:
-        network = self._trained = cast(RetrievalModel, model)
+        network = cast(RetrievalModel, model)
         encoded: Encoded = model(batch["image"])
         with torch.autocast(batch["image"].device.type, enabled=False):
             terms = self._objective.losses(network, encoded.outputs.float(), batch["row"])
             rows = sum(terms.values(), torch.zeros(()).to(encoded.outputs.device))
         parts = {name: term.mean().detach() for name, term in terms.items()} if len(terms) > 1 else {}
         return Loss(rows.mean(), parts, rows.detach())
+
+    def after_epoch(self, model: nn.Module, share: Share) -> None:
+        """The codes are solved for with what the epoch has seen."""
+        self._objective.after_epoch(cast(RetrievalModel, model), share)
 
     # -- validation and result ---------------------------------------------------------------------------------------
 
@@ -160,10 +168,8 @@ class RetrievalTask(Task):
         }
 
     def metrics(self, outputs: Batch) -> dict[str, float]:
-        """See `measured`. This ends an epoch: the codes are solved for with what it has seen."""
-        if self._trained is not None:
-            self._objective.after_epoch(self._trained)
-        return self.measured(self._trained, outputs)
+        """See `measured`."""
+        return self.measured(self._network, outputs)
 
     def measured(self, model: RetrievalModel | None, outputs: Batch) -> dict[str, float]:
         """map: every validation chart asks all others, ties in any order. Where codes are solved for, solved_map: it

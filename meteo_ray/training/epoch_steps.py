@@ -1,5 +1,6 @@
 """The steps of one epoch: batches, learning rates, optimiser steps, and what they leave."""
 
+from meteo_ray.batch import concatenate
 from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.distributed import Workers
 from meteo_ray.training.epoch_inputs import EpochInputs
@@ -22,7 +23,7 @@ class EpochSteps:
     def __init__(
         self, task: Task, learner: Learner, stepper: Stepper, epochs: int, settings: LoopSettings, workers: Workers
     ) -> None:
-        self._stage, self._learner, self._stepper = task.name, learner, stepper
+        self._task, self._stage, self._learner, self._stepper = task, task.name, learner, stepper
         self._epochs, self._settings, self._workers = epochs, settings, workers
         self._nothing = ReadyBatch.empty(task)
 
@@ -53,4 +54,5 @@ class EpochSteps:
         unreadable.join(self._workers)
         unreadable.tell()
         self._learner.join(self._workers)
+        self._task.after_epoch(self._learner.model, lambda own: concatenate(self._workers.all_of(own)))
         return results, unreadable

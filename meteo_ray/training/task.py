@@ -19,6 +19,9 @@ from meteo_ray.batch import Batch
 
 Prepare = Callable[[Batch], Batch]
 
+Share = Callable[[Batch], Batch]
+"""This training worker's rows, as columns -> those of all workers, in the order of the workers."""
+
 Collect = Callable[[str, Prepare], Batch]
 """(label for the progress line, prepare) -> every training row that can be read, in order, as `prepare` makes it."""
 
@@ -130,6 +133,13 @@ class Task(ABC):
     @abstractmethod
     def loss(self, model: nn.Module, batch: dict[str, torch.Tensor], progress: Progress) -> Loss:
         """Mean loss of a micro-batch on the device. Called under autocast; losses that need float32 cast themselves."""
+
+    def after_epoch(self, model: nn.Module, share: Share) -> None:  # noqa: B027  # most tasks have nothing to do here
+        """What is solved for between epochs, in `model` itself, with what `loss` has seen in this one.
+
+        Called in every worker when an epoch's steps are done, before its checkpoint and its validation. A worker has
+        seen its own rows; what it makes of them with `share` must be the same in all.
+        """
 
     # -- validation and result -----------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from meteo_ray.batch import concatenate
 from meteo_ray.retrieval.config import RetrievalTraining
 from meteo_ray.retrieval.discrete_codes import first_codes, solved_codes
 from meteo_ray.retrieval.model import RetrievalDimensions, RetrievalModel
@@ -123,6 +124,24 @@ def test_after_an_epoch_the_codes_are_solved_for_with_what_it_saw():
     unlike = unlike_target(classes, balanced=True)
     expected = solved_codes(before, torch.tanh(outputs), torch.arange(9), classes, unlike, 0.6, 30.0)
     assert torch.equal(model.database, expected)
+
+
+def test_codes_are_solved_for_with_what_all_training_workers_saw():
+    """Of two workers, each of which has seen a part, both find what one finds that has seen all."""
+    config, outputs = RetrievalTraining(backbone="resnet18", init="none", bits=12), drawn(0, 9, 12).float()
+
+    def seen(part: slice) -> tuple[Pairwise, RetrievalModel]:
+        pairwise = Pairwise(config, CLASSES, seed=0)
+        model = RetrievalModel(DIMENSIONS, database=pairwise.database())
+        pairwise.losses(model, outputs[part], torch.arange(9)[part])
+        return pairwise, model
+
+    alone, workers = seen(slice(0, 9)), [seen(slice(0, 4)), seen(slice(4, 9))]
+    own = [pairwise._take_seen(12) for pairwise, _ in workers]
+    alone[0].after_epoch(alone[1])
+    for pairwise, model in workers:
+        pairwise.after_epoch(model, lambda nothing: concatenate(own))
+        assert torch.equal(model.database, alone[1].database)
 
 
 @pytest.mark.parametrize("loss", ["pairwise", "pointwise"])
