@@ -42,7 +42,7 @@ def few_examples(
     by_mean = names[(features @ means.T).argmax(axis=1)] == products
     kept = drawn[~np.isin(named[drawn], left_out)]
     nothing = np.zeros((0, shown.shape[1]), np.float32)
-    classifier = ExamplesClassifier.fit(shown[kept], named[kept].tolist(), nothing, [])
+    classifier = ExamplesClassifier.fit(shown[kept], named[kept].tolist(), nothing, [], float(unseen.mean()))
     ranked = classifier(features)
     first = np.array(classifier.names, dtype=object)[ranked.order[:, 0]]
     answer = np.where(ranked.right >= LEAST, first, None)

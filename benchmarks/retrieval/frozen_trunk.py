@@ -94,8 +94,7 @@ class OnMaps(RetrievalModel):
         self.backbone = nn.Sequential()
 
     def forward(self, images: Tensor) -> Encoded:
-        pooled, outputs = zip(*(branch(images) for branch in self.branches), strict=True)
-        return Encoded(torch.cat(outputs, dim=1), torch.cat(pooled, dim=1))
+        return self.coded(images)
 
 
 class FrozenTrunkTask(RetrievalTask):
@@ -150,10 +149,10 @@ class Trained:
     model: OnMaps
 
     @torch.inference_mode()
-    def encode(self, image_ids: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs `(rows, bits)` and features `(rows, features)`, float32."""
-        encoded = self.model.eval()(torch.from_numpy(self.task.maps.of(image_ids)))
-        return encoded.outputs.numpy(), encoded.pooled.numpy()
+    def encode(self, image_ids: Any) -> np.ndarray:
+        """Outputs `(rows, bits)`, float32."""
+        outputs: np.ndarray = self.model.eval()(torch.from_numpy(self.task.maps.of(image_ids))).outputs.numpy()
+        return outputs
 
 
 def train(

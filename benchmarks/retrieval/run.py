@@ -147,28 +147,29 @@ def _left_out(setting: Setting) -> np.ndarray:
 
 def _learnt(setting: Setting, **changes: Any) -> dict[str, Any]:
     trained = setting.trained(**changes)
-    (test, features), (known, _) = (trained.encode(setting.ids(split)) for split in (TEST, TRAIN))
+    test, known = (trained.encode(setting.ids(split)) for split in (TEST, TRAIN))
     database = trained.model.database
     solved = None if database is None else database.numpy().astype(np.float32)
     classes = setting.classes(TEST)
     return {
         **protocols(test, classes, known, setting.classes(TRAIN), solved),
-        "float features": among_themselves(of_features(features), classes),
+        "float outputs": among_themselves(of_features(test), classes),
     }
 
 
 def _without(setting: Setting, loss: str, left_out: np.ndarray) -> dict[str, Any]:
-    """Trained without some products: their test charts ask all test charts, and a few examples of them are given."""
+    """Trained without some products: their test charts ask all test charts, and a few examples of them are given, which
+    the outputs compare here; the trunk's features, which the examples of an archive go by, are not trained at all."""
     trained = setting.trained(left_out, loss=loss, bits=48)
-    (test, features), (_, known) = (trained.encode(setting.ids(split)) for split in (TEST, TRAIN))
+    test, known = (trained.encode(setting.ids(split)) for split in (TEST, TRAIN))
     classes, products = setting.classes(TEST), setting.products(TEST)
     asked = np.isin(products, left_out)
-    few = few_examples(features, products, known, setting.products(TRAIN), left_out, EXAMPLES, setting.seed)
+    few = few_examples(test, products, known, setting.products(TRAIN), left_out, EXAMPLES, setting.seed)
     return {
         "seen products": among_themselves(of_codes(test), classes, ~asked),
         "left-out products": among_themselves(of_codes(test), classes, asked),
-        "left-out products, float features": among_themselves(of_features(features), classes, asked),
-        **{f"{EXAMPLES} examples: {name}": value for name, value in few.items()},
+        "left-out products, float outputs": among_themselves(of_features(test), classes, asked),
+        **{f"{EXAMPLES} examples by outputs: {name}": value for name, value in few.items()},
     }
 
 

@@ -73,6 +73,8 @@ class ArchiveConfig(JudgingJob):
     examples: Path | None = None
     """A folder of example charts, with a sub-folder of one to five for each product, and, if wanted, `none` with charts
     of none: they answer in the place of the products stage, by MODELS/retrieval."""
+    examples_none: float = Field(0.5, gt=0, lt=1)
+    """Share of the charts that are probably of none of the examples' products: the fewer, the sooner one is named."""
     reading: Reading = Reading()
     batches: Batches = Batches()
     text: TextSettings = TextSettings()

@@ -24,7 +24,7 @@ from meteo_ray.voters.bundle import PREPARED, as_built_here, require_fits
 STAGE, MODEL = "retrieval", "a retrieval model"
 BACKGROUND = "background.safetensors"
 
-# Charts that a bundle keeps to compare with: 2000 x 1024 features of 2 bytes are 4 MB.
+# Charts that a bundle keeps to compare with: 2000 x 2048 features of 2 bytes are 8 MB.
 MOST_BACKGROUND = 2000
 
 

@@ -16,8 +16,9 @@ DATABASE = "database"
 
 
 class Encoded(NamedTuple):
-    """`outputs` `(batch, bits)`: their signs are the code. `pooled` `(batch, features)`: the branches' means over all
-    places, one after the other, before the coders. Both float32."""
+    """`outputs` `(batch, bits)`: their signs are the code. `pooled` `(batch, channels)`: the trunk's mean over all
+    places, which tells products that nobody trained for apart better than what the branches make of it. Both float32.
+    """
 
     outputs: Tensor
     pooled: Tensor
@@ -63,7 +64,7 @@ class RetrievalDimensions:
 
 
 class Branch(nn.Module):
-    """A feature map -> its attended mean `(batch, attention_size)` and bits; a local one first looks for its place.
+    """A feature map -> outputs for its bits `(batch, bits)`; a local one first looks for its place.
 
     The place is a map in (0, 1) over the features, from a 1x1 convolution.
     """
@@ -76,13 +77,13 @@ class Branch(nn.Module):
         self.normalise = nn.LayerNorm(size)
         self.coder = nn.Linear(size, bits)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor) -> Tensor:
         if self.place is not None:
             features = features * torch.sigmoid(self.place(features))
         attended = self.attention(features).mean(dim=(2, 3))
         with torch.autocast(features.device.type, enabled=False):
-            pooled = self.normalise(attended.float())
-            return pooled, self.coder(pooled)
+            outputs: Tensor = self.coder(self.normalise(attended.float()))
+            return outputs
 
 
 class RetrievalModel(nn.Module):
@@ -111,5 +112,9 @@ class RetrievalModel(nn.Module):
 
     def forward(self, images: Tensor) -> Encoded:
         features = self.backbone(to_float(images, self.dimensions.input_size))
-        pooled, outputs = zip(*(branch(features) for branch in self.branches), strict=True)
-        return Encoded(torch.cat(outputs, dim=1), torch.cat(pooled, dim=1))
+        return self.coded(features)
+
+    def coded(self, features: Tensor) -> Encoded:
+        """What the branches make of the trunk's feature map `(batch, channels, height, width)`."""
+        outputs = [branch(features) for branch in self.branches]
+        return Encoded(torch.cat(outputs, dim=1), features.float().mean(dim=(2, 3)))

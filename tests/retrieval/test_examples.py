@@ -46,6 +46,13 @@ def test_examples_alone_tell_what_none_looks_like():
     assert (classifier(around(9, 20, 3)).right < 0.5).mean() > 0.9
 
 
+def test_the_fewer_charts_are_of_none_the_sooner_a_product_is_named():
+    shown = examples(4, 3)
+    few, many = (ExamplesClassifier.fit(*shown, BACKGROUND, OTHERS, share) for share in (0.05, 0.95))
+    doubtful = around(0, 50, 3, spread=0.6)
+    assert (few(doubtful).right > many(doubtful).right).all()
+
+
 def test_too_few_examples_are_refused():
     nothing = np.zeros((0, 32), np.float32)
     for products, each in ((1, 1), (1, 3), (3, 1)):

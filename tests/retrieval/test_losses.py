@@ -165,4 +165,4 @@ def test_half_of_the_bits_are_the_global_branchs(bits, branches, expected):
     assert dimensions.branch_bits() == expected
     encoded = RetrievalModel(dimensions)(torch.zeros(2, 240, 320, 3, dtype=torch.uint8))
     assert encoded.outputs.shape == (2, bits)
-    assert encoded.pooled.shape == (2, 8 * (1 + branches))
+    assert encoded.pooled.shape == (2, 512)

@@ -47,7 +47,7 @@ def write_retrieval(models: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     dimensions = RetrievalDimensions.of(SMALL)
     model = RetrievalModel(dimensions)
-    features = np.eye(4, 64, dtype=np.float32)
+    features = np.eye(4, 512, dtype=np.float32)
     background = Background(features, np.eye(4, dtype=bool), tuple(vocabulary().product_ids))
     with bundle.writing(models / "retrieval") as folder:
         write_bundle(folder, model.state_dict(), dimensions, SMALL, vocabulary(), background)

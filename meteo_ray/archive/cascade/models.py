@@ -81,11 +81,11 @@ def bundled_models(config: ArchiveConfig) -> Models:
         load, described = partial(judging.load, place, **given), bool(documents[name].get("descriptors"))
         models.append(Model(name, versions[name], judging, load, verdict, described))
     if config.examples:
-        models.append(examples_model(config.models, config.examples, vocabulary))
+        models.append(examples_model(config.models, config.examples, vocabulary, config.examples_none))
     return Models(models, vocabulary)
 
 
-def examples_model(models: Path, examples: Path, vocabulary: Vocabulary) -> Model:
+def examples_model(models: Path, examples: Path, vocabulary: Vocabulary, none_share: float = 0.5) -> Model:
     """Examples in the place of the products stage; they are encoded now, which takes seconds.
 
     Raises:
@@ -97,7 +97,7 @@ def examples_model(models: Path, examples: Path, vocabulary: Vocabulary) -> Mode
 
     files = example_files(examples, vocabulary)
     folder = (models / RETRIEVAL.name).resolve()
-    fitted = FittedExamples.fit(RetrievalPredictor.load(folder), read_examples(files))
+    fitted = FittedExamples.fit(RetrievalPredictor.load(folder), read_examples(files), none_share)
     logger.info("%d examples of %d products", len(files), len(fitted.classifier.names))
     judging = replace(
         CASCADE[EXAMPLES_ANSWER],

@@ -4,9 +4,11 @@ What an answer is believed by is how near the nearest example is, and how much f
 means is learnt from charts whose answer is known:
 
 - every example asks the others, which tells what a right answer looks like (where its product has another example);
-- every example asks those of other products alone: whatever answers is wrong;
+- every example asks those of other products alone: whatever answers is wrong, for it is then a chart of none;
 - so it is for background charts: the user's charts of none of the products, and charts of other products that the
   model's bundle keeps.
+
+How many of the charts to come are of none is for the user to tell; the answers count accordingly.
 """
 
 from collections.abc import Sequence
@@ -29,6 +31,9 @@ EVIDENCE = 2
 
 # Two pictures of one chart differ by about this, if only in their compression; added to every distance.
 LEAST_DISTANCE = 1e-4
+
+# Where nobody knows better, as many charts are of none of the products as of all of them.
+NONE_SHARE = 0.5
 
 # How sharply the likelihood of the other products falls with their distance; only their order in a list hangs on it.
 TEMPERATURE = 0.05
@@ -62,31 +67,39 @@ class ExamplesClassifier:
     bias: float
 
     @classmethod
-    def fit(cls, features: Features, products: Sequence[str], background: Features, others: Sequence[str]) -> Self:
+    def fit(
+        cls,
+        features: Features,
+        products: Sequence[str],
+        background: Features,
+        others: Sequence[str],
+        none_share: float = NONE_SHARE,
+    ) -> Self:
         """Fit on the examples and on background charts.
 
         Args:
             features, products: of the examples.
             background: of charts that are of none of these products.
             others: what each of them is, "" where that is not known; they stand in where no product has two examples.
+            none_share: of the charts to come that are of none of the products.
 
         Raises:
             UsageError: when there is nothing to learn from what a right answer, or a wrong one, looks like.
         """
         names = tuple(dict.fromkeys(products))
         labels = np.array([names.index(product) for product in products])
-        right, wrong = _known(features, labels)
+        right, wrong, none = _known(features, labels)
         if len(background):
-            wrong = np.concatenate([wrong, evidence(nearest(background, features, labels, len(names)))])
+            none = np.concatenate([none, evidence(nearest(background, features, labels, len(names)))])
         if not len(right):
             right = _right_among_others(background, others)
             right[:, 1] *= len(names) > 1
-        if not len(right) or not len(wrong):
+        if not len(right) or not len(none):
             raise UsageError(
                 "--examples: too few examples to tell a product from none: give two charts of a product, and two "
                 "products or a sub-folder none"
             )
-        return cls(features, tuple(products), names, *_fitted(right, wrong))
+        return cls(features, tuple(products), names, *_fitted(right, wrong, none, none_share))
 
     def __call__(self, features: Features) -> Ranked:
         labels = np.array([self.names.index(product) for product in self.products])
@@ -124,10 +137,11 @@ def evidence(similarity: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.stack([distances[:, 0], second - distances[:, 0]], axis=1)
 
 
-def _known(features: Features, labels: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Evidence of right and of wrong answers among charts whose products are known, each asking the others."""
+def _known(features: Features, labels: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
+    """Evidence of right answers, of wrong ones, and of answers to charts of none, among charts whose products are
+    known: each asks the others, and those of other products."""
     count = int(labels.max()) + 1 if len(labels) else 0
-    right, wrong = [np.zeros((0, EVIDENCE))], [np.zeros((0, EVIDENCE))]
+    right, wrong, none = ([np.zeros((0, EVIDENCE))] for _ in range(3))
     for row, label in enumerate(labels):
         others, foreign = np.arange(len(labels)) != row, labels != label
         if (others & ~foreign).any():
@@ -135,8 +149,8 @@ def _known(features: Features, labels: NDArray[np.int64]) -> tuple[NDArray[np.fl
             (right if found[0].argmax() == label else wrong).append(evidence(found))
         if foreign.any():
             found = nearest(features[row : row + 1], features[foreign], labels[foreign], count)
-            wrong.append(evidence(found))
-    return np.concatenate(right), np.concatenate(wrong)
+            none.append(evidence(found))
+    return np.concatenate(right), np.concatenate(wrong), np.concatenate(none)
 
 
 def _right_among_others(background: Features, others: Sequence[str]) -> NDArray[np.float64]:
@@ -147,12 +161,16 @@ def _right_among_others(background: Features, others: Sequence[str]) -> NDArray[
     return _known(background[known], labels)[0]
 
 
-def _fitted(right: NDArray[np.float64], wrong: NDArray[np.float64]) -> tuple[tuple[float, ...], float]:
-    """Weights and bias of a logistic regression in which right and wrong answers weigh the same."""
-    rows = np.concatenate([right, wrong])
+def _fitted(
+    right: NDArray[np.float64], wrong: NDArray[np.float64], none: NDArray[np.float64], none_share: float
+) -> tuple[tuple[float, ...], float]:
+    """Weights and bias of a logistic regression in which charts of none have their share."""
+    rows = np.concatenate([right, wrong, none])
+    of_products = len(right) + len(wrong)
+    counts = np.full(len(rows), len(rows) * (1 - none_share) / of_products)
+    counts[of_products:] = len(rows) * none_share / len(none)
     middle, spread = rows.mean(axis=0), rows.std(axis=0)
     scaled = (rows - middle) / np.where(spread > 0, spread, 1)
-    targets = np.arange(len(rows)) < len(right)
-    model = LogisticRegression(class_weight="balanced").fit(scaled, targets)
+    model = LogisticRegression().fit(scaled, np.arange(len(rows)) < len(right), sample_weight=counts)
     weights = model.coef_[0] / np.where(spread > 0, spread, 1)
     return tuple(weights.tolist()), float(model.intercept_[0] - weights @ middle)

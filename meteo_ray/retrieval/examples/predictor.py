@@ -10,7 +10,7 @@ import numpy as np
 
 from meteo_ray.batch import Batch, objects
 from meteo_ray.retrieval.bundle import Background
-from meteo_ray.retrieval.examples.classifier import ExamplesClassifier
+from meteo_ray.retrieval.examples.classifier import NONE_SHARE, ExamplesClassifier
 from meteo_ray.retrieval.examples.folder import ExampleImage
 from meteo_ray.retrieval.predictor import RetrievalPredictor
 
@@ -29,7 +29,7 @@ class FittedExamples:
     version: str
 
     @classmethod
-    def fit(cls, predictor: RetrievalPredictor, images: Iterable[ExampleImage]) -> Self:
+    def fit(cls, predictor: RetrievalPredictor, images: Iterable[ExampleImage], none_share: float = NONE_SHARE) -> Self:
         """Encode the examples and calibrate. Raises UsageError when there are too few."""
         found = list(images)
         features = predictor.encode(np.stack([image.pixels for image in found]))[1]
@@ -39,8 +39,8 @@ class FittedExamples:
         background = np.concatenate([features[~own], background])
         others = [""] * int((~own).sum()) + others
         named = sorted(f"{image.product} {image.sha256}" for image in found)
-        version = hashlib.sha256(" ".join([predictor.version, *named]).encode()).hexdigest()[:12]
-        return cls(ExamplesClassifier.fit(features[own], products, background, others), version)
+        version = hashlib.sha256(" ".join([predictor.version, str(none_share), *named]).encode()).hexdigest()[:12]
+        return cls(ExamplesClassifier.fit(features[own], products, background, others, none_share), version)
 
 
 def _others(background: Background, products: set[str]) -> tuple[np.ndarray, list[str]]:
