@@ -13,8 +13,13 @@ from meteo_ray.training.config import LoopSettings
 
 
 def pick_device() -> torch.device:
-    """The GPU in use by this thread, which is the one that Ray gave this process, see `take_device`; else the CPU."""
-    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+    """The GPU in use by this thread, which is the one that Ray gave this process, see `take_device`; else the CPU.
+
+    Asking does not start CUDA, whose context would take some hundred megabytes of the GPU in a process that only checks.
+    """
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_initialized() else torch.device("cuda")
 
 
 def take_device(device: torch.device) -> torch.device:
