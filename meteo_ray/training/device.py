@@ -15,7 +15,7 @@ from meteo_ray.training.config import LoopSettings
 def pick_device() -> torch.device:
     """The GPU in use by this thread, which is the one that Ray gave this process, see `take_device`; else the CPU.
 
-    Asking does not start CUDA, whose context would take some hundred megabytes of the GPU in a process that only checks.
+    Asking does not start CUDA: its context would take some hundred megabytes of the GPU in a process that only checks.
     """
     if not torch.cuda.is_available():
         return torch.device("cpu")
