@@ -33,7 +33,9 @@ def main(archive: Path, out: Path) -> None:
     small = Batches(rows=4, product_rows=8, product_images=2, part_rows=8)
     config = ArchiveConfig(archive=archive, models=out.with_name("models"), out=out, batches=small)
     classify(config, fake_models(slow_s=0.05))
-    print(f"{len(ray.nodes())} nodes, {sum(node['Alive'] for node in ray.nodes())} alive")
+    print(f"{len(ray.nodes())} nodes, {sum(node['Alive'] for node in ray.nodes())} alive", flush=True)
+    ray.shutdown()
+    cluster.shutdown()
 
 
 if __name__ == "__main__":
