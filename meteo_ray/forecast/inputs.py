@@ -1,8 +1,10 @@
 """What a training of a forecast is given: the station files, read and split, as the loop's index."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from meteo_ray.errors import UsageError
 from meteo_ray.forecast.config import ForecastTraining, SplitSettings, TrainForecastJob
@@ -18,20 +20,14 @@ if TYPE_CHECKING:
 
 def read_inputs(job: TrainForecastJob) -> "TaskInputs":
     """Read, check and split. Raises UsageError naming what is missing or wrong, and what to do."""
-    from meteo_ray.training.inputs import TaskInputs
-    from meteo_ray.vocabulary import choose_vocabulary
+    from meteo_ray.training.inputs import without_images
 
-    for name in ("data", "models"):
-        if getattr(job, name) is None:
-            raise UsageError(f"--{name} is required (or set METEO_RAY_{name.upper()})")
-    assert job.data is not None
-    assert job.models is not None
-    data, models = job.data.resolve(), job.models.resolve()
-    panel, _ = read_panel(load_source(job.forecast.source), data)
-    panel = chosen(panel, job.forecast)
-    index = to_table(panel, split_of(panel, job.forecast.split))
-    cache = (job.cache or models / "cache").resolve()
-    return TaskInputs(data, models, cache, index, choose_vocabulary(job.labels, data))
+    def index(data: Path) -> pa.Table:
+        panel, _ = read_panel(load_source(job.forecast.source), data)
+        panel = chosen(panel, job.forecast)
+        return to_table(panel, split_of(panel, job.forecast.split))
+
+    return without_images(job, index)
 
 
 def chosen(panel: Panel, settings: ForecastTraining) -> Panel:

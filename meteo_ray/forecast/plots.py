@@ -1,14 +1,11 @@
 """Plots of forecasts: series with bands, skill by lead, reliability. PNG bytes."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 import matplotlib.dates as mdates
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from meteo_ray.metrics.plots import ACCENT, DOTS_PER_INCH, INK, SOFT
+from meteo_ray.metrics.plots import ACCENT, INK, SOFT, new_axes, png
 
 WIDE, SQUARE = (9.6, 3.6), (4.6, 3.6)
 
@@ -26,7 +23,7 @@ def series(
     rival: np.ndarray | None = None,
 ) -> bytes:
     """A forecast with its bands, what was measured, and a rival; each `(days,)`, the quantiles with levels."""
-    figure, axes = _axes(WIDE, title, "", unit)
+    figure, axes = new_axes(title, "", unit, WIDE)
     at = days.astype("datetime64[D]").astype(object)
     for (low, high), opacity in zip(BANDS, (0.18, 0.32), strict=True):
         axes.fill_between(at, quantiles[:, low], quantiles[:, high], color=ACCENT, alpha=opacity, linewidth=0)
@@ -44,7 +41,7 @@ def series(
 
 def skill_by_lead(title: str, skills: Mapping[str, Sequence[tuple[float, float, float]]]) -> bytes:
     """Skill with its interval (value, low, high) for every lead from one day on, a line for each rival."""
-    figure, axes = _axes(SQUARE, title, "days ahead", "1 - MSE / MSE of the rival")
+    figure, axes = new_axes(title, "days ahead", "1 - MSE / MSE of the rival", SQUARE)
     colours = (ACCENT, "#c77d3b", "#4c8a5b", "#8a5b8f", INK)
     for (name, points), colour in zip(skills.items(), colours, strict=False):
         leads = np.arange(1, len(points) + 1)
@@ -58,26 +55,9 @@ def skill_by_lead(title: str, skills: Mapping[str, Sequence[tuple[float, float, 
 
 def reliability(title: str, coverage: Sequence[Mapping[str, float]]) -> bytes:
     """How often what was measured lay below each quantile, against its level."""
-    figure, axes = _axes(SQUARE, title, "level of the quantile", "share of days below it")
+    figure, axes = new_axes(title, "level of the quantile", "share of days below it", SQUARE)
     axes.plot([0, 1], [0, 1], color=SOFT, linestyle="--", linewidth=1)
     axes.plot([entry["level"] for entry in coverage], [entry["observed"] for entry in coverage], "o-", color=ACCENT)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     return png(figure)
-
-
-def png(figure: Figure) -> bytes:
-    """The figure as the bytes of a PNG."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
-
-
-def _axes(size: tuple[float, float], title: str, x: str, y: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_title(title, fontsize=10, color=INK)
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.grid(color=SOFT, alpha=0.3)
-    return figure, axes

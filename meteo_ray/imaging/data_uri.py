@@ -1,13 +1,14 @@
-"""Pictures inside a page: reports are one file each and fetch nothing."""
+"""Images inside a page."""
 
-import base64
 import io
 
 from PIL import Image
+
+from meteo_ray.data_uri import picture_uri
 
 
 def jpeg_data_uri(image: Image.Image, quality: int) -> str:
     """The image as a `data:` URI of a JPEG."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return picture_uri(buffer.getvalue())

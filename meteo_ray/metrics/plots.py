@@ -1,6 +1,5 @@
 """Plots of an evaluation as inline PNGs; the numbers they show come from `metrics` and `robustness`."""
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from meteo_ray.data_uri import picture_uri
 from meteo_ray.metrics.calibration_error import reliability
 from meteo_ray.metrics.error_pairs import errors, together
 
@@ -27,7 +27,7 @@ MOST_NAMES = 20
 def roc(targets: ArrayLike, scores: ArrayLike, threshold: float) -> str:
     """True against false positive rate, with the threshold in force marked; a `data:` URI."""
     false_positive, true_positive, _ = roc_curve(targets, scores, drop_intermediate=False)
-    figure, axes = _axes("ROC", "false positive rate", "true positive rate")
+    figure, axes = new_axes("ROC", "false positive rate", "true positive rate")
     axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle="--")
     axes.plot(false_positive, true_positive, color=ACCENT)
     truth, called = np.asarray(targets, dtype=bool), np.asarray(scores, dtype=np.float64) >= threshold
@@ -39,7 +39,7 @@ def roc(targets: ArrayLike, scores: ArrayLike, threshold: float) -> str:
 def precision_recall(targets: ArrayLike, scores: ArrayLike) -> str:
     """Precision against recall; a `data:` URI."""
     precision, recall, _ = precision_recall_curve(targets, scores)
-    figure, axes = _axes("Precision and recall", "recall", "precision")
+    figure, axes = new_axes("Precision and recall", "recall", "precision")
     axes.step(recall, precision, where="post", color=ACCENT)
     axes.set_ylim(0, 1.03)
     return _uri(figure)
@@ -49,7 +49,7 @@ def reliability_diagram(correct: ArrayLike, confidence: ArrayLike) -> str:
     """Share correct against mean confidence, dots as large as their bins; a `data:` URI."""
     rows, accuracy, mean = reliability(correct, confidence)
     filled = rows > 0
-    figure, axes = _axes("Reliability", "mean confidence", "share correct")
+    figure, axes = new_axes("Reliability", "mean confidence", "share correct")
     axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle="--")
     axes.plot(mean[filled], accuracy[filled], color=ACCENT, linewidth=1)
     axes.scatter(mean[filled], accuracy[filled], s=10 + 190 * rows[filled] / rows.max(), color=ACCENT)
@@ -142,7 +142,7 @@ def cost_and_quality(curve: Sequence[Mapping[str, float]]) -> str:
 
     `curve` holds `asked` and `top1` of each point.
     """
-    figure, axes = _axes("Cost and quality", "share put to the language model", "top-1")
+    figure, axes = new_axes("Cost and quality", "share put to the language model", "top-1")
     asked, top1 = ([point[name] for point in curve] for name in ("asked", "top1"))
     axes.plot(asked, top1, color=ACCENT, marker="o", markersize=3)
     axes.set_xlim(-0.03, 1.03)
@@ -160,8 +160,9 @@ def _most_confused(targets: Sequence[str], answers: Sequence[str]) -> list[str]:
     return sorted(sorted(names, key=lambda name: -wrong[name])[:MOST_NAMES])
 
 
-def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=SIZE, dpi=DOTS_PER_INCH, layout="constrained")
+def new_axes(title: str, x: str, y: str, size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
+    """A figure of `size` inches in the style of all plots, with its only axes."""
+    figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(title, fontsize=10, color=INK)
     axes.set_xlabel(x)
@@ -170,7 +171,12 @@ def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _uri(figure: Figure) -> str:
+def png(figure: Figure) -> bytes:
+    """The figure as the bytes of a PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()
+
+
+def _uri(figure: Figure) -> str:
+    return picture_uri(png(figure))

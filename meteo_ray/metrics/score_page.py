@@ -1,12 +1,12 @@
 """A page of tables and plots for scores that are no part of the cascade's report: forecasts, nowcasts."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from meteo_ray.data_uri import picture_uri
 from meteo_ray.files import visible, write_atomically
 
 
@@ -28,11 +28,6 @@ def write_score_page(path: Path, title: str, note: str, tables: Sequence[Table])
         loader=PackageLoader("meteo_ray.metrics", "."), autoescape=True, undefined=StrictUndefined
     )
     environment.filters["visible"] = visible
-    environment.filters["picture"] = _picture
+    environment.filters["picture"] = picture_uri
     page = environment.get_template("score_page.html").render(title=title, note=note, tables=tables)
     write_atomically(path, page)
-
-
-def _picture(raw: bytes) -> str:
-    kind = "gif" if raw.startswith(b"GIF") else "png"
-    return f"data:image/{kind};base64,{base64.b64encode(raw).decode('ascii')}"

@@ -11,7 +11,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
-from meteo_ray.metrics.plots import ACCENT, DOTS_PER_INCH, INK, SOFT
+from meteo_ray.metrics.plots import ACCENT, DOTS_PER_INCH, INK, SOFT, png
 
 LEVELS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
 """mm/h: each twice the one before, as on the scales of most weather services."""
@@ -67,7 +67,7 @@ def strip(
         figure.colorbar(
             ScalarMappable(norm, colours), ax=axes[: len(rows), :].ravel().tolist(), label="mm/h", shrink=0.8
         )
-    return _png(figure)
+    return png(figure)
 
 
 def animation(
@@ -97,7 +97,7 @@ def by_lead(title: str, label: str, minutes: Sequence[int], values: Mapping[str,
     axes.set_ylabel(label)
     axes.grid(color=SOFT, alpha=0.3)
     axes.legend(frameon=False, fontsize=7)
-    return _png(figure)
+    return png(figure)
 
 
 def reliability(title: str, curves: Mapping[str, Sequence[Mapping[str, float]]]) -> bytes:
@@ -111,7 +111,7 @@ def reliability(title: str, curves: Mapping[str, Sequence[Mapping[str, float]]])
     axes.set_xlabel("likelihood")
     axes.set_ylabel("share with rain")
     axes.legend(frameon=False, fontsize=8)
-    return _png(figure)
+    return png(figure)
 
 
 def _beside(
@@ -144,9 +144,3 @@ def _map(axes: Axes, field: np.ndarray, colours: ListedColormap, norm: BoundaryN
 def _bare(axes: Axes) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()

@@ -1,6 +1,6 @@
 """What a training job is given: its folders, the index and the vocabulary, all checked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,12 +39,24 @@ class TaskInputs:
 
 def check_inputs(job: TrainingJob) -> TaskInputs:
     """Resolve and check a training job's folders. Raises UsageError naming what is missing and what to do."""
+    data, models = given_folders(job)
+    index = read_index(data, job.index)
+    cache = (job.cache or data / "cache").resolve()
+    return TaskInputs(data, models, cache, index, choose_vocabulary(job.labels, data), job.index, cache_gb=job.cache_gb)
+
+
+def without_images(job: TrainingJob, read: Callable[[Path], pa.Table]) -> TaskInputs:
+    """For a stage whose data is no folder of images: `read(data)` is its index. Raises UsageError as `check_inputs`."""
+    data, models = given_folders(job)
+    cache = (job.cache or models / "cache").resolve()
+    return TaskInputs(data, models, cache, read(data), choose_vocabulary(job.labels, data))
+
+
+def given_folders(job: TrainingJob) -> tuple[Path, Path]:
+    """--data and --models, absolute. Raises UsageError where one was not given."""
     for name in ("data", "models"):
         if getattr(job, name) is None:
             raise UsageError(f"--{name} is required (or set METEO_RAY_{name.upper()})")
     assert job.data is not None
     assert job.models is not None
-    data, models = job.data.resolve(), job.models.resolve()
-    index = read_index(data, job.index)
-    cache = (job.cache or data / "cache").resolve()
-    return TaskInputs(data, models, cache, index, choose_vocabulary(job.labels, data), job.index, cache_gb=job.cache_gb)
+    return job.data.resolve(), job.models.resolve()

@@ -1,6 +1,5 @@
 """report.html of a sweep: what a person reads over coffee. One self-contained page; plots are Optuna's own."""
 
-import base64
 import io
 import logging
 import warnings
@@ -17,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import matplotlib as plots
 
 from meteo_ray.config import JobConfig
+from meteo_ray.data_uri import picture_uri
 from meteo_ray.files import visible, write_atomically
 from meteo_ray.tuning import study as memory
 from meteo_ray.tuning.advice import advice
@@ -146,7 +146,7 @@ def _drawn(title: str, draw: Callable[[], Any]) -> str | None:
         figure.set_size_inches(*SIZE)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight")
-        return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+        return picture_uri(buffer.getvalue())
     except (RuntimeError, ValueError) as error:
         logger.warning("report: no plot %r: %s", title, error)
         return None

@@ -1,17 +1,14 @@
 """A training that is killed and started again ends like one that was left alone (whole processes, the real job)."""
 
-import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.killing import epochs, kill_after_an_epoch
 from tests.pictures import picture_index, write_index
 
 EPOCHS = 3
@@ -32,31 +29,12 @@ def train(data: Path, models: Path) -> list[str]:
     return job("train_gate", "--data", data, "--models", models, *FLAGS, *LOOP_FLAGS)
 
 
-def epochs(models: Path) -> list[dict[str, Any]]:
-    """Lines of the only run's metrics.jsonl; empty before the first epoch is done."""
-    found = list(models.glob("runs/*/metrics.jsonl"))
-    return [json.loads(line) for line in found[0].read_text("utf-8").splitlines()] if found else []
-
-
-def kill_in_the_second_epoch(command: list[str], models: Path) -> None:
-    running = subprocess.Popen(command, start_new_session=True)
-    deadline = time.monotonic() + 300
-    while not epochs(models):
-        assert running.poll() is None, "the training ended before it was killed"
-        assert time.monotonic() < deadline, "no epoch was finished"
-        time.sleep(0.02)
-    time.sleep(INTO_THE_EPOCH_S)
-    os.kill(running.pid, signal.SIGKILL)
-    running.wait()
-    assert len(epochs(models)) < EPOCHS
-
-
 @pytest.mark.slow
 def test_killed_and_started_again_it_ends_the_same(tmp_path: Path) -> None:
     data = tmp_path / "data"
     write_index(data, picture_index(data, PER_SPLIT))
     subprocess.run(train(data, tmp_path / "whole"), check=True)
-    kill_in_the_second_epoch(train(data, tmp_path / "killed"), tmp_path / "killed")
+    kill_after_an_epoch(train(data, tmp_path / "killed"), tmp_path / "killed", EPOCHS, INTO_THE_EPOCH_S)
     subprocess.run(train(data, tmp_path / "killed"), check=True)
     whole, killed = epochs(tmp_path / "whole"), epochs(tmp_path / "killed")
     assert [entry["steps"] for entry in killed] == [entry["steps"] for entry in whole]
