@@ -10,7 +10,8 @@ from meteo_ray.batch import Batch
 from meteo_ray.training.read_ahead import ReadAhead
 from meteo_ray.training.ready_batches import ReadyBatch
 
-_CLOSED = -1
+# No epoch's number: -1 is that of the losses known before epoch 0.
+_CLOSED = None
 
 
 class Source(Protocol):
@@ -44,7 +45,7 @@ class EpochInputs:
         make_ready: Callable[[Batch], ReadyBatch],
     ) -> None:
         self._epochs, self._source, self._make_ready = epochs, source, make_ready
-        self._learnt: queue.Queue[tuple[int, np.ndarray | None]] = queue.Queue()
+        self._learnt: queue.Queue[tuple[int | None, np.ndarray | None]] = queue.Queue()
         self.learnt(epochs.start - 1, row_loss)
         self._ahead: ReadAhead[int | ReadyBatch | None] = ReadAhead(self._items())
 

@@ -94,9 +94,11 @@ def test_a_process_of_a_cluster_starts_none(monkeypatch: pytest.MonkeyPatch) -> 
         assert joined == {}
 
 
+# A process that a script starts in the background inherits that Ctrl-C is ignored; one in a terminal does not.
 PARENT = """
-import os, subprocess, sys
+import os, signal, subprocess, sys
 from meteo_ray import cluster
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with cluster.shared() as joined:
     print("ready", flush=True)
     subprocess.run([sys.executable, "-c", "import time; time.sleep(600)"], env={**os.environ, **joined}, check=False)

@@ -17,21 +17,24 @@ ROWS, BATCH = 20, 8
 
 
 class Source:
-    """Epochs of ROWS rows, in batches; remembers what it was asked for."""
+    """Epochs of ROWS rows, in batches; remembers what it was asked for.
 
-    def __init__(self, follows_losses: bool) -> None:
+    Their orders follow from losses from the epoch `follows_from` on.
+    """
+
+    def __init__(self, follows_losses: bool, epochs: range = range(1, 4), follows_from: int = 0) -> None:
         self.orders: dict[int, np.ndarray | None] = {}
-        self.follows = follows_losses
+        self.follows, self.follows_from = follows_losses, follows_from
         guard = MemoryGuard(BATCH, 0.9, torch.device("cpu"))
         self.inputs = EpochInputs(
-            range(1, 4),
+            epochs,
             np.zeros(ROWS, dtype=np.float32),
             self,
             BatchMaker(LineTask(), guard, torch.device("cpu")),
         )
 
     def follows_losses(self, epoch: int) -> bool:
-        return self.follows
+        return self.follows and epoch >= self.follows_from
 
     def draw(self, epoch: int, row_loss: np.ndarray | None) -> np.ndarray:
         self.orders[epoch] = row_loss
@@ -87,6 +90,19 @@ def test_an_order_that_follows_from_losses_waits_for_those_of_the_epoch_before()
             assert source.wait_for(epoch + 1)
             assert (source.orders[epoch + 1] == epoch).all()
         assert (source.orders[1] == 0).all()
+
+
+def test_the_first_order_that_follows_from_losses_sees_those_of_the_epoch_before():
+    source = Source(follows_losses=True, epochs=range(3), follows_from=2)
+    with closing(source.inputs) as inputs:
+        for epoch in range(3):
+            inputs.draws()
+            for _ in inputs.batches():
+                pass
+            inputs.learnt(epoch, np.full(ROWS, epoch + 7, dtype=np.float32))
+        assert source.orders[0] is None
+        assert source.orders[1] is None
+        assert source.orders[2].tolist() == [8] * ROWS
 
 
 @pytest.mark.parametrize("follows_losses", [False, True])
