@@ -12,6 +12,10 @@ import ray.data
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from meteo_ray.errors import MachineFault
+
+logger = logging.getLogger("meteo_ray")
+
 _ENVIRONMENT = {
     # Ray Data's bars rewrite their line; without a terminal they become thousands of lines in the job's log.
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
@@ -44,15 +48,28 @@ def connect() -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(logging_level=logging.WARNING, log_to_driver=False)
+        _start("joined: RAY_ADDRESS names it; does it still run?")
         return
     # Ray guards a new cluster with a token by itself. This one lives as long as the process: without it Ray would write
     # one into the user's home, and a head started later would ask everybody for it.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     cpus = max(os.cpu_count() or 2, 2)
-    ray.init(
-        address="local", num_cpus=cpus, include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False
+    logger.info("starting Ray on %d cores", cpus)
+    _start(
+        "started; on a machine that is busy, or short of memory or disk, the same command may do better later",
+        address="local",
+        num_cpus=cpus,
+        include_dashboard=False,
     )
+
+
+def _start(hint: str, **options: Any) -> None:
+    """Raises MachineFault where Ray does not answer in time, or not at all."""
+    try:
+        ray.init(logging_level=logging.WARNING, log_to_driver=False, **options)
+    except Exception as error:  # Ray raises its own, ConnectionError, and bare ones
+        reason = " ".join(str(error).split())[:300]
+        raise MachineFault(f"Ray could not be {hint} (it said: {reason})") from error
 
 
 @contextmanager

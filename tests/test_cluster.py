@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from meteo_ray import cluster
+from meteo_ray.errors import MachineFault
 
 
 @pytest.fixture
@@ -26,6 +27,22 @@ def test_without_a_cluster_of_its_own_a_job_starts_a_private_one(started: dict[s
     assert started["num_cpus"] >= 2
     assert started["include_dashboard"] is False
     assert len(cluster.os.environ["RAY_AUTH_TOKEN"]) == 64
+
+
+@pytest.mark.parametrize("joins", [False, True])
+def test_a_ray_that_does_not_answer_is_told_in_one_line(
+    started: dict[str, Any], monkeypatch: pytest.MonkeyPatch, joins: bool
+) -> None:
+    def too_late(**options: Any) -> None:
+        raise Exception("The current node timed out\nduring startup.")
+
+    monkeypatch.setattr(cluster.ray, "init", too_late)
+    if joins:
+        cluster.os.environ.update(RAY_ADDRESS="10.0.0.1:6379")
+    expected = "RAY_ADDRESS names it" if joins else "busy, or short of memory"
+    with pytest.raises(MachineFault, match=rf"{expected}.*timed out during startup") as told:
+        cluster.connect()
+    assert "\n" not in str(told.value)
 
 
 def test_a_submitted_job_joins_its_cluster_with_its_token(started: dict[str, Any]) -> None:

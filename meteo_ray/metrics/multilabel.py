@@ -56,7 +56,8 @@ def _average_precisions(truth: NDArray[np.bool_], values: Floats) -> list[float 
 def average_precision(targets: ArrayLike, scores: ArrayLike) -> float | None:
     """Area under the precision-recall steps, `sum (R_i - R_{i-1}) P_i`, ties in one step; None without a positive."""
     truth, values = checked(targets, scores)
-    return float(average_precision_score(truth, values)) if truth.any() else None
+    # The sum may pass 1 by its last bit.
+    return min(float(average_precision_score(truth, values)), 1.0) if truth.any() else None
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -19,6 +19,8 @@ def read_index(data: Path, index: Path | None = None) -> pa.Table:
         UsageError: when the folder is not prepared, or was by a version with other columns.
     """
     path = (index or data / "index") / INDEX_FILE
+    if not data.is_dir():
+        raise UsageError(f"{data}: no such folder")
     if not path.is_file():
         raise UsageError(f"{path}: no index here; run: python jobs/prepare_data.py --data {data}")
     try:
