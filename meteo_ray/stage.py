@@ -94,10 +94,11 @@ class PreparingJob:
 
 @dataclass(frozen=True)
 class Demo:
-    """A stage's part of `make demo`; its settings stand in jobs/demo/NAME.yaml.
+    """A stage's part of `make demo` and `make demo-full`; its settings stand in jobs/demo/short/NAME.yaml and
+    jobs/demo/NAME.yaml.
 
-    `table` has (title, metric) of the closing table, `cascade_table` the same of the end-to-end metrics; `flags` are
-    more arguments of its training, made from the demo's folder.
+    `table` has (title, metric) of the closing table, `cascade_table` the same of the end-to-end metrics; the full walk
+    runs `before` and gives its training `flags`, made from the demo's folder.
     """
 
     table: tuple[tuple[str, str], ...]

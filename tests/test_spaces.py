@@ -29,6 +29,7 @@ def test_a_space_fits_its_job(space):
 
 
 @pytest.mark.parametrize("stage", [stage.name for stage in STAGES if stage.demo])
-def test_the_demos_settings_are_accepted(stage):
-    job = parse_config(stage_named(stage).job, ["--config", str(ROOT / "jobs" / "demo" / f"{stage}.yaml")])
+@pytest.mark.parametrize("walk", ["", "short"])
+def test_the_demos_settings_are_accepted(stage, walk):
+    job = parse_config(stage_named(stage).job, ["--config", str(ROOT / "jobs" / "demo" / walk / f"{stage}.yaml")])
     assert job.training.patience == 0

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from meteo_ray import cluster
+from meteo_ray.demo import short_walk
 from meteo_ray.demo.config import RunDemoJob
 from meteo_ray.demo.walkthrough import run_demo, steps
 from meteo_ray.errors import UsageError
@@ -45,8 +46,40 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return events
 
 
-def test_the_steps_share_one_ray_and_those_done_are_not_repeated(tmp_path: Path, told: list[str]) -> None:
-    job, jobs = RunDemoJob(out=tmp_path / "out"), tmp_path / "jobs"
+@pytest.mark.parametrize("models_come_along", [False, True])
+def test_the_archive_is_classified_at_once_where_models_come_with_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models_come_along: bool
+) -> None:
+    if models_come_along:
+        (tmp_path / "starter").mkdir()
+    monkeypatch.setattr(short_walk, "STARTER", tmp_path / "starter")
+    walk = steps(RunDemoJob(out=tmp_path / "out"), ROOT / "jobs")
+    place = 1 if models_come_along else len(walk) - 1
+    assert [step.job for step in walk].index("classify_archive") == place
+    assert ("--models" in walk[place].arguments) is not models_come_along
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_every_command_of_the_walk_is_one_that_its_job_takes(tmp_path: Path, full: bool) -> None:
+    for step in steps(RunDemoJob(out=tmp_path / "out", full=full), ROOT / "jobs"):
+        given = [part for part in step.arguments if part.startswith("--")]
+        known = subprocess.run(
+            [sys.executable, str(ROOT / "jobs" / f"{step.job}.py"), "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "COLUMNS": "200"},
+        ).stdout
+        for flag in given:
+            assert flag.removeprefix("--no-").removeprefix("--") in known, step.shown
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_steps_share_one_ray_and_those_done_are_not_repeated(
+    tmp_path: Path, told: list[str], full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(short_walk, "STARTER", tmp_path)  # as with models, wherever it runs
+    job, jobs = RunDemoJob(out=tmp_path / "out", full=full), tmp_path / "jobs"
     jobs.mkdir()
     names = [step.job for step in steps(job, jobs)]
     for name in names:

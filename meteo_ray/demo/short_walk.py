@@ -1,0 +1,42 @@
+"""`make demo`: an archive classified at once by the models that come with the package, then the loop once around.
+
+Where this copy of the package has no models, the archive waits for those of the short trainings.
+"""
+
+from pathlib import Path
+
+from meteo_ray.demo.config import RunDemoJob
+from meteo_ray.judging.starter import STARTER
+from meteo_ray.stages import STAGES
+from meteo_ray.walk import Step
+
+# Two cores draw 18 images a second, train on 40 a second and read a chart's page in one: two minutes of the five.
+CHARTS, OTHERS, ARCHIVED = 220, 140, 40
+
+
+def short_steps(job: RunDemoJob, jobs: Path) -> list[Step]:
+    """The commands of the walk, in order; everything lies under `job.out`, the jobs and their settings in `jobs`."""
+    out = job.out
+    data, models, archive = str(out / "data"), str(out / "models"), str(out / "archive")
+    folders = ("--data", data, "--models", models)
+    drawn = ("--charts", str(job.charts or CHARTS), "--others", str(job.others or OTHERS), "--seed", str(job.seed))
+    fresh = ("--archive", archive, "--archive-count", str(job.archive_count or ARCHIVED))
+    scores = ("--out", str(out / "metrics.json"), "--report", str(out / "evaluation.html"))
+    names = [stage.name for stage in STAGES if stage.demo is not None]
+    classify = ("--archive", archive, "--out", str(out / "out"), "--text.mode", "page", "--overwrite")
+    at_once = STARTER.is_dir()
+    own = () if at_once else ("--models", models)
+    classified = Step("classify the archive", "classify_archive", (*classify, *own))
+    return [
+        Step("draw an archive and labelled images", "make_demo_data", ("--out", data, *drawn, *fresh)),
+        *([classified] if at_once else []),
+        Step("prepare the images", "prepare_data", ("--data", data, "--split-by", "random")),
+        Step("note what is written on them", "read_text", ("--data", data)),
+        *(Step(f"train the {name}", f"train_{name}", (*_settings(jobs, name), *folders)) for name in names),
+        Step("evaluate on the test split", "evaluate", (*folders, "--no-augmentation.enabled", *scores)),
+        *([] if at_once else [classified]),
+    ]
+
+
+def _settings(jobs: Path, name: str) -> tuple[str, str]:
+    return "--config", str(jobs / "demo" / "short" / f"{name}.yaml")
