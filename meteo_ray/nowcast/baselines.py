@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from meteo_ray.nowcast.spectral_prognosis import spectral_prognosis
 from meteo_ray.nowcast.windows import Window
 
 EXTRAPOLATION, BLURRED = "extrapolation", "blurred extrapolation"
@@ -9,7 +10,7 @@ EXTRAPOLATION, BLURRED = "extrapolation", "blurred extrapolation"
 
 
 def baselines(window: Window) -> dict[str, np.ndarray]:
-    """Name -> float32 `(leads, rows, columns)` in mm/h, from no rain to the extrapolations."""
+    """Name -> float32 `(leads, rows, columns)` in mm/h, from no rain to the extrapolations and S-PROG."""
     leads = len(window.future)
     last = window.past[-1]
     mean = float(last[window.seen].mean()) if window.seen.any() else 0.0
@@ -19,4 +20,5 @@ def baselines(window: Window) -> dict[str, np.ndarray]:
         "persistence": np.repeat(last[None], leads, axis=0),
         EXTRAPOLATION: window.sharp,
         BLURRED: window.soft,
+        "S-PROG": spectral_prognosis(window.past, window.sharp),
     }

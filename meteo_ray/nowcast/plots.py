@@ -88,7 +88,7 @@ def by_lead(title: str, label: str, minutes: Sequence[int], values: Mapping[str,
     """A PNG of a score against the lead, a line a forecaster."""
     figure = Figure((4.6, 3.6), DOTS_PER_INCH, layout="constrained")
     axes = figure.add_subplot()
-    colours = (ACCENT, INK, "#c77d3b", "#4c8a5b", "#8a5b8f", SOFT)
+    colours = (ACCENT, INK, "#c77d3b", "#4c8a5b", "#8a5b8f", SOFT, "#b03a48")
     for (name, points), colour in zip(values.items(), colours, strict=False):
         numbers = [np.nan if point is None else point for point in points]
         axes.plot(minutes, numbers, "o-", markersize=3, color=colour, label=name)

@@ -13,6 +13,7 @@ from meteo_ray.nowcast.extrapolation import blurred, extrapolated, motion
 from meteo_ray.nowcast.radar.events import read_frames, starts, with_splits
 from meteo_ray.nowcast.radar.fields import RadarFields, averaged
 from meteo_ray.nowcast.radar.rates import read_rate, time_of
+from meteo_ray.nowcast.spectral_prognosis import spectral_prognosis
 from meteo_ray.schema import TEST, TRAIN, VALIDATION
 from tests.nowcast.conftest import moving_blob
 
@@ -199,3 +200,26 @@ def test_the_blur_widens_with_the_lead_and_unseen_squares_take_no_part():
     even[:, :5] = np.nan
     np.testing.assert_allclose(blurred(even)[:, 5:], 3, rtol=1e-5)
     assert np.isnan(blurred(even)[:, :5]).all()
+
+
+def test_scales_that_lose_their_predictability_fade():
+    """S-PROG follows a moving shower, and loses small scales with the lead."""
+    pytest.importorskip("pysteps")
+    frames = moving_blob(10) * np.random.default_rng(0).uniform(0.3, 1.7, (10, 48, 48)).astype(np.float32)
+    past, future = frames[:4], moving_blob(10)[4:]
+    found = spectral_prognosis(past, extrapolated(past, 6))
+    assert found.shape == (6, 48, 48)
+    assert np.isfinite(found).all()
+    assert (found >= 0).all()
+    rows, columns = (np.average(axis, weights=found[2]) for axis in np.mgrid[:48, :48])
+    expected = [np.average(axis, weights=future[2]) for axis in np.mgrid[:48, :48]]
+    assert (rows, columns) == pytest.approx(expected, abs=2)
+    roughness = [np.abs(np.diff(field, axis=0)).sum() / field.sum() for field in found]
+    assert roughness[-1] < roughness[0]
+
+
+def test_without_rain_to_fit_scales_to_the_extrapolation_stands_in():
+    pytest.importorskip("pysteps")
+    dry = np.zeros((4, 32, 32), np.float32)
+    stands_in = np.full((3, 32, 32), 0.5, np.float32)
+    assert spectral_prognosis(dry, stands_in) is stands_in

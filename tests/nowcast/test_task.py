@@ -155,7 +155,7 @@ def test_the_evaluation_scores_the_test_event_beside_all_baselines(made, models,
     (entry,) = document["entries"]
     assert entry["event"] == "event_20210603"
     assert entry["windows"] == 4
-    names = {"network", "zero", "domain mean", "persistence", "extrapolation", "blurred extrapolation"}
+    names = {"network", "zero", "domain mean", "persistence", "extrapolation", "blurred extrapolation", "S-PROG"}
     assert set(entry["scores"]) == names
     assert all(len(scores) == 3 for scores in entry["scores"].values())
     assert entry["scores"]["extrapolation"][0]["mse"] < entry["scores"]["persistence"][0]["mse"]
