@@ -22,7 +22,7 @@ class NotInIdentity:
     """Marks a setting on which a training's result does not depend (training/run_identity.py)."""
 
 
-Init = Annotated[str, NameOrPath(("auto", "imagenet", "none")), NotInIdentity()]
+Init = Annotated[str, NameOrPath(("auto", "imagenet", "starter", "none")), NotInIdentity()]
 """Where a ResNet's first weights come from; what counts are the weights, see `Task.origin`."""
 
 

@@ -7,7 +7,7 @@ there mean relative to the file, because Ray's workers run in folders of their o
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast, get_args
@@ -82,6 +82,18 @@ class JobConfig(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings
 
+    def settled(self, again: "Callable[[Mapping[str, Any]], Self]") -> Self:
+        """What these settings come to; asked when all of them have been read.
+
+        Args:
+            again: `again(defaults)` reads them anew with further defaults, nested as in a file; whatever was given in
+                the file, the environment or by flags beats those.
+
+        Raises:
+            UsageError: when they contradict each other.
+        """
+        return self
+
     def save(self, path: Path) -> None:
         """Write the merged config as YAML, so that `--config` on that file repeats the run."""
         path.write_text(yaml.safe_dump(self.model_dump(mode="json"), allow_unicode=True, sort_keys=False), "utf-8")
@@ -105,25 +117,37 @@ def parse_config(job: type[Job], argv: Sequence[str] | None = None, description:
     """
     arguments, config_path = _take_config_flag(list(sys.argv[1:] if argv is None else argv))
     from_file = _read_config_file(job, config_path) if config_path else {}
+    source_name = f"the flags or {config_path}" if config_path else "the flags"
+
+    def read(further: Mapping[str, Any]) -> Job:
+        return _parsed(job, arguments, [from_file, dict(further)], source_name, description or str(job.__doc__))
+
+    return read({}).settled(read)
+
+
+def _parsed(
+    job: type[Job], arguments: list[str], documents: Sequence[dict[str, Any]], source_name: str, description: str
+) -> Job:
+    """`documents` stand below the flags and the environment, earlier ones above later ones."""
 
     class Parsed(job):  # type: ignore[valid-type, misc]
-        """Carries this call's file values; a subclass, so that no global state is touched."""
+        """Carries this call's documents; a subclass, so that no global state is touched."""
 
         @classmethod
         def settings_customise_sources(
             cls, settings_cls: type[BaseSettings], *args: Any, **sources: Any
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            file_source = type(sources["init_settings"])(settings_cls, init_kwargs=from_file)
-            return sources["init_settings"], sources["env_settings"], file_source
+            kind = type(sources["init_settings"])
+            below = [kind(settings_cls, init_kwargs=document) for document in documents]
+            return sources["init_settings"], sources["env_settings"], *below
 
     Parsed.__pydantic_fields__ = _in_reading_order(job)  # what --help lists; checking does not look at it
-    Parsed.__doc__ = f"{description or job.__doc__}\n\n--config FILE.yaml gives any of these values; a flag beats it."
+    Parsed.__doc__ = f"{description}\n\n--config FILE.yaml gives any of these values; a flag beats it."
     source: CliSettingsSource = CliSettingsSource(Parsed, cli_prog_name=Path(sys.argv[0]).name, cli_exit_on_error=False)
     try:
         parsed = Parsed(_cli_settings_source=source(args=arguments))
     except ValidationError as error:
         problems = [_problem(job, entry) for entry in error.errors()]
-        source_name = f"the flags or {config_path}" if config_path else "the flags"
         raise UsageError.of_problems(f"{source_name} cannot be used:", problems) from None
     except SettingsError as error:
         raise UsageError(f"{str(error).removeprefix('error parsing CLI: ')}; --help lists the flags") from None

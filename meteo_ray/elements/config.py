@@ -1,6 +1,7 @@
 """Settings of stage 2, the elements (R20-R27)."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,8 +20,9 @@ class ElementsTraining(VoterSettings):
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
     """The image encoder (R20); the small one for tests and quick trials."""
     init: Init = "auto"
-    """First weights of the encoder: auto (ImageNet's where this machine has them, else none), imagenet, none, or the
-    path of a weight file or folder."""
+    """First weights of the encoder: auto (ImageNet's where this machine has them, else starter where that fits, else
+    none), imagenet, starter (all of the model that comes with the package, trained on gently unless told otherwise),
+    none, or the path of a weight file or folder."""
     input_size: InputSize = (320, 240)
     """Width and height that the network reads (R6). Smaller, such as 160x120, trains four times faster on a CPU."""
     joint_size: Size = 256
@@ -109,8 +111,46 @@ class ElementsTraining(VoterSettings):
         return self
 
 
+# How gently the model that comes with the package is trained on: jobs/elements_from_scratch/fine_tune.yaml tells why.
+FROM_STARTER: Mapping[str, Any] = {
+    "training": {"patience": 0, "average_decay": 0.99},
+    "elements": {
+        "length_grouping": False,
+        "frozen_epochs": 2,
+        "frozen_rate": 2e-4,
+        "frozen_warmup_epochs": 0.5,
+        "full_epochs": 1,
+        "encoder_rate": 2e-5,
+        "decoder_rate": 1e-4,
+        "warmup_epochs": 0.5,
+        "parallel_weight": 10.0,
+        "focal_gamma": 0.0,
+        "class_weight_limit": 3.0,
+        "borrowed_positives": 1000.0,
+        "further_trees": 0,
+        "auxiliary": {"rows": 500, "weight": 0.15},
+        "augmentation": {
+            "crop_share": 0.4,
+            "colour_share": 0.3,
+            "logo_share": 0.1,
+            "title_share": 0.0,
+            "noise_share": 0.2,
+            "artefacts_share": 0.3,
+        },
+    },
+}
+
+# What its weights were made for.
+SHAPE = ("backbone", "input_size", "joint_size", "embedding_size", "hidden_size", "layers", "parallel_head")
+
+
 class TrainElementsJob(TrainingJob):
     """Train the element stage: which meteorological elements does a chart show?"""
 
     elements: ElementsTraining = ElementsTraining()
     """The element stage."""
+
+    def settled(self, again: Callable[[Mapping[str, Any]], Self]) -> Self:
+        from meteo_ray.backbones.starter import started  # torch takes seconds to import
+
+        return started(self, again, "elements", self.elements.backbone, FROM_STARTER, SHAPE)

@@ -1,6 +1,7 @@
 """Settings of stage 1, the gate (R10-R14)."""
 
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from pydantic import Field
 
@@ -16,8 +17,9 @@ class GateTraining(VoterSettings):
     """What the gate learns from and how; the loop's own settings stand under `training`."""
 
     init: Init = "auto"
-    """First weights of the ResNet-18: auto (ImageNet's where this machine has them, else none), imagenet, none, or the
-    path of a weight file or folder."""
+    """First weights of the ResNet-18: auto (ImageNet's where this machine has them, else starter where that fits, else
+    none), imagenet, starter (all of the model that comes with the package, trained on gently unless told otherwise),
+    none, or the path of a weight file or folder."""
     input_size: InputSize = (320, 240)
     """Width and height that the network reads (R6). Smaller, such as 160x120, trains four times faster on a CPU."""
 
@@ -59,6 +61,26 @@ class GateTraining(VoterSettings):
     """What is done to the images (R5)."""
 
 
+# How gently the model that comes with the package is trained on: jobs/gate_from_scratch/fine_tune.yaml tells why.
+FROM_STARTER: Mapping[str, Any] = {
+    "training": {"batch_size": 32, "patience": 0, "average_decay": 0.99},
+    "gate": {
+        "frozen_epochs": 2,
+        "full_epochs": 2,
+        "backbone_rate": 2e-5,
+        "auxiliary": {"rows": 2000, "weight": 0.15},
+        "augmentation": {
+            "crop_share": 0.4,
+            "colour_share": 0.3,
+            "logo_share": 0.1,
+            "title_share": 0.1,
+            "noise_share": 0.2,
+            "artefacts_share": 0.3,
+        },
+    },
+}
+
+
 class TrainGateJob(TrainingJob):
     """Train the gate: is an image a weather chart?"""
 
@@ -66,6 +88,12 @@ class TrainGateJob(TrainingJob):
     """The training loop."""
     gate: GateTraining = GateTraining()
     """The gate."""
+
+    def settled(self, again: Callable[[Mapping[str, Any]], Self]) -> Self:
+        from meteo_ray.backbones.starter import started  # torch takes seconds to import
+        from meteo_ray.gate.model import ARCHITECTURE
+
+        return started(self, again, "gate", ARCHITECTURE, FROM_STARTER, shape=("input_size",))
 
 
 class Robustness(Section):

@@ -74,7 +74,7 @@ class GateTask(Task):
     ) -> None:
         self.config, self.data, self.vocabulary, self.seed, self.cache = config, data, vocabulary, seed, cache
         self.index = index
-        self.init = resolve_init(ARCHITECTURE, config.init)
+        self.init = resolve_init(ARCHITECTURE, config.init, self.name)
         self.auxiliary = auxiliary_rows(
             config.auxiliary, seed, lambda index: gate_rows(index, TRAIN, skip_ambiguous=False)
         )

@@ -67,9 +67,11 @@ class TrainingTrials:
     def of(cls, job: TuneJob) -> "TrainingTrials":
         """Check everything that trials need. Raises UsageError naming what is missing."""
         stage = stage_named(job.space)
-        base = parse_config(stage.job, ["--config", str(job.base)] if job.base else [])
-        named = {name: getattr(job, name) for name in ("data", "models")}
-        base = base.model_copy(update={name: path.resolve() for name, path in named.items() if path is not None})
+        named = {"config": job.base, "data": job.data, "models": job.models}
+        flags = [
+            part for name, path in named.items() if path is not None for part in (f"--{name}", str(path.resolve()))
+        ]
+        base = parse_config(stage.job, flags)
         if stage.at_once(base) is not None:
             raise UsageError(f"--space {stage.name}: the settings ask for no network, so there is nothing to vary")
         inputs = stage_inputs(stage, base)

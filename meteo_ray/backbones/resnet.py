@@ -19,6 +19,7 @@ from meteo_ray.bundle import WEIGHTS
 from meteo_ray.compact_weights import unpacked
 from meteo_ray.errors import UsageError
 from meteo_ray.files import sha256_of
+from meteo_ray.judging.starter import STARTER_INIT, starter_bundle
 
 logger = logging.getLogger("meteo_ray")
 
@@ -57,8 +58,14 @@ def resnet(name: str, init: str = "none") -> nn.Module:
     return model
 
 
-def resolve_init(name: str, init: str) -> str:
-    """What "auto" comes to on this machine: "imagenet" where its weights are cached, else "none"; others unchanged."""
+def resolve_init(name: str, init: str, stage: str = "") -> str:
+    """What a name comes to on this machine; others come back unchanged.
+
+    "auto" is "imagenet" where its weights are cached, else "none"; "starter", of a `stage` that has such a model, the
+    folder of the bundle that comes with the package. Raises UsageError when this copy has none.
+    """
+    if init == STARTER_INIT and stage:
+        return str(starter_bundle(stage))
     if init != "auto":
         return init
     try:
@@ -67,6 +74,14 @@ def resolve_init(name: str, init: str) -> str:
         logger.warning("%s starts from random weights and needs more epochs: %s", name, error)
         return "none"
     return "imagenet"
+
+
+def has_imagenet(name: str) -> bool:
+    """Whether this machine has ImageNet's weights of a network."""
+    try:
+        return _imagenet_file(name).is_file()
+    except UsageError:
+        return False
 
 
 def init_digest(name: str, init: str) -> str:
@@ -123,7 +138,7 @@ def _imagenet_file(name: str) -> Path:
     raise UsageError(
         f"no ImageNet weights of {name} on this machine; put {' or '.join(published)} "
         f"(the file of torchvision's weights) into {folder}, or give the file's path as init "
-        "(--gate.init, --elements.init), or use none there"
+        "(--gate.init, --elements.init), or use starter or none there"
     )
 
 
@@ -132,8 +147,8 @@ def _weight_file(path: Path) -> Path:
         return path
     if not path.is_dir():
         raise UsageError(
-            f"init {path}: no such file or folder; expected auto, imagenet, none, a file of ResNet weights, or the "
-            "folder of a trained model such as MODELS/gate"
+            f"init {path}: no such file or folder; expected auto, imagenet, starter (of gate and elements), none, "
+            "a file of ResNet weights, or the folder of a trained model such as MODELS/gate"
         )
     if (path / WEIGHTS).is_file():  # a bundle of ours, which may hold other tensors beside
         return path / WEIGHTS
