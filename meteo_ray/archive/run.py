@@ -16,6 +16,7 @@ from meteo_ray.archive.reading.reader import Reader
 from meteo_ray.archive.results.extras import missing_extras, write_extras
 from meteo_ray.archive.results.report import write_report
 from meteo_ray.archive.results.summary import Totals, add_up, summary_document
+from meteo_ray.archive.results.unlike import undecided_entries, warnings
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
 from meteo_ray.files import read_json, without_secrets, write_json
 from meteo_ray.versions import versions
@@ -54,6 +55,8 @@ def classify(config: ArchiveConfig, models: Models | None = None) -> Summary:
         else:
             logger.info("nothing new in %s", without_secrets(config.archive))
             _complete(config, source, models, summary)
+    for text in summary.get("warnings", ()):  # a run of before has none
+        logger.warning("%s", text)
     _require_few_bad(config, summary)
     return summary
 
@@ -68,7 +71,9 @@ def _standing_summary(out: Path) -> Summary | None:
 
 def _sum_up(config: ArchiveConfig, models: Models, work: Work, totals: Totals) -> Summary:
     _require_complete(config, totals, work.manifest.rows())
-    summary = summary_document(totals, config, versions(), models.versions, work.timing)
+    undecided = undecided_entries(totals, models.models)
+    found = warnings(undecided)
+    summary = summary_document(totals, config, versions(), models.versions, work.timing, undecided, found)
     # The report's pictures may fail in ways that the numbers cannot.
     write_json(config.out / output.SUMMARY, summary)
     return summary

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from meteo_ray.backbones import init_digest, init_files, resolve_init
 from meteo_ray.batch import Batch
 from meteo_ray.calibration.thresholds import best_f1_threshold
+from meteo_ray.calibration.undecided import UNDECIDED, is_undecided, undecided_share
 from meteo_ray.calibration.votes import Votes
 from meteo_ray.errors import UsageError
 from meteo_ray.gate.bundle import write_bundle
@@ -38,7 +39,7 @@ from meteo_ray.training.auxiliary_images import auxiliary_digest, auxiliary_rows
 from meteo_ray.training.task import Collect, Feedback, Loss, Phase, Prepare, Progress, Task
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.voters.training import VoterTraining, vote_arrays, vote_tensors
-from meteo_ray.voters.verdict import alone
+from meteo_ray.voters.verdict import alone, on_pixels
 from meteo_ray.voters.voters import votes_in
 
 # Columns that PreparePixels and the loss read; the rest of the index stays at home.
@@ -226,7 +227,9 @@ class GateTask(Task):
         targets, votes = outputs["target"], {NETWORK: outputs["logit"][:, None], **votes_in(outputs)}
         verdict = GateVerdict.fit(self.vocabulary, votes, targets, GateCalibration.fit, self.voting.written)
         write_bundle(folder, model, self.config, verdict, self.voting.voters)
+        undecided = is_undecided(verdict.image.scores(on_pixels(votes)))
         return {
+            UNDECIDED: undecided_share(int(undecided.sum()), len(undecided)),
             **verdict.measured(votes, targets, _judge, self.watch),
             **alone(votes, targets, area_under_roc, self.watch),
         }

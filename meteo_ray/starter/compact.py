@@ -2,7 +2,10 @@
 
 import lzma
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file as load_arrays
@@ -11,15 +14,17 @@ from safetensors.torch import save_file
 
 from meteo_ray import bundle
 from meteo_ray.compact_weights import packed
+from meteo_ray.files import read_json, write_json
 from meteo_ray.voters.boosted_trees import COMPACT_TREES, TREES
 from meteo_ray.voters.compact_trees import compact
 from meteo_ray.voters.text_voter import TEXT_VOTER
 
 
-def write_compact(source: Path, target: Path, stage: str) -> None:
+def write_compact(source: Path, target: Path, stage: str, measured: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Write the bundle in `source` to `target`: weights in int8, trees cut and compressed, words in half precision.
 
-    Predictors and trainings read it like any other. Thresholds and calibration stay those of the whole model.
+    Predictors and trainings read it like any other; its metrics.json says what was `measured` besides. Thresholds and
+    calibration stay those of the whole model.
 
     Raises:
         UsageError: when `source` holds no whole bundle of the stage, or `target` something that is none.
@@ -35,5 +40,7 @@ def write_compact(source: Path, target: Path, stage: str) -> None:
             elif file.name == TEXT_VOTER:
                 arrays = {name: values.astype(np.float16) for name, values in load_arrays(file).items()}
                 save_arrays(arrays, folder / file.name)
+            elif file.name == bundle.METRICS:
+                write_json(folder / file.name, {**read_json(file), **measured})
             elif file.is_file() and file.name != bundle.SUMS:
                 shutil.copyfile(file, folder / file.name)

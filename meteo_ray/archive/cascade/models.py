@@ -9,7 +9,9 @@ from typing import Any
 
 from meteo_ray import bundle
 from meteo_ray.archive.config import EXAMPLES_ANSWER, EXAMPLES_NEED, ArchiveConfig
+from meteo_ray.calibration.undecided import UNDECIDED
 from meteo_ray.errors import UsageError
+from meteo_ray.files import read_json
 from meteo_ray.judging.predictor import Predictor
 from meteo_ray.judging.starter import tell_starter
 from meteo_ray.judging.verdict import Verdict
@@ -26,7 +28,8 @@ logger = logging.getLogger("meteo_ray")
 class Model:
     """One stage's model before it is loaded; `load` travels to the actor and is called there, and so does
     `load_verdict` where what is written may change the answers. `described`: it looks at descriptors of the pixels,
-    which readers can compute for it."""
+    which readers can compute for it. `undecided`: on which share of its validation images it was undecided, see
+    `calibration.undecided`; None where its bundle does not say."""
 
     name: str
     version: str
@@ -34,6 +37,7 @@ class Model:
     load: Callable[[], Predictor]
     load_verdict: Callable[[], Verdict] | None = None
     described: bool = False
+    undecided: float | None = None
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,17 @@ def bundled_models(config: ArchiveConfig) -> Models:
         place, given = folder.resolve(), {"vocabulary": vocabulary, **options}
         verdict = judging.load_verdict and partial(judging.load_verdict, place, **given)
         load, described = partial(judging.load, place, **given), bool(documents[name].get("descriptors"))
-        models.append(Model(name, versions[name], judging, load, verdict, described))
+        models.append(Model(name, versions[name], judging, load, verdict, described, _undecided(folder)))
     if config.examples:
         models.append(examples_model(config.models, config.examples, vocabulary, config.examples_none))
     return Models(models, vocabulary)
+
+
+def _undecided(folder: Path) -> float | None:
+    """Models of before that was measured say nothing."""
+    measured = read_json(folder / bundle.METRICS) if (folder / bundle.METRICS).is_file() else {}
+    share: float | None = measured.get(UNDECIDED)
+    return share
 
 
 def examples_model(models: Path, examples: Path, vocabulary: Vocabulary, none_share: float = 0.5) -> Model:

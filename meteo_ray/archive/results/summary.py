@@ -2,9 +2,11 @@
 
 import heapq
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import pyarrow.compute as pc
 from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.archive.ids import id_numbers
 from meteo_ray.archive.results.writer import read_parts
+from meteo_ray.calibration.undecided import is_undecided
 from meteo_ray.files import without_secrets
 from meteo_ray.schema import OK, SCHEMA_VERSION, STATUSES
 from meteo_ray.stages import CASCADE
@@ -26,10 +29,13 @@ EXAMPLES_PER_REASON = 20  # files that could not be judged
 TALLIES = {column: key for judging in CASCADE.values() for column, key in judging.tallies.items()}
 HISTOGRAMS = {column: title for judging in CASCADE.values() for column, title in judging.histograms.items()}
 
+# Scores by which a stage decides what goes on.
+DECIDING = tuple(judging.passes_by for judging in CASCADE.values() if judging.passes_by is not None)
+
 # What the examples of a report need to know of a row.
 _FILE = ("image_id", "path", "sha256", "status", "reason", "detail")
 _SHOWN = (*_FILE, "is_meteo", "gate_score", "elements", "product", "title")
-_COLUMNS = list(dict.fromkeys((*_SHOWN, "product_score", *TALLIES, *HISTOGRAMS)))
+_COLUMNS = list(dict.fromkeys((*_SHOWN, "product_score", *TALLIES, *HISTOGRAMS, *DECIDING)))
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,10 @@ class Totals:
     histograms: dict[str, np.ndarray] = field(
         default_factory=lambda: {column: np.zeros(HISTOGRAM_BINS, dtype=np.int64) for column in HISTOGRAMS}
     )
+    scored: Counter[str] = field(default_factory=Counter)
+    """Images with a deciding score, by its column."""
+    undecided: Counter[str] = field(default_factory=Counter)
+    """Of these, those on which its model is undecided."""
     examples: dict[str, Lowest] = field(default_factory=dict)
     turned_away: Lowest = field(default_factory=Lowest)
     unsure: Lowest = field(default_factory=Lowest)
@@ -99,6 +109,10 @@ class Totals:
             counter.update(_value_counts(_values(table[column])))
         for column, counts in self.histograms.items():
             np.add(counts, _histogram(table[column]), out=counts)
+        for column in DECIDING:
+            scores = pc.drop_null(table[column]).to_numpy()
+            self.scored[column] += len(scores)
+            self.undecided[column] += int(is_undecided(scores).sum())
         for row in table.to_pylist():
             self._keep_example(row)
 
@@ -134,8 +148,13 @@ def summary_document(
     versions: dict[str, str],
     models: dict[str, str],
     timing: Timing,
+    undecided: Mapping[str, Any] = MappingProxyType({}),
+    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What summary.json holds. `seconds` are summed over parallel workers and over all calls that made the run."""
+    """What summary.json holds. `seconds` are summed over parallel workers and over all calls that made the run.
+
+    `undecided` and `warnings` are those of results/unlike.py.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "rows": totals.rows,
@@ -144,6 +163,8 @@ def summary_document(
         "charts": totals.charts,
         "turned_away": totals.status[OK] - totals.charts,
         "text": {"read": totals.read, "titled": totals.titled},
+        "undecided": dict(undecided),
+        "warnings": list(warnings),
         **{TALLIES[column]: dict(counts.most_common()) for column, counts in reversed(totals.tallies.items())},
         "seconds": {name.removesuffix("_s"): round(value, 3) for name, value in totals.seconds.items()},
         "seconds_total": round(timing.listing_s + timing.judging_s, 3),
