@@ -10,7 +10,7 @@ is.
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -32,21 +32,28 @@ class VoterGroup:
     """Voters who are weighed against each other, on rows that the groups share.
 
     `further` votes with their `further_targets` `(other rows, questions)` are what the group alone was asked besides.
+    `weights` are given where these rows cannot tell them, by voter; those that are not named count 1.
     """
 
     votes: Votes
     further: Votes = field(default_factory=dict)
     further_targets: NDArray[np.generic] | None = None
+    weights: Mapping[str, float] | None = None
 
     def taken(self, rows: np.ndarray) -> "VoterGroup":
         """With some of the shared rows, and all others."""
-        return VoterGroup(_rows(self.votes, rows), self.further, self.further_targets)
+        return replace(self, votes=_rows(self.votes, rows))
 
     def scales(self, targets: np.ndarray, borrowed: float) -> "VoteScales":
         if self.further_targets is None:
-            return VoteScales.fit(self.votes, targets, borrowed)
+            return VoteScales.fit(self.votes, targets, borrowed, self.weights)
         joined = {name: np.concatenate([votes, self.further[name]]) for name, votes in self.votes.items()}
-        return VoteScales.fit(joined, np.concatenate([targets, self.further_targets]), borrowed)
+        return VoteScales.fit(joined, np.concatenate([targets, self.further_targets]), borrowed, self.weights)
+
+
+def weighed(groups: Sequence[VoterGroup], weights: Mapping[str, float]) -> list[VoterGroup]:
+    """The groups with given weights; without any their weights are fitted."""
+    return [replace(group, weights=weights or None) for group in groups]
 
 
 @dataclass(frozen=True)
@@ -82,21 +89,26 @@ class VoteScales:
     weights: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, votes: Votes, targets: np.ndarray, borrowed: float = 0.0) -> Self:
+    def fit(
+        cls, votes: Votes, targets: np.ndarray, borrowed: float = 0.0, weights: Mapping[str, float] | None = None
+    ) -> Self:
         """Fit one group's scales and weights on `votes` and targets of 0 and 1, `(rows, questions)`.
 
         Args:
             borrowed: how many positive rows' worth each question takes from all questions, see `Scale.fit`.
+            weights: given ones, by voter, instead of fitted ones.
         """
         scales = _fit_scales(votes, targets, borrowed)
+        if weights is not None:
+            return cls(scales, {name: weights[name] for name in votes if name in weights})
         if len(votes) == 1:
             return cls(scales)
         calibrated = {name: np.zeros(targets.shape) for name in votes}
         for fitted, scored in _folds(len(targets)):
             for name, scale in _fit_scales(_rows(votes, fitted), targets[fitted], borrowed).items():
                 calibrated[name][scored] = scale.log_odds(votes[name][scored])
-        weights = fit_weights(np.stack([calibrated[name].ravel() for name in votes], axis=1), targets.ravel())
-        return cls(scales, dict(zip(votes, weights.tolist(), strict=True)))
+        fitted_weights = fit_weights(np.stack([calibrated[name].ravel() for name in votes], axis=1), targets.ravel())
+        return cls(scales, dict(zip(votes, fitted_weights.tolist(), strict=True)))
 
     @classmethod
     def of_groups(cls, groups: Sequence[VoterGroup], targets: np.ndarray, borrowed: float = 0.0) -> Self:

@@ -13,7 +13,7 @@ from torch import nn
 
 from meteo_ray.backbones import init_digest, init_files, resolve_init
 from meteo_ray.batch import Batch, objects
-from meteo_ray.calibration.votes import VoterGroup, Votes
+from meteo_ray.calibration.votes import VoterGroup, Votes, weighed
 from meteo_ray.elements.beam_search import beam_search
 from meteo_ray.elements.bundle import write_bundle
 from meteo_ray.elements.calibration import ElementsCalibration, of_network
@@ -268,7 +268,8 @@ class ElementsTask(Task):
         Pixels and text kept apart had the lower F1 on unseen real sources (docs/results.md).
         """
         together = VoterGroup({name: votes for group in groups for name, votes in group.votes.items()})
-        return ElementsCalibration.fit([together], targets, self.config.borrowed_positives)
+        groups = weighed([together], self.config.voter_weights)
+        return ElementsCalibration.fit(groups, targets, self.config.borrowed_positives)
 
     def _judge(self, calibration: ElementsCalibration, votes: Votes, targets: np.ndarray) -> dict[str, Any]:
         scores = calibration.scores(votes)

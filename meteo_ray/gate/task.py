@@ -1,6 +1,6 @@
 """What the training loop needs to know about the gate (R10-R13)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -17,7 +17,7 @@ from meteo_ray.backbones import init_digest, init_files, resolve_init
 from meteo_ray.batch import Batch
 from meteo_ray.calibration.thresholds import best_f1_threshold
 from meteo_ray.calibration.undecided import UNDECIDED, is_undecided, undecided_share
-from meteo_ray.calibration.votes import Votes
+from meteo_ray.calibration.votes import VoterGroup, Votes, weighed
 from meteo_ray.errors import UsageError
 from meteo_ray.gate.bundle import write_bundle
 from meteo_ray.gate.calibration import NETWORK, GateCalibration
@@ -225,7 +225,7 @@ class GateTask(Task):
 
     def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
         targets, votes = outputs["target"], {NETWORK: outputs["logit"][:, None], **votes_in(outputs)}
-        verdict = GateVerdict.fit(self.vocabulary, votes, targets, GateCalibration.fit, self.voting.written)
+        verdict = GateVerdict.fit(self.vocabulary, votes, targets, self._calibrate, self.voting.written)
         write_bundle(folder, model, self.config, verdict, self.voting.voters)
         undecided = is_undecided(verdict.image.scores(on_pixels(votes)))
         return {
@@ -233,6 +233,9 @@ class GateTask(Task):
             **verdict.measured(votes, targets, _judge, self.watch),
             **alone(votes, targets, area_under_roc, self.watch),
         }
+
+    def _calibrate(self, groups: Sequence[VoterGroup], targets: np.ndarray) -> GateCalibration:
+        return GateCalibration.fit(weighed(groups, self.config.voter_weights), targets)
 
 
 def _judge(calibration: GateCalibration, votes: Votes, targets: np.ndarray) -> dict[str, Any]:

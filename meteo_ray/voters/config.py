@@ -1,8 +1,13 @@
 """Settings of those who vote beside a stage's network."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, field_validator
 
 from meteo_ray.config.parsing import Section
+
+VOTERS = ("network", "parallel", "sequence", "trees", "words", "names")
+"""Of both stages: the gate's network has one voice, that of the elements two."""
 
 
 class VoterSettings(Section):
@@ -18,3 +23,15 @@ class VoterSettings(Section):
     text: bool | None = None
     """Let what is written on the images vote: their title and their other words. Default: where it has been read, see
     jobs/read_text.py."""
+    voter_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """How much each voter counts (the gate's network, the elements' parallel and sequence, trees, words, names; 1 where
+    not named) instead of what validation says. Validation on drawings trusts those too much who know the drawing
+    program best. Empty: as validation says."""
+
+    @field_validator("voter_weights")
+    @classmethod
+    def _known(cls, weights: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(set(weights) - set(VOTERS))
+        if unknown:
+            raise ValueError(f"no voter is called {', '.join(unknown)}; there are {', '.join(VOTERS)}")
+        return weights

@@ -8,7 +8,7 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from meteo_ray.calibration.platt import PlattPrior
-from meteo_ray.calibration.votes import VoterGroup, VoteScales, cross_fitted, stacked, unstacked
+from meteo_ray.calibration.votes import VoterGroup, VoteScales, cross_fitted, stacked, unstacked, weighed
 
 
 @pytest.fixture
@@ -39,6 +39,17 @@ def test_voters_who_repeat_each_other_share_their_weight(split):
     weights = VoteScales.fit(repeated, targets[:, :1], borrowed=5).weights
     assert weights["loud"] + weights["echo"] + weights["again"] < 2 * weights["quiet"]
     assert weights["loud"] == pytest.approx(weights["echo"], rel=0.1)
+
+
+def test_given_weights_stand_and_who_is_not_named_counts_one(split):
+    votes, targets = split
+    first, *others = votes
+    (group,) = weighed([VoterGroup(votes)], {first: 0.25})
+    scales = group.taken(np.arange(len(targets) // 2)).scales(targets[: len(targets) // 2], 0.0)
+    alone = {name: VoteScales({name: scale}).log_odds(votes) for name, scale in scales.voters.items()}
+    assert scales.log_odds(votes) == pytest.approx(0.25 * alone[first] + sum(alone[name] for name in others))
+    (fitted,) = weighed([VoterGroup(votes)], {})
+    assert fitted.scales(targets, 0.0) == VoteScales.fit(votes, targets)
 
 
 def test_scales_turn_scores_into_log_odds(split):
