@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -53,18 +53,25 @@ def write_json(path: Path, document: Any) -> None:
     write_atomically(path, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
-def write_parquet(path: Path, table: pa.Table) -> None:
-    """Write a table beside its place, see it safe on the disk, and rename."""
+@contextmanager
+def safely_replaced(path: Path) -> Iterator[BinaryIO]:
+    """What is written to the file stands beside its place, is seen safe on the disk, and is renamed."""
     scratch = path.with_name(f".{path.name}")
     try:
         with scratch.open("wb") as file:
-            pq.write_table(table, file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(scratch, path)
     except OSError:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write a table, whole or not at all."""
+    with safely_replaced(path) as file:
+        pq.write_table(table, file)
 
 
 def numbered_files(folder: Path, name: str) -> list[Path]:
@@ -164,6 +171,12 @@ def without_secrets(place: str | Path) -> str:
     if "://" not in hidden:
         return hidden
     return re.sub(r"([?&])(?!(?:region|scheme|endpoint_override)=)([^=&#]*)=[^&#]*", r"\1\2=***", hidden)
+
+
+def place_on_record(place: str | Path) -> str:
+    """A folder, or a URI without secrets, as a record keeps it: to be found from wherever a job is started."""
+    shown = without_secrets(place)
+    return shown if "://" in shown else str(Path(shown).resolve())
 
 
 def storable(text: str) -> str:

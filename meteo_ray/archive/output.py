@@ -39,12 +39,12 @@ def locked(out: Path) -> Iterator[None]:
 
 
 @contextmanager
-def explained_write_errors(out: Path) -> Iterator[None]:
+def explained_write_errors(out: Path, flag: str = "--out", again: str = "run again with --resume") -> Iterator[None]:
     """A full or read-only disk becomes one message that says how to go on."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
-            message = f"--out {out}: {error.strerror}; committed rows are kept: mend it and run again with --resume"
+            message = f"{flag} {out}: {error.strerror}; committed rows are kept: mend it and {again}"
             raise MeteoRayError(message) from error
         raise

@@ -12,7 +12,7 @@ from meteo_ray.archive.output import MANIFEST, PREDICTIONS, REPORT, RUN, SUMMARY
 from meteo_ray.archive.results.repair import DAMAGED, SET_ASIDE
 from meteo_ray.archive.results.writer import part_files
 from meteo_ray.errors import UsageError
-from meteo_ray.files import storable, without_secrets, write_json
+from meteo_ray.files import place_on_record, storable, write_json
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.judging.settings import CascadeSettings
 from meteo_ray.schema import SCHEMA_VERSION
@@ -27,9 +27,8 @@ _FILES = (SUMMARY, REPORT, SET_ASIDE, *TABLES.values())
 
 def identity(config: ArchiveConfig, models: Models) -> dict[str, Any]:
     """What a resumed run must have in common with the one that it goes on with."""
-    archive = without_secrets(config.archive)
     return {
-        "archive": archive if "://" in archive else str(Path(archive).resolve()),
+        "archive": place_on_record(config.archive),
         "models": models.versions,
         "min_recall": config.min_recall,
         "cascade": config.cascade.model_dump(mode="json"),

@@ -20,7 +20,8 @@ class IndexJob(JobConfig):
     retry_errors: bool = False
     """Read charts again whose file could not be read, or had changed, when its code was wanted."""
     overwrite: bool = False
-    """Remove codes that stand there and start anew, with another model for example."""
+    """Remove codes that stand there and start anew, with another model for example. A `to_label.csv` that was changed
+    stays."""
     to_label: int = Field(0, ge=0)
     """Also write `similar/to_label.csv`: that many charts that are unlike each other, none of them nearly equal to
     another, to be labelled."""
@@ -35,7 +36,7 @@ class SearchJob(JobConfig):
     """Find the charts of an archive that are most like an image."""
 
     index: Path
-    """The folder that jobs/index_archive.py filled: CLASSIFIED/similar, or CLASSIFIED."""
+    """What jobs/index_archive.py was given as --classified, or the `similar/` that it filled there."""
     image: Path
     """An image, or a folder of them."""
     out: Path

@@ -6,6 +6,7 @@ the groups: each next chart is the one farthest from all that were chosen (Gonza
 """
 
 import csv
+import io
 import logging
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow as pa
 from meteo_ray.files import storable, write_parquet
 from meteo_ray.preparation.duplicates import duplicate_groups
 from meteo_ray.retrieval.codes import Codes, hamming
-from meteo_ray.similar.store import GROUPS, TO_LABEL, Store, as_matrix
+from meteo_ray.similar.store import GROUPS, Store, as_matrix
 
 logger = logging.getLogger("meteo_ray")
 
@@ -24,9 +25,10 @@ def write(store: Store, charts: pa.Table, to_label: int) -> None:
 
     Args:
         charts: those of the index, with `code` and `perceptual_hash`.
+
+    Raises:
+        UsageError: when to_label.csv was changed since a job wrote it.
     """
-    if not charts.num_rows:
-        return
     groups = duplicate_groups(charts["sha256"].to_numpy(), charts["perceptual_hash"].to_numpy())
     sizes = np.bincount(groups)
     order = np.lexsort((groups, -sizes[groups]))
@@ -45,10 +47,11 @@ def _write_to_label(store: Store, charts: pa.Table, groups: np.ndarray, count: i
     first = np.unique(groups, return_index=True)[1]  # one chart of each group
     chosen = first[unlike_each_other(as_matrix(charts["code"])[first], count)]
     rows = charts.select(["path", "image_id", "product"]).take(pa.array(chosen, pa.int64())).to_pylist()
-    with (store.folder / TO_LABEL).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, ["path", "image_id", "product"])
-        writer.writeheader()
-        writer.writerows({name: storable(value or "") for name, value in row.items()} for row in rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, ["path", "image_id", "product"])
+    writer.writeheader()
+    writer.writerows({name: storable(value or "") for name, value in row.items()} for row in rows)
+    store.write_list(text.getvalue())
 
 
 def unlike_each_other(codes: Codes, count: int) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Exact search over binary codes, by faiss."""
 
-import os
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,6 +7,7 @@ import faiss
 import numpy as np
 
 from meteo_ray.errors import UsageError
+from meteo_ray.files import safely_replaced
 from meteo_ray.retrieval.codes import Codes
 
 # Codes are searched as words of 64 bits, for which faiss has machine code of its own: of 6 bytes as they are a search
@@ -28,13 +28,12 @@ class HammingIndex:
             return cls(faiss.read_index_binary(str(path)))
         except RuntimeError as error:
             first = str(error).strip().splitlines()[-1]
-            raise UsageError(f"{path}: cannot be read: {first}; run jobs/index_archive.py again") from None
+            raise UsageError(f"{path}: damaged: {first}; run jobs/index_archive.py again") from None
 
     def write(self, path: Path) -> None:
-        """Beside its place, then renamed."""
-        scratch = path.with_name(f".{path.name}.new")
-        faiss.write_index_binary(self._index, str(scratch))
-        os.replace(scratch, path)
+        """Whole or not at all; OSError where it cannot be written: faiss itself tells nothing of a full disk."""
+        with safely_replaced(path) as file:
+            file.write(faiss.serialize_index_binary(self._index).data)
 
     def __len__(self) -> int:
         return int(self._index.ntotal)

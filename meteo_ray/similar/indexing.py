@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +18,10 @@ from meteo_ray.archive.cascade.models import Model
 from meteo_ray.archive.ids import IdSet, id_numbers
 from meteo_ray.archive.inputs.manifest import MANIFEST, SHARD_ROWS, Manifest
 from meteo_ray.archive.inputs.rounds import ROUND_SHARDS
-from meteo_ray.archive.inputs.source import open_source
+from meteo_ray.archive.inputs.source import LocalSource, RemoteSource, open_source
 from meteo_ray.archive.reading.reader import TWIN
 from meteo_ray.errors import MachineFault, UsageError
-from meteo_ray.files import write_parquet
+from meteo_ray.files import place_on_record, write_parquet
 from meteo_ray.progress import ProgressLine
 from meteo_ray.retrieval.stage import CODES, RETRIEVAL
 from meteo_ray.schema import OK
@@ -44,16 +45,17 @@ def index_archive(job: IndexJob) -> int:
         MachineFault: when disk, mounts, memory or processes fail; what was committed is kept.
     """
     store = Store(job.classified)
-    source = open_source(store.archive(job.archive))
-    model = retrieval_model(job)
-    with output.locked(store.classified), output.explained_write_errors(store.classified):
-        store.begin(model.version, job.overwrite)
-        pending = _pending(store, job.retry_errors)
-        if pending.num_rows:
-            cluster.connect()
-            _encode(Encoding(source, model, job.reading, job.block_rows), pending, store, job.part_rows)
+    place = store.archive(job.archive)
+    source, model = open_source(place), retrieval_model(job)
+    again = output.explained_write_errors(store.classified, "--classified", "run the same command again")
+    with output.locked(store.classified), again:
+        store.begin(model.version, job.overwrite, bool(job.to_label))
+        codes = _Codes(store, job.part_rows)
+        _encode_all(job, source, model, codes)
         charts = _refresh(store)
         groups.write(store, charts, job.to_label)
+        codes.require_some(place)
+        store.remember(place)
     return int(charts.num_rows)
 
 
@@ -67,12 +69,62 @@ def retrieval_model(job: IndexJob) -> Model:
 # -- codes -------------------------------------------------------------------------------------------------------------
 
 
-def _pending(store: Store, retry_errors: bool) -> pa.Table:
-    """Rows of the manifest, ready to be read, one for each content of a chart that has no code."""
+class _Codes:
+    """Encoded rows on their way to the store.
+
+    Nothing is committed before the first code: where all files have changed it is more likely another archive, or a
+    copy with other times, and charts that were written down as changed are not read again.
+    """
+
+    def __init__(self, store: Store, part_rows: int) -> None:
+        self.coded = self.failed = 0
+        self.store, self._part_rows, self._gathered = store, part_rows, list[pa.Table]()
+
+    def add(self, table: pa.Table) -> None:
+        coded = pc.sum(pc.equal(table["status"], OK)).as_py() or 0
+        self.coded, self.failed = self.coded + coded, self.failed + table.num_rows - coded
+        self._gathered.append(table)
+        if sum(part.num_rows for part in self._gathered) >= self._part_rows:
+            self.commit()
+
+    def commit(self) -> None:
+        if self.coded and self._gathered:
+            self.store.add(pa.concat_tables(self._gathered))
+            self._gathered.clear()
+
+    def require_some(self, archive: str | Path) -> None:
+        """Raises UsageError when charts were read and none has got a code."""
+        if self.failed and not self.coded:
+            (first,) = pa.concat_tables(self._gathered).slice(0, 1).to_pylist()
+            raise UsageError(
+                f"--archive {place_on_record(archive)}: none of the {self.failed} charts that were to get a code is as "
+                f"it was when it was classified ({first['reason']}: {first['detail']}); give the archive that was "
+                "classified, as it was then (a copy must keep the files' times, as cp -a and rsync -t do), or classify "
+                "this one. Nothing was written down about these charts"
+            )
+
+
+def _encode_all(job: IndexJob, source: LocalSource | RemoteSource, model: Model, codes: _Codes) -> None:
+    """Encode what has no code. Where a file turns out to be unreadable another of equal bytes is tried."""
+    encoding, tried = None, IdSet()
+    while (pending := _pending(codes.store, job.retry_errors, tried)).num_rows:
+        if encoding is None:
+            cluster.connect()
+            encoding = Encoding(source, model, job.reading, job.block_rows)
+        failed = codes.failed
+        _encode(encoding, pending, codes)
+        tried.add(id_numbers(pending["image_id"]))
+        if codes.failed == failed:
+            break
+
+
+def _pending(store: Store, retry_errors: bool, tried: IdSet) -> pa.Table:
+    """Rows of the manifest, ready to be read, one for each content of a chart that has no code and was not tried."""
     contents, failed = store.done(retry_errors)
     wanted = IdSet()
     for part in store.classified_charts():
-        part = part.filter(pa.array(~failed.contains(id_numbers(part["image_id"]))))
+        ids = id_numbers(part["image_id"])
+        part = part.filter(pa.array(~(failed.contains(ids) | tried.contains(ids))))
         new = part.filter(pa.array(contents.add(content_numbers(part["sha256"]))))
         wanted.add(id_numbers(new["image_id"]))
     shards = Manifest(store.manifest).shards
@@ -85,27 +137,15 @@ def _chosen(listed: pa.Table, wanted: IdSet) -> pa.Table:
     return rows.set_column(rows.schema.get_field_index("status"), "status", pa.array([""] * rows.num_rows, pa.string()))
 
 
-def _encode(encoding: Encoding, pending: pa.Table, store: Store, part_rows: int) -> None:
-    line = ProgressLine("codes", pending.num_rows, "charts")
-    gathered: list[pa.Table] = []
-    bad = 0
-
-    def commit() -> None:
-        store.add(pa.concat_tables(gathered) if gathered else ENCODED.empty_table())
-        gathered.clear()
-
+def _encode(encoding: Encoding, pending: pa.Table, codes: _Codes) -> None:
+    line, failed = ProgressLine("codes", pending.num_rows, "charts"), codes.failed
     try:
         for table in _rounds(encoding, pending):
-            bad += pc.sum(pc.not_equal(table["status"], OK)).as_py() or 0
-            gathered.append(table)
-            line.update(table.num_rows, bad=bad)
-            if sum(part.num_rows for part in gathered) >= part_rows:
-                commit()
+            codes.add(table)
+            line.update(table.num_rows, bad=codes.failed - failed)
     finally:
-        commit()
+        codes.commit()
     line.close()
-    if bad:
-        logger.warning("%d charts have no code: their files cannot be read any more, or not by this job", bad)
 
 
 def _rounds(encoding: Encoding, pending: pa.Table) -> Iterator[pa.Table]:
@@ -127,24 +167,40 @@ def _refresh(store: Store) -> pa.Table:
 
     Charts that the predictions no longer hold, or whose content is another by now, make the index anew from the codes.
     """
-    tables = list(store.classified_charts())
-    now = joined(pa.concat_tables(tables), store.encoded())
-    before = store.charts()
+    classified = pa.concat_tables(store.classified_charts())
+    now = joined(classified, store.encoded())
+    if now.num_rows < classified.num_rows:
+        logger.warning(
+            "%d charts have no code: their files had changed, or could not be read, when they were to get one; "
+            "--retry-errors reads them again",
+            classified.num_rows - now.num_rows,
+        )
+    before, index = _standing(store)
     place = _places(before, now)
-    index_file = store.folder / INDEX
-    kept = place is not None and index_file.is_file()
-    index = HammingIndex.read(index_file) if kept else HammingIndex()
-    if place is None or len(index) != before.num_rows:
+    if place is None:
         place, index = np.arange(0), HammingIndex()
         (store.folder / CHARTS).unlink(missing_ok=True)  # until its own are written, nobody takes others for them
     new = np.setdiff1d(np.arange(now.num_rows), place)
     charts = now.take(pa.array(np.concatenate([place, new]), pa.int64()))
     index.add(as_matrix(now.take(pa.array(new, pa.int64()))["code"]))
     # The index first: with more codes than charts it is made anew next time, with fewer it would answer wrongly.
-    index.write(index_file)
+    index.write(store.folder / INDEX)
     write_parquet(store.folder / CHARTS, charts)
     logger.info("%d charts in the index, %d of them new", charts.num_rows, len(new))
     return charts
+
+
+def _standing(store: Store) -> tuple[pa.Table, HammingIndex]:
+    """Charts and index of earlier calls; both empty where they are damaged or not of each other: the codes have all."""
+    if (store.folder / INDEX).is_file():
+        try:
+            charts, index = store.charts(), HammingIndex.read(store.folder / INDEX)
+            if len(index) == charts.num_rows:
+                return charts, index
+        except UsageError as error:
+            logger.warning("%s (this is that run: both are made anew from the codes)", error)
+    (store.folder / CHARTS).unlink(missing_ok=True)
+    return pa.table({}), HammingIndex()
 
 
 def _places(before: pa.Table, now: pa.Table) -> np.ndarray | None:

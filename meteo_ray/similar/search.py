@@ -46,7 +46,7 @@ def search_archive(job: SearchJob) -> int:
         UsageError: when index, model or images cannot be used, or none of the images can be read.
     """
     store = Store.of_index(job.index)
-    source = open_source(store.archive(job.archive))
+    source = open_source(store.indexed_archive(job.archive))
     model = _model_folder(job, store)
     charts, index = searched(store, job.product)
     queries = read_queries(job.image, job.reading.limits())

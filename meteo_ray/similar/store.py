@@ -4,12 +4,15 @@ codes-00000.parquet, ...   a row for every content that was encoded, or why it w
 charts.parquet             the archive's charts with a code, in the order of the index
 charts.faiss               their codes
 groups.parquet             charts that are nearly equal
-run.json                   which model and which archive
+to_label.csv               charts unlike each other, where asked for
+run.json                   which model, which archive, and the digest of to_label.csv
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,12 +23,22 @@ from meteo_ray.archive.ids import IdSet, id_numbers
 from meteo_ray.archive.output import MANIFEST, PREDICTIONS, RUN
 from meteo_ray.archive.results.writer import part_files, read_parts
 from meteo_ray.errors import UsageError
-from meteo_ray.files import numbered_files, read_json, require_ours, write_json, write_parquet
+from meteo_ray.files import (
+    numbered_files,
+    place_on_record,
+    read_json,
+    require_ours,
+    safely_replaced,
+    sha256_of,
+    write_json,
+    write_parquet,
+)
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
 from meteo_ray.schema import OK
 
 FOLDER = "similar"
 CHARTS, INDEX, GROUPS, TO_LABEL = "charts.parquet", "charts.faiss", "groups.parquet", "to_label.csv"
+ARCHIVE, LISTED = "archive", "to_label_sha256"  # in the record, beside what the codes were made by
 
 ENCODED = pa.schema(
     [
@@ -54,12 +67,16 @@ class Store:
 
     @classmethod
     def of_index(cls, index: Path) -> "Store":
-        """By the folder itself or the run's. Raises UsageError when nothing was indexed there."""
-        classified = index.resolve().parent if index.resolve().name == FOLDER else index.resolve()
-        store = cls(classified)
-        if not (store.folder / INDEX).is_file():
-            raise UsageError(f"--index {index}: no index here; make it with jobs/index_archive.py --classified {index}")
-        return store
+        """By the run's folder or by the one in it. Raises UsageError when nothing was indexed there."""
+        place = index.resolve()
+        own = cls(place.parent) if place.name == FOLDER else None
+        for store in filter(None, (cls(place), own)):  # a run's folder may itself be called so
+            if (store.folder / INDEX).is_file():
+                return store
+        classified = place.parent if own and not part_files(place / PREDICTIONS) else index
+        raise UsageError(
+            f"--index {index}: no index here; make it with jobs/index_archive.py --classified {classified}"
+        )
 
     @property
     def manifest(self) -> Path:
@@ -78,37 +95,74 @@ class Store:
                 f"{self.classified}: no predictions here; classify the archive first with jobs/classify_archive.py "
                 f"--out {self.classified}"
             )
-        known = str(read_json(self.classified / RUN).get("archive", ""))
-        if given is None and "***" in known:
-            raise UsageError(f"--archive is required: {known} was written down without its keys")
-        return known if given is None else given
+        return _reachable(str(read_json(self.classified / RUN).get("archive", "")), given)
 
-    def begin(self, version: str, overwrite: bool) -> None:
+    def indexed_archive(self, given: str | Path | None) -> str | Path:
+        """The archive as it was found when it was indexed, else as `archive`, which see."""
+        known = self._record.get(ARCHIVE)
+        return self.archive(given) if known is None else _reachable(str(known), given)
+
+    def begin(self, version: str, overwrite: bool, to_label: bool) -> None:
         """Make the folder ready for codes of the model `version`.
 
         Raises:
-            UsageError: when codes of another model stand there, or a folder that no run made.
+            UsageError: when codes of another model stand there, a folder that no run made, or, where charts to be
+                labelled are to be written, somebody's own list of them.
         """
         this = {"retrieval": version, "preprocessing_version": PREPROCESSING_VERSION}
         require_ours(self.folder, "index of codes", RUN)
-        record = self.folder / RUN
-        before = read_json(record) if record.is_file() else this
+        record = self._record
+        before = {name: record.get(name) for name in this} if record else this
         if before != this and not overwrite:
             raise UsageError(
                 f"{self.folder}: holds codes of another model ({json.dumps(before)} then, {json.dumps(this)} now): "
                 "codes of two models have no distance; give the model that made them, or --overwrite"
             )
+        if to_label:
+            self.require_own_list()
         self.folder.mkdir(parents=True, exist_ok=True)
         if overwrite:
-            made = [self.folder / name for name in (CHARTS, INDEX, GROUPS, TO_LABEL)]
+            made = [self.folder / name for name in (CHARTS, INDEX, GROUPS)]
+            made += [self.folder / TO_LABEL] if self._list_is_own() else []
             for path in (*numbered_files(self.folder, "codes"), *made):
                 path.unlink(missing_ok=True)
-        write_json(record, this)
+        write_json(self.folder / RUN, record | this)
+
+    def remember(self, archive: str | Path) -> None:
+        """Write down where the archive is whose charts were indexed."""
+        write_json(self.folder / RUN, self._record | {ARCHIVE: place_on_record(archive)})
 
     @property
     def version(self) -> str:
         """Of the model that made the codes."""
         return str(read_json(self.folder / RUN).get("retrieval", ""))
+
+    @property
+    def _record(self) -> dict[str, Any]:
+        file = self.folder / RUN
+        return read_json(file) if file.is_file() else {}
+
+    # -- charts to be labelled -----------------------------------------------------------------------------------------
+
+    def require_own_list(self) -> None:
+        """Raises UsageError where TO_LABEL holds what no job wrote, such as labels."""
+        if not self._list_is_own():
+            raise UsageError(
+                f"{self.folder / TO_LABEL}: was changed since it was written; move it to a place of your own, or leave "
+                "out --to-label"
+            )
+
+    def write_list(self, text: str) -> None:
+        """TO_LABEL, whole or not at all; its digest is kept, to tell changes by. Raises as `require_own_list`."""
+        self.require_own_list()
+        content = text.encode()
+        with safely_replaced(self.folder / TO_LABEL) as file:
+            file.write(content)
+        write_json(self.folder / RUN, self._record | {LISTED: hashlib.sha256(content).hexdigest()})
+
+    def _list_is_own(self) -> bool:
+        file = self.folder / TO_LABEL
+        return not file.exists() or sha256_of(file) == self._record.get(LISTED)
 
     # -- codes ---------------------------------------------------------------------------------------------------------
 
@@ -160,9 +214,19 @@ class Store:
             yield part.filter(chart).select(CHART_COLUMNS)
 
     def charts(self) -> pa.Table:
-        """The charts in the order of the index; none before the first one."""
+        """The charts in the order of the index; none before the first one. Raises UsageError when they are damaged."""
         path = self.folder / CHARTS
-        return pq.read_table(path) if path.is_file() else pa.table({})
+        try:
+            return pq.read_table(path) if path.is_file() else pa.table({})
+        except (OSError, pa.ArrowException) as error:
+            raise UsageError(f"{path}: damaged: {error}; run jobs/index_archive.py again") from None
+
+
+def _reachable(known: str, given: str | Path | None) -> str | Path:
+    """`given`, or the place on record, where that suffices."""
+    if given is None and "***" in known:
+        raise UsageError(f"--archive is required: {known} was written down without its keys")
+    return known if given is None else given
 
 
 def content_numbers(sha256: pa.ChunkedArray) -> np.ndarray:
