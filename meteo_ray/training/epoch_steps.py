@@ -55,4 +55,5 @@ class EpochSteps:
         unreadable.tell()
         self._learner.join(self._workers)
         self._task.after_epoch(self._learner.model, lambda own: concatenate(self._workers.all_of(own)))
+        self._learner.settled()
         return results, unreadable

@@ -102,6 +102,14 @@ class Learner:
             found = [buffer for learnt, module in modules if learnt.training for buffer in module.buffers(False)]
             workers.average([buffer for buffer in found if buffer.is_floating_point()])
 
+    def settled(self) -> None:
+        """The task has solved for something between epochs, in buffers of the model that is learnt: the averaged model
+        takes over what is no mean of anything, numbers that are not floating-point, as after every step."""
+        if self._average:
+            for kept, new in zip(self._average.model.buffers(), self.model.buffers(), strict=True):
+                if not new.is_floating_point():
+                    kept.copy_(new)
+
     # -- on disk -------------------------------------------------------------------------------------------------
 
     def keep_judged(self, folder: Path) -> None:
