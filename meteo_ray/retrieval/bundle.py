@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,12 +33,12 @@ MOST_BACKGROUND = 2000
 class Background:
     """Validation charts, which no training has seen: what distances between charts look like.
 
-    `features` float32 `(rows, features)`, as the predictor gives them; `classes` bool `(rows, classes)`, `names` of
-    the classes.
+    `features` float32 `(rows, features)`, as the predictor gives them; `products` bool `(rows, products)`, at most one
+    true, none where the product is not known, whatever charts are compared by; `names` of the products.
     """
 
     features: NDArray[np.float32]
-    classes: NDArray[np.bool_]
+    products: NDArray[np.bool_]
     names: tuple[str, ...]
 
 
@@ -62,13 +63,13 @@ def write_bundle(
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / bundle.WEIGHTS)
     charts = len(background.features)
     rows = np.linspace(0, charts - 1, min(charts, MOST_BACKGROUND)).round().astype(int)
-    features, classes = background.features[rows], background.classes[rows]
-    arrays = {"features": features.astype(np.float16), "classes": classes.astype(np.uint8)}
+    features, products = background.features[rows], background.products[rows]
+    arrays = {"features": features.astype(np.float16), "products": products.astype(np.uint8)}
     save_arrays(arrays, folder / BACKGROUND)
     document = {
         "stage": STAGE,
         "bundle_version": bundle.BUNDLE_VERSION,
-        "classes": list(background.names),
+        "products": list(background.names),
         "dimensions": dimensions.to_json(),
         **PREPARED,
         "training": config.model_dump(mode="json"),
@@ -93,15 +94,21 @@ def read_bundle(folder: Path, vocabulary: Vocabulary | None = None) -> Retrieval
     with as_built_here(folder, MODEL):
         model = RetrievalModel(RetrievalDimensions.from_json(config["dimensions"]))
         model.load_state_dict(tensors)
-        return RetrievalBundle(model.eval(), _background(folder, tuple(config["classes"])), version)
+        return RetrievalBundle(model.eval(), _background(folder, config), version)
 
 
-def _background(folder: Path, names: tuple[str, ...]) -> Background:
+def _background(folder: Path, config: Mapping[str, Any]) -> Background:
     try:
         arrays = load_arrays(folder / BACKGROUND)
     except (OSError, SafetensorError) as error:
         raise UsageError(f"{folder / BACKGROUND}: cannot be read: {error}; train it again") from None
-    return Background(arrays["features"].astype(np.float32), arrays["classes"].astype(bool), names)
+    features = arrays["features"].astype(np.float32)
+    if "products" in config:
+        return Background(features, arrays["products"].astype(bool), tuple(config["products"]))
+    # Of bundles before products were kept: classes are products where charts were compared by these, else elements.
+    if config["training"]["relevance"] == "products":
+        return Background(features, arrays["classes"].astype(bool), tuple(config["classes"]))
+    return Background(features, np.zeros((len(features), 0), dtype=bool), ())
 
 
 def unit(features: NDArray[np.floating]) -> NDArray[np.float32]:

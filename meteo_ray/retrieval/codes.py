@@ -19,7 +19,7 @@ def pack(outputs: NDArray[np.floating]) -> Codes:
 
 
 def hamming(queries: Codes, items: Codes) -> NDArray[np.int64]:
-    """How many bits differ, `(queries, items)`. For measures on a split; archives are searched with an index."""
+    """How many bits differ, `(queries, items)`. A split asks block by block (`ranking`), an archive its index."""
     if queries.shape[1] != items.shape[1]:
         raise ValueError(f"codes of {queries.shape[1]} and {items.shape[1]} bytes have no distance")
     found = np.zeros((len(queries), len(items)), dtype=np.int64)

@@ -63,6 +63,11 @@ def classes_of(values: Sequence[Any], relevance: Relevance, vocabulary: Vocabula
     return classes
 
 
+def one_product(values: Sequence[Any], vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """`(rows, products)`: the product of each row, none where it is not known or not in the vocabulary."""
+    return np.array(values, dtype=object)[:, None] == np.array(vocabulary.product_ids, dtype=object)[None]
+
+
 def alike(first: Classes, second: Classes) -> NDArray[np.bool_]:
     """Whether two charts share a class, `(first rows, second rows)`."""
     return (first.astype(np.float32) @ second.astype(np.float32).T) > 0

@@ -14,13 +14,13 @@ from meteo_ray.backbones import init_digest, init_files, resolve_init
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import UNALTERED
-from meteo_ray.metrics.retrieval import mean_expected_average_precision, without_itself
 from meteo_ray.retrieval.bundle import Background, unit, write_bundle
-from meteo_ray.retrieval.codes import hamming, pack
+from meteo_ray.retrieval.codes import pack
 from meteo_ray.retrieval.config import RetrievalTraining
 from meteo_ray.retrieval.model import DATABASE, Encoded, RetrievalDimensions, RetrievalModel
 from meteo_ray.retrieval.objectives import Objective, objective
-from meteo_ray.retrieval.relevance import COLUMN, Classes, alike, class_names, classes_of, labelled
+from meteo_ray.retrieval.ranking import map_among_themselves, map_of_codes
+from meteo_ray.retrieval.relevance import COLUMN, Classes, classes_of, labelled, one_product
 from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
@@ -68,7 +68,7 @@ class RetrievalTask(Task):
         classes = self._classes_of(found[COLUMN[relevance]].to_pylist())
         if split == TRAIN:
             self._classes, self._known_objective = classes, None
-        return found.select(list(dict.fromkeys((*PIXEL_COLUMNS, COLUMN[relevance]))))
+        return found.select(list(dict.fromkeys((*PIXEL_COLUMNS, COLUMN[relevance], COLUMN["products"]))))
 
     def _classes_of(self, values: Any) -> Classes:
         return classes_of(values, self.config.relevance, self.vocabulary)
@@ -97,6 +97,7 @@ class RetrievalTask(Task):
         tensors = {
             "image": torch.from_numpy(np.array(batch["image"])),  # a copy: Ray's arrays are read-only
             "classes": torch.from_numpy(self._classes_of(batch[COLUMN[self.config.relevance]])),
+            "products": torch.from_numpy(one_product(batch[COLUMN["products"]].tolist(), self.vocabulary)),
         }
         return tensors | ({"row": torch.from_numpy(np.array(batch["row"]))} if "row" in batch else {})
 
@@ -165,6 +166,7 @@ class RetrievalTask(Task):
             "outputs": encoded.outputs.float().cpu().numpy(),
             "pooled": encoded.pooled.float().cpu().numpy(),
             "classes": batch["classes"].cpu().numpy(),
+            "products": batch["products"].cpu().numpy(),
         }
 
     def metrics(self, outputs: Batch) -> dict[str, float]:
@@ -175,18 +177,15 @@ class RetrievalTask(Task):
         """map: every validation chart asks all others, ties in any order. Where codes are solved for, solved_map: it
         asks these codes, the paper's protocol, whose database has seen the labels."""
         codes, classes = pack(outputs["outputs"]), outputs["classes"]
-        pairs = without_itself(hamming(codes, codes)), without_itself(alike(classes, classes))
-        found = {"map": mean_expected_average_precision(*pairs) or 0.0}
+        found = {"map": map_among_themselves(codes, classes) or 0.0}
         if model is not None and model.database is not None and self._classes is not None:
             solved = pack(model.database.cpu().numpy())
-            known = mean_expected_average_precision(hamming(codes, solved), alike(classes, self._classes))
-            found["solved_map"] = known or 0.0
+            found["solved_map"] = map_of_codes(codes, classes, solved, self._classes) or 0.0
         return found
 
     def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
         network = cast(RetrievalModel, model)
         tensors = {name: tensor for name, tensor in model.state_dict().items() if name != DATABASE}
-        names = class_names(self.config.relevance, self.vocabulary)
-        background = Background(unit(outputs["pooled"]), outputs["classes"], names)
+        background = Background(unit(outputs["pooled"]), outputs["products"], self.vocabulary.product_ids)
         write_bundle(folder, tensors, network.dimensions, self.config, self.vocabulary, background)
         return self.measured(network, outputs)

@@ -1,5 +1,7 @@
 """Products from a few examples: the folder, the answers, and when the answer is none."""
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -80,17 +82,38 @@ def test_evidence_is_nearness_and_lead():
     np.testing.assert_allclose(evidence(found[:, :1]), [[np.log(near), 0]], rtol=1e-6)
 
 
-def test_sub_folders_are_products_by_any_of_their_names(tmp_path: Path):
+def test_sub_folders_are_products_by_any_of_their_names(tmp_path: Path, caplog):
     write_chart(tmp_path / "wind_map 图" / "1.png", "wind_map", 1)
     write_chart(tmp_path / "a new one" / "1.png", "rain_map", 2)
     write_chart(tmp_path / "none" / "1.png", "snow_map", 3)
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "README.txt").write_text("not a product")
-    found = example_files(tmp_path, vocabulary())
+    with caplog.at_level("WARNING", "meteo_ray"):
+        found = example_files(tmp_path, vocabulary())
+    assert caplog.messages == ["--examples: not in the vocabulary, taken as new products: a new one"]
     assert [file.product for file in found] == ["a new one", None, "wind_map"]
     images = list(read_examples(found))
     assert [image.product for image in images] == ["a new one", None, "wind_map"]
     assert images[0].pixels.shape == (240, 320, 3)
+
+
+def test_case_and_width_of_a_sub_folders_name_do_not_matter(tmp_path: Path):
+    for number, name in enumerate(("Ｗind_Map", "None", "A new one")):
+        write_chart(tmp_path / name / "1.png", "wind_map", number)
+    found = {file.path.parent.name: file.product for file in example_files(tmp_path, vocabulary())}
+    assert found == {"Ｗind_Map": "wind_map", "None": None, "A new one": "A new one"}
+    for name, product in (("wind_map", "wind_map"), ("none", "none"), ("a NEW one", "a NEW one")):
+        write_chart(tmp_path / name / "1.png", "wind_map", 1)
+        with pytest.raises(UsageError, match=f"mean the same product, {product}"):
+            example_files(tmp_path, vocabulary())
+        shutil.rmtree(tmp_path / name)
+
+
+def test_a_sub_folder_whose_name_is_not_utf8_is_named(tmp_path: Path):
+    write_chart(tmp_path / "wind_map" / "1.png", "wind_map", 1)
+    os.mkdir(os.fsencode(tmp_path) + b"/" + "海冰".encode("gbk"))
+    with pytest.raises(UsageError, match=r"the sub-folder .*\\udcba.* has a name that is not UTF-8"):
+        example_files(tmp_path, vocabulary())
 
 
 def test_folders_that_cannot_be_used_are_named(tmp_path: Path):
@@ -125,6 +148,12 @@ class Encoder:
         return np.zeros((len(images), 12), np.float32), np.stack(features)
 
 
+def of_products(features: np.ndarray, labels: list[str]) -> Background:
+    """A bundle's background; "" is a chart whose product is not known."""
+    names = tuple(dict.fromkeys(filter(None, labels)))
+    return Background(features, np.array([[label == name for name in names] for label in labels]), names)
+
+
 def picture(centre: int, seed: int) -> np.ndarray:
     image = np.zeros((240, 320, 3), np.uint8)
     image[0, 0, :2] = centre, seed
@@ -132,12 +161,10 @@ def picture(centre: int, seed: int) -> np.ndarray:
 
 
 def test_the_predictor_answers_in_the_columns_of_the_products_stage():
-    # The background holds charts of product 0 too: they are no charts of none.
-    features = np.concatenate([around(0, 5, 2), BACKGROUND])
-    labels = ["product 0"] * 5 + OTHERS
-    names = tuple(dict.fromkeys(labels))
-    background = Background(features, np.array([[label == name for name in names] for label in labels]), names)
-    encoder = Encoder(background)
+    # The background holds charts of product 0 too, and some of nobody knows which: they are no charts of none.
+    features = np.concatenate([around(0, 5, 2), around(4, 20, 2), BACKGROUND])
+    labels = ["product 0"] * 5 + [""] * 20 + OTHERS
+    encoder = Encoder(of_products(features, labels))
     shown = [ExampleImage(f"product {n}", f"{n}{seed}", picture(n, seed)) for n in range(6) for seed in range(3)]
     none = ExampleImage(None, "x", picture(11, 9))
     fitted = FittedExamples.fit(encoder, [*shown, none])
@@ -150,3 +177,22 @@ def test_the_predictor_answers_in_the_columns_of_the_products_stage():
     assert len(answer["product_top"][0]) == 5
     assert FittedExamples.fit(encoder, shown).version != fitted.version
     assert FittedExamples.fit(encoder, [none, *shown]).version == fitted.version
+
+
+def test_a_copy_of_an_example_teaches_nothing():
+    encoder = Encoder(of_products(BACKGROUND, OTHERS))
+    shown = [ExampleImage(f"product {n}", f"{n}{seed}", picture(n, seed)) for n in range(4) for seed in range(2)]
+    none = ExampleImage(None, "x", picture(11, 9))
+    alone, copied = (FittedExamples.fit(encoder, images) for images in ([*shown, none], [*shown, *shown, none, none]))
+    assert copied.version == alone.version
+    assert copied.classifier.weights == alone.classifier.weights
+    assert len(copied.classifier.products) == len(shown)
+
+
+@pytest.mark.parametrize("other", ["product 1", None])
+def test_one_file_cannot_be_an_example_of_two_products(other):
+    encoder = Encoder(of_products(BACKGROUND, OTHERS))
+    first = ExampleImage("product 0", "same", picture(0, 1), "examples/product 0/a.png")
+    second = ExampleImage(other, "same", picture(0, 1), "examples/elsewhere/b.png")
+    with pytest.raises(UsageError, match=rf"product 0/a\.png \(product 0\) and .*b\.png \({other or 'none'}\); remove"):
+        FittedExamples.fit(encoder, [first, second])

@@ -104,6 +104,14 @@ def test_classes_have_codes_far_apart(classes, bits):
         assert apart.min() == 8
 
 
+@pytest.mark.parametrize("bits", [6, 7, 12])
+def test_no_two_classes_have_one_code_where_there_are_enough(bits):
+    classes = min(2**bits, 200)
+    codes = class_codes(classes, bits, seed=0)
+    assert len(codes.unique(dim=0)) == classes
+    assert class_codes(2**bits + 1, bits, seed=0).shape == (2**bits + 1, bits)  # there are not: it ends nevertheless
+
+
 DIMENSIONS = RetrievalDimensions("resnet18", (64, 48), 12, 3, 8, 0.9, True)
 CLASSES = np.eye(3, dtype=bool)[np.arange(9) % 3]
 

@@ -1,5 +1,6 @@
 """The task on the one loop: it learns, solves for its codes between epochs, resumes exactly, exports what it judges."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,13 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from safetensors.numpy import load_file, save_file
 
 from meteo_ray import bundle
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
 from meteo_ray.metrics.retrieval import mean_expected_average_precision, without_itself
-from meteo_ray.retrieval.bundle import read_bundle
+from meteo_ray.retrieval.bundle import Background, read_bundle, write_bundle
 from meteo_ray.retrieval.codes import hamming
+from meteo_ray.retrieval.model import RetrievalDimensions, RetrievalModel
 from meteo_ray.retrieval.predictor import RetrievalPredictor
 from meteo_ray.retrieval.relevance import alike, classes_of, labelled
 from meteo_ray.retrieval.stage import RETRIEVAL
@@ -40,12 +43,12 @@ def data(tmp_path_factory) -> tuple[Path, pa.Table]:
     return folder, chart_index(folder)
 
 
-def make_run(data, folder: Path, host: FolderHost | None = None, **settings) -> TrainingRun:
+def make_run(data, folder: Path, host: FolderHost | None = None, loop: dict | None = None, **settings) -> TrainingRun:
     place, index = data
     task = RetrievalTask(SMALL.model_copy(update=settings), place, vocabulary())
-    loop = LoopSettings(batch_size=8, precision="fp32", patience=0, torch_threads=1)
+    given = LoopSettings(batch_size=8, precision="fp32", patience=0, torch_threads=1, **(loop or {}))
     host = host or FolderHost(folder / "checkpoints")
-    return TrainingRun(task, index, loop, folder, host, stream, torch.device("cpu"))
+    return TrainingRun(task, index, given, folder, host, stream, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("loss", ["pairwise", "pointwise"])
@@ -66,6 +69,15 @@ def test_codes_are_solved_for_after_every_epoch(data, tmp_path):
     run.fit()
     assert run.model.database.dtype == torch.int8
     assert not torch.equal(run.model.database, before)
+
+
+def test_an_averaged_model_is_kept_with_the_codes_that_were_solved_for(data, tmp_path):
+    run = make_run(data, tmp_path, epochs=1, loop={"average_decay": 0.9})
+    before = run.model.database.clone()
+    finished = run.fit()
+    assert finished.model is not run.model
+    assert not torch.equal(run.model.database, before)
+    assert torch.equal(finished.model.database, run.model.database)
 
 
 def test_a_resumed_run_ends_like_an_uninterrupted_one(data, tmp_path):
@@ -113,13 +125,51 @@ def test_the_bundle_answers_what_was_measured(data, tmp_path, relevance):
     assert np.linalg.norm(found["features"], axis=1) == pytest.approx(1)
     background = predictor.background
     np.testing.assert_allclose(background.features, found["features"], atol=2e-3)
-    np.testing.assert_array_equal(background.classes, classes)
-    assert set(background.names) == set(
-        vocabulary().product_ids if relevance == "products" else vocabulary().element_ids
+    # Whatever charts were compared by: examples ask for products.
+    np.testing.assert_array_equal(
+        background.products, classes_of(rows["product"].to_pylist(), "products", vocabulary())
     )
+    assert background.names == vocabulary().product_ids
     nothing = predictor({"image": np.zeros((0, 240, 320, 3), np.uint8)})
     assert len(nothing["code"]) == 0
     assert nothing["features"].shape == (0, found["features"].shape[1])
+
+
+def test_a_chart_compared_by_its_elements_need_not_be_of_a_known_product(data):
+    place, index = data
+    some = [name if number % 3 else None for number, name in enumerate(index["product"].to_pylist())]
+    some[1] = "of_another_vocabulary"
+    column = index.schema.get_field_index("product")
+    task = RetrievalTask(SMALL.model_copy(update={"relevance": "elements"}), place, vocabulary())
+    rows = task.rows(index.set_column(column, "product", pa.array(some)), TRAIN)
+    batch = task.collate(row_batch(rows) | {"image": np.zeros((rows.num_rows, 2, 2, 3), np.uint8)})
+    expected = [[name == product for product in vocabulary().product_ids] for name in rows["product"].to_pylist()]
+    assert not any(expected[0]), "the first is not known"
+    assert not any(expected[1]), "the second is not ours"
+    np.testing.assert_array_equal(batch["products"].numpy(), expected)
+
+
+@pytest.mark.parametrize("relevance", ["products", "elements"])
+def test_of_bundles_that_kept_classes_alone_products_are_used_and_elements_are_not(tmp_path, relevance):
+    dimensions = RetrievalDimensions.of(SMALL)
+    names = vocabulary().product_ids if relevance == "products" else vocabulary().element_ids
+    background = Background(np.eye(4, 512, dtype=np.float32), np.eye(4, len(names), dtype=bool), tuple(names))
+    config = SMALL.model_copy(update={"relevance": relevance})
+    with bundle.writing(tmp_path / "retrieval") as folder:
+        tensors = RetrievalModel(dimensions).state_dict()
+        write_bundle(folder, tensors, dimensions, config, vocabulary(), background)
+        document = json.loads((folder / "config.json").read_text("utf-8"))
+        document["classes"] = document.pop("products")
+        (folder / "config.json").write_text(json.dumps(document), "utf-8")
+        arrays = load_file(folder / "background.safetensors")
+        save_file({"features": arrays["features"], "classes": arrays["products"]}, folder / "background.safetensors")
+    found = read_bundle(tmp_path / "retrieval").background
+    np.testing.assert_array_equal(found.features, background.features)
+    if relevance == "products":
+        np.testing.assert_array_equal(found.products, background.products)
+        assert found.names == names
+    else:
+        assert not found.products.any()
 
 
 def test_a_damaged_or_foreign_bundle_is_refused(data, tmp_path):

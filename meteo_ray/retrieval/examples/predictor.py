@@ -9,9 +9,10 @@ from typing import Any, Self
 import numpy as np
 
 from meteo_ray.batch import Batch, objects
+from meteo_ray.errors import UsageError
 from meteo_ray.retrieval.bundle import Background
 from meteo_ray.retrieval.examples.classifier import NONE_SHARE, ExamplesClassifier
-from meteo_ray.retrieval.examples.folder import ExampleImage
+from meteo_ray.retrieval.examples.folder import NONE, ExampleImage
 from meteo_ray.retrieval.predictor import RetrievalPredictor
 
 # From which probability a product is named: an answer that is more likely wrong than right is none.
@@ -30,8 +31,12 @@ class FittedExamples:
 
     @classmethod
     def fit(cls, predictor: RetrievalPredictor, images: Iterable[ExampleImage], none_share: float = NONE_SHARE) -> Self:
-        """Encode the examples and calibrate. Raises UsageError when there are too few."""
-        found = list(images)
+        """Encode the examples and calibrate; copies of one file count once.
+
+        Raises:
+            UsageError: when there are too few, or one file is an example of two products.
+        """
+        found = _distinct(images)
         features = predictor.encode(np.stack([image.pixels for image in found]))[1]
         own = np.array([image.product is not None for image in found])
         products = [image.product for image in found if image.product is not None]
@@ -43,16 +48,23 @@ class FittedExamples:
         return cls(ExamplesClassifier.fit(features[own], products, background, others, none_share), version)
 
 
+def _distinct(images: Iterable[ExampleImage]) -> list[ExampleImage]:
+    """Each file once. A copy would teach that a right answer is equal to its example, and no chart is."""
+    found: dict[str, ExampleImage] = {}
+    for image in images:
+        known = found.setdefault(image.sha256, image)
+        if known.product != image.product:
+            names = [f"{one.place or one.sha256} ({one.product or NONE})" for one in (known, image)]
+            raise UsageError(f"--examples: one file is shown for two products: {' and '.join(names)}; remove one")
+    return list(found.values())
+
+
 def _others(background: Background, products: set[str]) -> tuple[np.ndarray, list[str]]:
-    """Charts of the bundle that are of none of the products, and what each is; a chart with two classes is known by
-    neither."""
-    single = background.classes.sum(axis=1) == 1
-    names = [
-        background.names[int(row.argmax())] if one else "" for row, one in zip(background.classes, single, strict=True)
-    ]
-    shown = background.classes[:, [name in products for name in background.names]].any(axis=1)
-    kept = np.flatnonzero(~shown)
-    return background.features[kept], [names[row] for row in kept]
+    """Charts of the bundle that are known to be of none of the products, and what each is."""
+    names = background.names
+    shown = background.products[:, [name in products for name in names]].any(axis=1)
+    kept = np.flatnonzero(background.products.any(axis=1) & ~shown)
+    return background.features[kept], [names[int(background.products[row].argmax())] for row in kept]
 
 
 class ExamplesPredictor:
