@@ -30,7 +30,7 @@ def few_examples(
     Returns:
         top1 of the nearest example and of the products' mean, over all test charts and over those left out
         (`_left_out`), with examples of every product; and without those of the left-out ones `right_or_none`: how often
-        the answer was the product, or none where there was no example.
+        the answer was the product, or none where there was no example. The classifier is not told how many are of none.
     """
     features, shown = unit(features), unit(shown)
     drawn = _drawn(named, np.unique(products), each, seed)
@@ -42,7 +42,7 @@ def few_examples(
     by_mean = names[(features @ means.T).argmax(axis=1)] == products
     kept = drawn[~np.isin(named[drawn], left_out)]
     nothing = np.zeros((0, shown.shape[1]), np.float32)
-    classifier = ExamplesClassifier.fit(shown[kept], named[kept].tolist(), nothing, [], float(unseen.mean()))
+    classifier = ExamplesClassifier.fit(shown[kept], named[kept].tolist(), nothing, [])
     ranked = classifier(features)
     first = np.array(classifier.names, dtype=object)[ranked.order[:, 0]]
     answer = np.where(ranked.right >= LEAST, first, None)

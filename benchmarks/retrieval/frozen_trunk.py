@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from meteo_ray.backbones import init_digest, to_float
 from meteo_ray.batch import Batch, objects
+from meteo_ray.files import safely_replaced
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.progress import ProgressLine
 from meteo_ray.retrieval.config import RetrievalTraining
@@ -55,15 +56,18 @@ class FeatureMaps:
 def feature_maps(
     data: Path, rows: pa.Table, vocabulary: Vocabulary, config: RetrievalTraining, kept: Path, seed: int = 0
 ) -> FeatureMaps:
-    """Of all rows of an index, kept in the folder `kept` for the next call."""
+    """Of all rows of an index, kept in the folder `kept` for the next call with these images in this order."""
     digest = init_digest(config.backbone, config.init)
-    ids = rows["image_id"].to_pylist()
-    name = hashlib.sha256(f"{digest} {config.input_size} {DRAWS} {seed} {sorted(ids)}".encode()).hexdigest()[:16]
+    ids, contents = rows["image_id"].to_pylist(), rows["sha256"].to_pylist()
+    images = list(zip(ids, contents, strict=True))
+    name = hashlib.sha256(f"{digest} {config.input_size} {DRAWS} {seed} {images}".encode()).hexdigest()[:16]
     file = kept / f"maps-{name}.npy"
     place = {image_id: number for number, image_id in enumerate(ids)}
     if not file.is_file():
         kept.mkdir(parents=True, exist_ok=True)
-        np.save(file, np.stack([_maps(data, rows, vocabulary, config, draw, seed) for draw in range(DRAWS + 1)]))
+        maps = np.stack([_maps(data, rows, vocabulary, config, draw, seed) for draw in range(DRAWS + 1)])
+        with safely_replaced(file) as opened:
+            np.save(opened, maps)
     return FeatureMaps(np.load(file, mmap_mode="r"), place)
 
 

@@ -16,9 +16,9 @@ has to lie on this machine. On a GPU; the same command goes on where it stopped.
 """
 
 import argparse
-import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,11 @@ import pyarrow as pa
 import torch
 
 from benchmarks.retrieval.data_sets import by_class, cub, prepared
+from benchmarks.retrieval.results import Results
 from benchmarks.retrieval.scores import protocols
 from meteo_ray import bundle
 from meteo_ray.batch import objects
-from meteo_ray.files import read_json, write_json
+from meteo_ray.files import read_json
 from meteo_ray.progress import ProgressLine
 from meteo_ray.retrieval.model import DATABASE
 from meteo_ray.retrieval.predictor import RetrievalPredictor
@@ -49,18 +50,15 @@ def main() -> int:
     options = _options()
     folder = (options.cub or options.folders).resolve()
     made = options.out.resolve() / "data"
+    settings = {"data": folder, **{name: getattr(options, name) for name in ("epochs", "samples", "init")}}
+    results = Results(options.out / "results.json", settings)
     if not (made / "index.parquet").is_file():
         prepared(folder, cub(folder) if options.cub else by_class(folder), made, seed=0)
-    file = options.out / "results.json"
-    results: dict[str, Any] = read_json(file) if file.is_file() else {}
     for bits in options.bits:
         for seed in range(options.seeds):
             key = f"{options.loss}, {bits} bits, seed {seed}"
-            if key not in results:
-                results[key] = _trained_and_scored(options, folder, made, bits, seed)
-                write_json(file, results)
-                print(key, json.dumps(results[key]), flush=True)
-    print(table(results))
+            results.get(key, partial(_trained_and_scored, options, folder, made, bits, seed))
+    print(table(results.measures))
     return 0
 
 

@@ -10,11 +10,11 @@ Prints and keeps (OUT/results.json, OUT/results.md) the expected mAP, ties in an
 has seen, each asking all others: LGESD (pairwise), the pointwise rival, PCA + ITQ and random hyperplanes on the trunk's
 features, float features as the ceiling; the papers' protocol beside it; ablations; and everything once more for
 products that were left out of training (of the branches: the trunk has seen their elements). With products as relevance
-also how well five examples each tell them. The same command goes on where it stopped.
+also how well five examples each tell them. The same command goes on where it stopped; measures that were taken with
+other settings are not mixed with these.
 """
 
 import argparse
-import json
 import logging
 import sys
 import tempfile
@@ -30,8 +30,9 @@ import pyarrow.compute as pc
 from benchmarks.retrieval.baselines import itq, lsh
 from benchmarks.retrieval.few_examples import few_examples
 from benchmarks.retrieval.frozen_trunk import FeatureMaps, Trained, feature_maps, train
+from benchmarks.retrieval.results import Results
 from benchmarks.retrieval.scores import among_themselves, of_codes, of_features, protocols
-from meteo_ray.files import read_json, write_json
+from meteo_ray.backbones import init_digest
 from meteo_ray.retrieval.config import RetrievalTraining
 from meteo_ray.retrieval.relevance import COLUMN, classes_of, labelled
 from meteo_ray.schema import TEST, TRAIN
@@ -88,33 +89,23 @@ class Setting:
 def main() -> int:
     options = _options()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    results = Results(options.out / "results.json")
+    settings = {name: value for name, value in vars(options).items() if name not in ("out", "seeds")}
+    weights = {"weights": init_digest(options.backbone, str(options.trunk))}
+    results = Results(options.out / "results.json", settings | weights)
     for seed in range(options.seeds):
         setting = _setting(options, seed)
         for key, measure in _measures(setting).items():
             results.get(f"seed {seed}: {key}", measure)
-    (options.out / "results.md").write_text(results.markdown(), "utf-8")
+    (options.out / "results.md").write_text(markdown(results.measures), "utf-8")
     return 0
 
 
-class Results:
-    """Measures by name; each is taken once and kept."""
-
-    def __init__(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._file, self._found = file, read_json(file) if file.is_file() else {}
-
-    def get(self, key: str, measure: Callable[[], dict[str, Any]]) -> None:
-        if key not in self._found:
-            self._found[key] = measure()
-            write_json(self._file, self._found)
-            print(key, json.dumps(self._found[key]), flush=True)
-
-    def markdown(self) -> str:
-        lines = ["| what | measure | value |", "|---|---|---:|"]
-        for key, values in self._found.items():
-            lines += [f"| {key} | {name} | {_shown(value)} |" for name, value in values.items()]
-        return "\n".join(lines) + "\n"
+def markdown(measures: dict[str, dict[str, float | None]]) -> str:
+    """Every value of every measure as a row of a table."""
+    lines = ["| what | measure | value |", "|---|---|---:|"]
+    for key, values in measures.items():
+        lines += [f"| {key} | {name} | {_shown(value)} |" for name, value in values.items()]
+    return "\n".join(lines) + "\n"
 
 
 def _shown(value: float | None) -> str:
@@ -199,7 +190,7 @@ def _baselines(setting: Setting, bits: int, left_out: np.ndarray) -> dict[str, A
 def _setting(options: argparse.Namespace, seed: int) -> Setting:
     vocabulary = choose_vocabulary(options.labels, options.data)
     base = RetrievalTraining(
-        init=str(options.trunk.resolve()),
+        init=str(options.trunk),
         backbone=options.backbone,
         input_size=tuple(map(int, options.input_size.split(","))),
         relevance=options.relevance,
@@ -215,14 +206,18 @@ def _setting(options: argparse.Namespace, seed: int) -> Setting:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("data", "trunk", "out"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--labels", type=Path)
+        parser.add_argument(f"--{name}", type=_absolute, required=True)
+    parser.add_argument("--labels", type=_absolute)
     parser.add_argument("--backbone", default="resnet50")
     parser.add_argument("--input-size", default="128,96", help="that of the element model")
     parser.add_argument("--relevance", choices=("products", "elements"), default="products")
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--seeds", type=int, default=1)
     return parser.parse_args()
+
+
+def _absolute(place: str) -> Path:
+    return Path(place).resolve()
 
 
 if __name__ == "__main__":

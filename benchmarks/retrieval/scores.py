@@ -7,6 +7,7 @@ import numpy as np
 from meteo_ray.metrics.retrieval import mean_expected_average_precision, without_itself
 from meteo_ray.retrieval.bundle import unit
 from meteo_ray.retrieval.codes import hamming, pack
+from meteo_ray.retrieval.ranking import map_among_themselves, map_of_codes
 from meteo_ray.retrieval.relevance import Classes, alike
 
 
@@ -37,11 +38,11 @@ def protocols(
 
     All are outputs or codes of -1 and 1, `(rows, bits)`; expected mAP over all items, ties in any order.
     """
-    relevant = alike(classes, train_classes)
+    asked = pack(test)
     found = {
-        "unseen": among_themselves(of_codes(test), classes),
-        "network": mean_expected_average_precision(hamming(pack(test), pack(train)), relevant),
+        "unseen": map_among_themselves(asked, classes),
+        "network": map_of_codes(asked, classes, pack(train), train_classes),
     }
     if solved is not None:
-        found["solved"] = mean_expected_average_precision(hamming(pack(test), pack(solved)), relevant)
+        found["solved"] = map_of_codes(asked, classes, pack(solved), train_classes)
     return found

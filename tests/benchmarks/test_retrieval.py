@@ -3,19 +3,24 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
+from benchmarks.retrieval import frozen_trunk
 from benchmarks.retrieval.baselines import itq, lsh
 from benchmarks.retrieval.data_sets import by_class, cub, prepared
 from benchmarks.retrieval.few_examples import few_examples
 from benchmarks.retrieval.paper import table
+from benchmarks.retrieval.results import Results
+from benchmarks.retrieval.run import markdown
 from benchmarks.retrieval.scores import among_themselves, of_codes, of_features, protocols
+from meteo_ray.retrieval.examples.classifier import NONE_SHARE, ExamplesClassifier
 from meteo_ray.retrieval.task import RetrievalTask
 from meteo_ray.schema import TEST, TRAIN, VALIDATION
 from meteo_ray.streaming.index import read_index
 from meteo_ray.vocabulary import load_vocabulary
-from tests.retrieval.charts import SMALL
+from tests.retrieval.charts import SMALL, vocabulary
 
 
 def paint(file: Path, level: int) -> None:
@@ -114,6 +119,71 @@ def test_few_examples_are_counted_with_and_without_those_of_left_out_products():
     assert found["top1"] == found["mean_top1"] == found["top1_left_out"] == 1
     assert found["right_or_none"] > 0.9
     assert found["none_of_left_out"] > 0.9
+
+
+def test_few_examples_are_counted_as_users_have_them_without_the_true_share_of_none(monkeypatch):
+    shares = []
+    fit = ExamplesClassifier.fit.__func__
+
+    def watched(cls, features, products, background, others, none_share=NONE_SHARE):
+        shares.append(none_share)
+        return fit(cls, features, products, background, others, none_share)
+
+    monkeypatch.setattr(ExamplesClassifier, "fit", classmethod(watched))
+    rng = np.random.default_rng(0)
+    products = np.array(["p0", "p1", "p2"], dtype=object)[np.arange(30) % 3]
+    features = rng.standard_normal((30, 8)).astype(np.float32)
+    few_examples(features, products, features, products, np.array(["p2"], dtype=object), each=3, seed=0)
+    assert shares == [NONE_SHARE]
+
+
+def test_results_of_other_settings_are_not_taken_for_these(tmp_path):
+    file = tmp_path / "out" / "results.json"
+    Results(file, {"epochs": 15, "data": tmp_path}).get("seed 0: pairwise", lambda: {"unseen": 0.1})
+    again = Results(file, {"epochs": 15, "data": tmp_path})
+    again.get("seed 0: pairwise", lambda: pytest.fail("taken twice"))
+    assert "| seed 0: pairwise | unseen | 0.100 |" in markdown(again.measures)
+    with pytest.raises(SystemExit, match=r"other settings \(epochs 15 then, 30 now\)"):
+        Results(file, {"epochs": 30, "data": tmp_path})
+    file.write_text('{"seed 0: pairwise": {"unseen": 0.1}}')  # as it was written before settings were
+    with pytest.raises(SystemExit, match="which were not kept"):
+        Results(file, {"epochs": 15})
+
+
+def test_feature_maps_are_those_of_the_rows_whatever_their_order(tmp_path, monkeypatch):
+    made = []
+
+    def maps(data, rows, *_):
+        made.append(rows.num_rows)
+        return np.array([int(name) for name in rows["image_id"].to_pylist()], np.float16).reshape(-1, 1, 1, 1)
+
+    monkeypatch.setattr(frozen_trunk, "_maps", maps)
+    rows = pa.table({"image_id": ["1", "2", "3"], "sha256": ["a", "b", "c"]})
+
+    def first(given: pa.Table) -> list[float]:
+        found = frozen_trunk.feature_maps(tmp_path, given, vocabulary(), SMALL, tmp_path / "maps")
+        return found.of(["1", "2", "3"]).ravel().tolist()
+
+    draws = frozen_trunk.DRAWS + 1
+    assert first(rows) == first(rows) == first(rows.take([2, 1, 0])) == [1, 2, 3]
+    assert len(made) == 2 * draws
+    first(pa.table({"image_id": ["1", "2", "3"], "sha256": ["a", "b", "d"]}))
+    assert len(made) == 3 * draws
+
+
+def test_feature_maps_that_could_not_be_written_are_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(frozen_trunk, "_maps", lambda *_: np.zeros((1, 1, 1, 1), np.float16))
+
+    def cut(file, array) -> None:
+        Path(file if isinstance(file, str | Path) else file.name).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", cut)
+    with pytest.raises(OSError, match="No space"):
+        frozen_trunk.feature_maps(
+            tmp_path, pa.table({"image_id": ["1"], "sha256": ["a"]}), vocabulary(), SMALL, tmp_path / "maps"
+        )
+    assert not list((tmp_path / "maps").glob("*.npy"))
 
 
 def test_the_papers_table_has_means_over_seeds():

@@ -59,31 +59,27 @@ def test_a_disk_that_is_full_at_the_index_says_how_to_go_on(classified):
     assert index_archive(index_job(classified)) == COUNT + 1
 
 
-@pytest.mark.parametrize("name", [CHARTS, INDEX])
-def test_a_damaged_index_is_named_and_made_anew_from_the_codes(classified, monkeypatch, name):
+def test_a_damaged_index_is_named_and_made_anew_from_the_codes(classified, monkeypatch):
     index_archive(index_job(classified))
-    file = classified.out / "similar" / name
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    with pytest.raises(UsageError, match=rf"{name}: damaged.*run jobs/index_archive\.py again"):
-        search(classified)
     monkeypatch.setattr("meteo_ray.similar.indexing.Encoding", None)  # no image is read again
-    assert index_archive(index_job(classified)) == COUNT
-    charts = pq.read_table(classified.out / "similar" / CHARTS)
-    distances, _ = HammingIndex.read(classified.out / "similar" / INDEX).search(as_matrix(charts["code"]), 1)
-    assert (distances == 0).all()
-    assert search(classified) == 1
+    for name in (CHARTS, INDEX):
+        file = classified.out / "similar" / name
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        with pytest.raises(UsageError, match=rf"{name}: damaged.*run jobs/index_archive\.py again"):
+            search(classified)
+        assert index_archive(index_job(classified)) == COUNT
+        charts = pq.read_table(classified.out / "similar" / CHARTS)
+        distances, _ = HammingIndex.read(classified.out / "similar" / INDEX).search(as_matrix(charts["code"]), 1)
+        assert distances.tolist() == [[0]] * COUNT
 
 
-@pytest.mark.parametrize("other", ["another one", "a copy without its times"])
-def test_another_archive_leaves_nothing_behind_but_an_error(classified, tmp_path, other):
-    if other == "another one":
-        paint(tmp_path / "other" / "charts" / "zzz.png", BLUE, 1)
-    else:
-        shutil.copytree(classified.archive, tmp_path / "other", copy_function=shutil.copyfile)
-    with pytest.raises(
-        UsageError, match=rf"none of the {COUNT} charts .*changed.*give the archive that was classified"
-    ):
-        index_archive(index_job(classified, archive=tmp_path / "other"))
+def test_another_archive_leaves_nothing_behind_but_an_error(classified, tmp_path):
+    paint(tmp_path / "other" / "charts" / "zzz.png", BLUE, 1)
+    shutil.copytree(classified.archive, tmp_path / "copied_without_times", copy_function=shutil.copyfile)
+    told = rf"none of the {COUNT} charts .*changed.*give the archive that was classified"
+    for other in ("other", "copied_without_times"):
+        with pytest.raises(UsageError, match=told):
+            index_archive(index_job(classified, archive=tmp_path / other))
     assert index_archive(index_job(classified)) == COUNT
     assert search(classified) == 1
 
@@ -98,8 +94,8 @@ def test_charts_without_a_code_are_counted_in_every_call(classified, caplog):
 
 
 def test_where_a_file_has_changed_another_of_equal_bytes_is_read_at_once(classified):
-    for name in ("0000", "copy"):  # whichever of the two is listed first
-        shutil.copy(classified.archive / "charts" / "0000.png", classified.archive / "charts" / f"{name}_again.png")
+    for name in ("copy", "another"):
+        shutil.copy(classified.archive / "charts" / "0000.png", classified.archive / "charts" / f"{name}.png")
     classify_again(classified, resume=True)
     (classified.archive / "charts" / "0000.png").write_bytes(b"gone")
     assert index_archive(index_job(classified)) == COUNT + 2
@@ -134,21 +130,18 @@ def test_groups_and_charts_end_with_the_last_chart(classified):
     assert (classified.out / "similar" / "to_label.csv").read_text("utf-8").splitlines() == ["path,image_id,product"]
 
 
-def test_the_hint_names_the_folder_that_was_classified(classified):
+def test_the_index_is_found_by_the_folder_that_was_classified_or_its_own(classified):
     for index in (classified.out, classified.out / "similar"):
         with pytest.raises(UsageError, match=rf"no index here; .*--classified {classified.out}$"):
             search(classified, index=index)
-
-
-def test_a_classified_folder_may_itself_be_called_similar(classified):
-    named = classified.out.with_name("similar")
+    named = classified.out.with_name("similar")  # a folder that was classified may itself be called so
     classified.out.rename(named)
     classified.out = named
     with pytest.raises(UsageError, match=rf"no index here; .*--classified {named}$"):
         search(classified, index=named)
     index_archive(index_job(classified))
     for index in (named, named / "similar"):
-        assert search(classified, index=index, out=named / "found") == 1
+        assert Store.of_index(index).folder == named / "similar"
 
 
 def test_pictures_come_from_where_the_archive_was_indexed(classified, tmp_path):
