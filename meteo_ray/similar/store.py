@@ -8,7 +8,6 @@ to_label.csv               charts unlike each other, where asked for
 run.json                   which model, which archive, and the digest of to_label.csv
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,10 +154,9 @@ class Store:
     def write_list(self, text: str) -> None:
         """TO_LABEL, whole or not at all; its digest is kept, to tell changes by. Raises as `require_own_list`."""
         self.require_own_list()
-        content = text.encode()
         with safely_replaced(self.folder / TO_LABEL) as file:
-            file.write(content)
-        write_json(self.folder / RUN, self._record | {LISTED: hashlib.sha256(content).hexdigest()})
+            file.write(text.encode())
+        write_json(self.folder / RUN, self._record | {LISTED: sha256_of(self.folder / TO_LABEL)})
 
     def _list_is_own(self) -> bool:
         file = self.folder / TO_LABEL
