@@ -55,6 +55,9 @@ class GateTraining(VoterSettings):
     hard_weight: float = Field(2.0, ge=1)
     """How many times as often as the others of its class a hard row is drawn; 1 switches this off."""
 
+    threshold: float | None = Field(None, gt=0, lt=1)
+    """Calibrated score from which an image counts as a chart; default: that of best F1 on validation (R13). To be given
+    where validation is far from what is to be judged, as with drawings."""
     skip_ambiguous: bool = True
     """Leave rows whose labels.jsonl line says "ambiguous": true out of validation and test scores."""
     augmentation: AugmentConfig = AugmentConfig()

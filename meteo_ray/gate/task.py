@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -235,7 +236,8 @@ class GateTask(Task):
         }
 
     def _calibrate(self, groups: Sequence[VoterGroup], targets: np.ndarray) -> GateCalibration:
-        return GateCalibration.fit(weighed(groups, self.config.voter_weights), targets)
+        fitted = GateCalibration.fit(weighed(groups, self.config.voter_weights), targets)
+        return fitted if self.config.threshold is None else replace(fitted, threshold=self.config.threshold)
 
 
 def _judge(calibration: GateCalibration, votes: Votes, targets: np.ndarray) -> dict[str, Any]:

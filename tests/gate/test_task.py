@@ -164,6 +164,17 @@ def test_the_head_for_kinds_learns_in_training_and_stays_out_of_the_bundle(pictu
     assert plain.rows(index, TRAIN)["kind"].to_pylist() == [-1] * 24
 
 
+def test_a_given_threshold_stands_in_the_bundle(pictures, tmp_path):
+    data, index = pictures
+    task = make_task(data, SMALL.model_copy(update={"threshold": 0.625}))
+    model = task.build().eval()
+    validation = prepared(task, task.rows(index, VALIDATION), VALIDATION)
+    with torch.inference_mode(), bundle.writing(tmp_path / "gate") as scratch:
+        measured = task.export(model, concatenate([task.outputs(model, task.collate(validation))]), scratch)
+    predictor = GatePredictor.load(tmp_path / "gate", device="cpu", vocabulary=load_vocabulary())
+    assert predictor.verdict.image.threshold == measured["threshold"] == 0.625
+
+
 def test_a_gate_that_starts_from_another_goes_on_with_its_trees(pictures, tmp_path):
     data, index = pictures
     with_trees = SMALL.model_copy(update={"descriptors": True})
