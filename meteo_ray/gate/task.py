@@ -1,8 +1,8 @@
 """What the training loop needs to know about the gate (R10-R13)."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
