@@ -10,26 +10,30 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+from meteo_ray.config import JobConfig
 from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, write_json
 
 logger = logging.getLogger("meteo_ray")
+
+SETTINGS = str(JobConfig.model_config["env_prefix"])  # variables such as METEO_RAY_MODELS
 
 DONE = "steps.json"  # in the folder of the walk: seconds of every step that ended well, by its command
 
 
 @dataclass(frozen=True)
 class Step:
-    """One job and its arguments."""
+    """One job and its arguments; `tell` has what to print once it has ended well."""
 
     title: str
     job: str
     arguments: tuple[str, ...]
+    tell: Callable[[], str] | None = None
 
     @property
     def shown(self) -> str:
@@ -69,13 +73,17 @@ def _run_rest(walk: Sequence[Step], done: dict[str, float], path: Path, jobs: Pa
             logger.info("[%d/%d] %s\n  $ %s", number, len(walk), step.title, step.shown)
             done[step.shown] = _run(step, jobs, joined)
             write_json(path, done)
+            if step.tell is not None:
+                print(step.tell(), flush=True)
 
 
 def _run(step: Step, jobs: Path, joined: dict[str, str]) -> float:
     """Seconds that the step took; `joined` is how it finds its Ray."""
     started = time.monotonic()
     command = [sys.executable, str(jobs / f"{step.job}.py"), *step.arguments]
-    status = subprocess.run(command, env={**os.environ, **joined}, check=False).returncode
+    # Data and models that a user has set for work of their own have no part in a walk.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+    status = subprocess.run(command, env={**environment, **joined}, check=False).returncode
     if status != 0:
         raise UsageError(f"{step.title} ended with status {status}; to repeat only this step:\n  {step.shown}")
     return time.monotonic() - started

@@ -1,8 +1,9 @@
 """Configs of jobs/make_demo_data.py and jobs/run_demo.py."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from meteo_ray.config import JobConfig
 from meteo_ray.drawing.story import LOOSE, OFFICES
@@ -29,6 +30,18 @@ class DemoJob(JobConfig):
     """Also fill this folder with unlabelled images that are never trained on, and with broken files."""
     archive_count: int = Field(200, ge=1)
     """Images in the archive, half of them charts."""
+    archive_truth: Path | None = None
+    """Also write what the archive's images show into this file, a line each as in labels.jsonl. It lies outside of the
+    archive: whatever lies there is one of its files."""
+
+    @model_validator(mode="after")
+    def _truth_beside_its_archive(self) -> Self:
+        if self.archive_truth is not None:
+            if self.archive is None:
+                raise ValueError("archive_truth says what --archive shows: give both")
+            if self.archive_truth.resolve().is_relative_to(self.archive.resolve()):
+                raise ValueError("archive_truth must not lie inside the archive, or it would be one of its files")
+        return self
 
 
 class RunDemoJob(JobConfig):

@@ -84,7 +84,8 @@ def build_data(config: DemoJob) -> int:
 def build_archive(folder: Path, config: DemoJob) -> int:
     """Fill `folder` with `config.archive_count` fresh images under awkward names, some twice, and the broken files.
 
-    Returns the number of files. None of the images is in the data set of the same seed.
+    What the images show goes to `config.archive_truth`, if wanted. Returns the number of files. None of the images is
+    in the data set of the same seed.
 
     Raises:
         UsageError: when something stands there that was not drawn here.
@@ -95,15 +96,20 @@ def build_archive(folder: Path, config: DemoJob) -> int:
     numbers = range(config.archive_count)
     orders = [Order(config.seed, ARCHIVE, n % 2 == 0, n, config.offices, config.habit) for n in numbers]
     rng = np.random.default_rng([config.seed, 5])
-    files, sample = 0, b""
+    files, sample, truth = 0, b"", []
     for number, drawn in enumerate(drawn_in_order(orders, "demo archive")):
         for _ in range(2 if rng.random() < DUPLICATES else 1):
-            _write(folder / place(rng, number + files, drawn.extension), drawn.data)
+            path = place(rng, number + files, drawn.extension)
+            _write(folder / path, drawn.data)
+            truth.append({"path": str(path), **drawn.row})
             files += 1
         sample = drawn.data
     for name, data in broken_files(sample, rng) if sample else ():
         _write(folder / name, data)
         files += 1
+    if config.archive_truth is not None:
+        config.archive_truth.parent.mkdir(parents=True, exist_ok=True)
+        _write_rows(config.archive_truth, truth)
     return files
 
 

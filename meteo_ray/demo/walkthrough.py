@@ -1,15 +1,19 @@
 """The whole system on drawn data: every job with the command that a user would type, one after the other."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
+from meteo_ray.demo.archive_table import answered, archive_line
 from meteo_ray.demo.config import RunDemoJob
 from meteo_ray.demo.full_walk import full_steps
-from meteo_ray.demo.short_walk import short_steps
+from meteo_ray.demo.short_walk import models_come_along, short_steps
 from meteo_ray.evaluation.config import END_TO_END
 from meteo_ray.files import read_json
 from meteo_ray.stages import STAGES
 from meteo_ray.walk import Step, run_steps
+
+logger = logging.getLogger("meteo_ray")
 
 
 def steps(job: RunDemoJob, jobs: Path) -> list[Step]:
@@ -23,24 +27,28 @@ def run_demo(job: RunDemoJob, jobs: Path) -> None:
     Raises:
         UsageError: naming the step that failed and the command to repeat it alone.
     """
+    if not job.full and not models_come_along():
+        logger.info("this copy of meteo_ray comes without models: those trained here classify the archive at the end")
     seconds = run_steps(steps(job, jobs), job.out, jobs)
     print(summary(job, seconds))
 
 
 def summary(job: RunDemoJob, seconds: dict[str, float]) -> str:
-    """The demo's closing table: what each stage reached on the test split, and what the archive held."""
-    out = job.out
-    metrics, archive = read_json(out / "metrics.json"), read_json(out / "out" / "summary.json")
+    """The demo's closing table: what each stage reached on the test split, and what came of the archive."""
+    out, metrics = job.out, read_json(job.out / "metrics.json")
     lines = ["", f"{'stage':<10} {'metric':<34} {'test split':>10}", "-" * 56]
     for stage, name, key in _table():
         value = _value(metrics, stage, key)
         if value is not None:
             lines.append(f"{stage:<10} {name:<34} {value:>10.3f}")
-    counts = ", ".join(f"{count} {status}" for status, count in archive["status"].items())
-    lines += ["-" * 56, f"archive: {archive['rows']} files ({counts})"]
-    lines.append(f"all steps: {sum(seconds.values()) / 60:.1f} minutes")
-    if not job.full:
+    lines.append("-" * 56)
+    if job.full:
+        lines.append(archive_line(out))
+    else:
+        whose = "the package's models" if models_come_along() else "the models trained here"
+        lines = [answered(out, whose), "the models trained here", *lines[1:]]
         lines.append("two epochs on few images: make demo-full trains until the stages are good at what they are shown")
+    lines.append(f"all steps: {sum(seconds.values()) / 60:.1f} minutes")
     return "\n".join([*lines, f"evaluation: {out / 'evaluation.html'}", f"report: {out / 'out' / 'report.html'}"])
 
 

@@ -62,11 +62,23 @@ def test_the_data_set_has_the_layout_of_r1(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("ray_session")
 def test_the_archive_holds_fresh_and_broken_files(tmp_path: Path) -> None:
-    files = build_archive(tmp_path, DemoJob(out=tmp_path / "data", archive_count=6, seed=2))
-    found = [path for path in tmp_path.rglob("*") if path.is_file()]
+    archive, truth = tmp_path / "archive", tmp_path / "beside" / "truth.jsonl"
+    job = DemoJob(out=tmp_path / "data", archive=archive, archive_count=6, archive_truth=truth, seed=2)
+    files = build_archive(archive, job)
+    found = {str(path.relative_to(archive)) for path in archive.rglob("*") if path.is_file()}
     assert len(found) == files
-    assert not (tmp_path / "labels.jsonl").exists()
-    assert {path.name for path in tmp_path.glob("broken/*")} >= {"empty.png", "bomb.png", "really a gif.png"}
+    assert not (archive / "labels.jsonl").exists()
+    assert {path.name for path in archive.glob("broken/*")} >= {"empty.png", "bomb.png", "really a gif.png"}
+    rows = [json.loads(line) for line in truth.read_text("utf-8").splitlines()]
+    assert {row["path"] for row in rows} == {path for path in found if not path.startswith("broken/")}
+    assert len({row["path"] for row in rows if row["is_meteo"]}) >= 3
+
+
+def test_what_an_archive_shows_is_written_beside_it(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="give both"):
+        DemoJob(out=tmp_path, archive_truth=tmp_path / "truth.jsonl")
+    with pytest.raises(ValueError, match="must not lie inside the archive"):
+        DemoJob(out=tmp_path, archive=tmp_path, archive_truth=tmp_path / "deep" / "truth.jsonl")
 
 
 def test_broken_files_are_broken_and_the_gif_is_not(tmp_path: Path) -> None:

@@ -8,16 +8,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from meteo_ray import cluster
+from meteo_ray.archive.config import ArchiveConfig
+from meteo_ray.config import parse_config
 from meteo_ray.demo import short_walk
 from meteo_ray.demo.config import RunDemoJob
 from meteo_ray.demo.walkthrough import run_demo, steps
 from meteo_ray.errors import UsageError
+from meteo_ray.walk import Step, run_steps
 from tests.conftest import ROOT
+from tests.test_jobs import load
 
 # Stands for a job: notes which Ray it was told of, and fails where it is asked to.
 JOB = """
@@ -60,18 +65,29 @@ def test_the_archive_is_classified_at_once_where_models_come_with_the_package(
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_every_command_of_the_walk_is_one_that_its_job_takes(tmp_path: Path, full: bool) -> None:
+def test_every_command_of_the_walk_is_one_that_its_job_takes(
+    tmp_path: Path, full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Any] = []
     for step in steps(RunDemoJob(out=tmp_path / "out", full=full), ROOT / "jobs"):
-        given = [part for part in step.arguments if part.startswith("--")]
-        known = subprocess.run(
-            [sys.executable, str(ROOT / "jobs" / f"{step.job}.py"), "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "COLUMNS": "200"},
-        ).stdout
-        for flag in given:
-            assert flag.removeprefix("--no-").removeprefix("--") in known, step.shown
+        module = load(step.job)
+        monkeypatch.setattr(module, "run_job", lambda job, body, text, argv: taken.append(parse_config(job, argv)))
+        module.main(step.arguments)
+    assert [config.overwrite for config in taken if isinstance(config, ArchiveConfig)] == [True]
+
+
+def test_a_step_tells_what_it_found_and_hears_nothing_of_the_users_own_folders(
+    tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("METEO_RAY_MODELS", "/data/models")
+    (tmp_path / "look.py").write_text("import os; print('METEO_RAY_MODELS' in os.environ, flush=True)", "utf-8")
+    (tmp_path / "fail.py").write_text("raise SystemExit(4)", "utf-8")
+    looking, failing = Step("look", "look", (), lambda: "seen"), Step("fail", "fail", (), lambda: "never")
+    with pytest.raises(UsageError, match="fail ended"):
+        run_steps([looking, failing], tmp_path / "out", tmp_path)
+    assert capfd.readouterr().out == "False\nseen\n"
+    run_steps([looking], tmp_path / "out", tmp_path)
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -79,6 +95,7 @@ def test_the_steps_share_one_ray_and_those_done_are_not_repeated(
     tmp_path: Path, told: list[str], full: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(short_walk, "STARTER", tmp_path)  # as with models, wherever it runs
+    monkeypatch.setattr(short_walk, "answered", lambda out, whose: whose)  # these jobs answer nothing
     job, jobs = RunDemoJob(out=tmp_path / "out", full=full), tmp_path / "jobs"
     jobs.mkdir()
     names = [step.job for step in steps(job, jobs)]
