@@ -50,8 +50,10 @@ def build(job: BuildStarterJob, jobs: Path) -> None:
         UsageError: naming the step that failed, or why a bundle could not be written.
     """
     seconds = run_steps(steps(job, jobs), job.work, jobs)
+    versions: dict[str, str] = {}
     for name in STAGES:
-        write_compact(job.work / "models" / name, job.target / name, name, _unmeasured(job, name))
+        source = job.work / "models" / name
+        versions.update([write_compact(source, job.target / name, name, _unmeasured(job, name), versions)])
     sizes = {name: _megabytes(job.target / name) for name in STAGES}
     text = card(job, read_json(job.work / "metrics.json"), sizes, sum(seconds.values()))
     write_atomically(job.target / CARD, text)

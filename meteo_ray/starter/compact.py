@@ -19,17 +19,29 @@ from meteo_ray.voters.boosted_trees import COMPACT_TREES, TREES
 from meteo_ray.voters.compact_trees import compact
 from meteo_ray.voters.text_voter import TEXT_VOTER
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-def write_compact(source: Path, target: Path, stage: str, measured: Mapping[str, Any] = MappingProxyType({})) -> None:
+
+def write_compact(
+    source: Path,
+    target: Path,
+    stage: str,
+    measured: Mapping[str, Any] = NOTHING,
+    made_small: Mapping[str, str] = NOTHING,
+) -> tuple[str, str]:
     """Write the bundle in `source` to `target`: weights in int8, trees cut and compressed, words in half precision.
 
     Predictors and trainings read it like any other; its metrics.json says what was `measured` besides. Thresholds and
-    calibration stay those of the whole model.
+    calibration stay those of the whole model. The versions of both come back, the whole one's first.
+
+    Args:
+        made_small: versions of earlier stages' whole bundles, and of the small ones that answer in their place: a stage
+            that learnt from the answers of the former is told that the latter are as good.
 
     Raises:
         UsageError: when `source` holds no whole bundle of the stage, or `target` something that is none.
     """
-    bundle.check(source, stage)
+    version = bundle.check(source, stage)
     with bundle.writing(target) as folder:
         for file in sorted(source.iterdir()):
             if file.name == bundle.WEIGHTS:
@@ -42,5 +54,15 @@ def write_compact(source: Path, target: Path, stage: str, measured: Mapping[str,
                 save_arrays(arrays, folder / file.name)
             elif file.name == bundle.METRICS:
                 write_json(folder / file.name, {**read_json(file), **measured})
+            elif file.name == bundle.CONFIG:
+                write_json(folder / file.name, _answered_by(read_json(file), made_small))
             elif file.is_file() and file.name != bundle.SUMS:
                 shutil.copyfile(file, folder / file.name)
+    return version, bundle.check(target, stage)
+
+
+def _answered_by(config: dict[str, Any], made_small: Mapping[str, str]) -> dict[str, Any]:
+    answered = config.get("answered_by")
+    if not answered:
+        return config
+    return {**config, "answered_by": {name: made_small.get(known, known) for name, known in answered.items()}}

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from meteo_ray import bundle
 from meteo_ray.errors import UsageError
+from meteo_ray.files import read_json, write_json
 from meteo_ray.gate.bundle import read_bundle
 from meteo_ray.gate.predictor import GatePredictor
 from meteo_ray.starter.compact import write_compact
@@ -40,3 +42,13 @@ def test_training_goes_on_from_its_trees(small):
 def test_what_is_no_bundle_is_not_made_small(tmp_path):
     with pytest.raises(UsageError, match="no gate model here"):
         write_compact(tmp_path, tmp_path / "out", "gate")
+
+
+def test_who_learnt_from_a_whole_model_is_told_of_the_small_one_in_its_place(whole, tmp_path):
+    config = read_json(whole / "config.json")
+    with bundle.writing(tmp_path / "products") as folder:
+        write_json(folder / "config.json", {**config, "stage": "products", "answered_by": {"elements": "before"}})
+    made_small = {"before": "after"}
+    write_compact(tmp_path / "products", tmp_path / "small", "products", made_small=made_small)
+    assert read_json(tmp_path / "small" / "config.json")["answered_by"] == {"elements": "after"}
+    assert "answered_by" not in config
