@@ -35,7 +35,7 @@ class NowcastTraining(Section):
     """Side, in squares, of what a training step sees of a window."""
     crops: Size = 4
     """Crops of every window in an epoch."""
-    hidden: tuple[Size, ...] = (24, 24)
+    hidden: Annotated[tuple[Size, ...], Field(min_length=1)] = (24, 24)
     """Channels of the ConvLSTM's layers."""
     kernel: Annotated[int, Field(gt=0, le=7)] = 3
     """Side of the convolutions, odd."""

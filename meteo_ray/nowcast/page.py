@@ -50,7 +50,7 @@ def _tables(entry: dict[str, Any]) -> list[Table]:
         rows = [[name, *(_number(scores[lead][key]) for lead in at)] for name, scores in entry["scores"].items()]
         if key == "mse":
             rows += [
-                [f"skill against {name}", *(_interval(entry["skill_against"][name][lead]) for lead in at)]
+                [f"skill against {name}", *(shown_skill(entry["skill_against"][name][lead]) for lead in at)]
                 for name in (EXTRAPOLATION, BLURRED)
             ]
         columns = ["", *(f"{minute} min" for minute in minutes)]
@@ -91,10 +91,13 @@ def strip_of(window: Window, rain: np.ndarray) -> bytes:
     return plots.strip(titles, rows, error)
 
 
-def _interval(found: dict[str, Any] | None) -> str:
+def shown_skill(found: dict[str, Any] | None) -> str:
+    """In per cent with its interval, "too few" where the windows give none; empty where there is no skill."""
     if found is None:
         return ""
-    return f"{100 * found['skill']:+.0f} % [{100 * found['low']:+.0f}, {100 * found['high']:+.0f}]"
+    low, high = found["low"], found["high"]
+    interval = "too few" if low is None or high is None else f"{100 * low:+.0f}, {100 * high:+.0f}"
+    return f"{100 * found['skill']:+.0f} % [{interval}]"
 
 
 def _number(value: float | None) -> str:

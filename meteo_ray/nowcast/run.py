@@ -4,32 +4,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
+import pyarrow as pa
 
+from meteo_ray import bundle
 from meteo_ray.errors import UsageError
 from meteo_ray.files import SIGN, require_ours, write_json
 from meteo_ray.nowcast import plots
 from meteo_ray.nowcast.bundle import STAGE
 from meteo_ray.nowcast.config import EvaluateNowcastJob, NowcastJob, RadarJob
+from meteo_ray.nowcast.held_out import events_to_score
 from meteo_ray.nowcast.output import ANIMATION, CSV, NETCDF, STRIP, write_csv, write_netcdf
-from meteo_ray.nowcast.page import strip_of, write_page
+from meteo_ray.nowcast.page import shown_skill, strip_of, write_page
 from meteo_ray.nowcast.predictor import Nowcast, NowcastPredictor
-from meteo_ray.nowcast.radar.events import read_frames, with_splits
+from meteo_ray.nowcast.radar.events import STEP, read_frames
 from meteo_ray.nowcast.radar.fields import RadarFields
 from meteo_ray.nowcast.scoring import entry, score_event, verdict
-from meteo_ray.nowcast.windows import Window, Windows
-from meteo_ray.schema import TEST
+from meteo_ray.nowcast.windows import Window, Windows, require_windows
 from meteo_ray.versions import versions
 
 
-def load(job: RadarJob) -> tuple[NowcastPredictor, RadarFields]:
-    """The trained nowcast and the events, both checked."""
+def load(job: RadarJob) -> tuple[NowcastPredictor, RadarFields, pa.Table]:
+    """The trained nowcast, the events and the table of their frames, checked."""
     if job.models is None or job.data is None:
         missing = "models" if job.models is None else "data"
         raise UsageError(f"--{missing} is required (or set METEO_RAY_{missing.upper()})")
     predictor = NowcastPredictor.load(job.models / STAGE)
     cache = job.cache or job.models / "cache"
-    return predictor, RadarFields(job.data, read_frames(job.data), predictor.settings.grid_km, cache)
+    frames = read_frames(job.data)
+    return predictor, RadarFields(job.data, frames, predictor.settings.grid_km, cache), frames
 
 
 def nowcast(job: NowcastJob) -> None:
@@ -38,10 +40,11 @@ def nowcast(job: NowcastJob) -> None:
     require_ours(job.out, "nowcast", *names)
     if any((job.out / name).exists() for name in names) and not job.overwrite:
         raise UsageError(f"{job.out}: holds a nowcast; --overwrite replaces it")
-    predictor, fields = load(job)
+    predictor, fields, _ = load(job)
     event = job.event or fields.events[-1]
     if event not in fields.events:
         raise UsageError(f"--event {event}: there are {', '.join(fields.events)}")
+    fields.require_grid([event])
     at = _moment(job, fields.times(event), predictor.settings.past)
     frames = np.asarray(fields.event(event), np.float32)
     past = frames[at - predictor.settings.past + 1 : at + 1]
@@ -51,7 +54,7 @@ def nowcast(job: NowcastJob) -> None:
     history = f"meteo_ray {versions()['meteo_ray']}, model {predictor.version}, from {event}"
     write_netcdf(job.out / NETCDF, found, known, fields.grid_km, history)
     write_csv(job.out / CSV, found, known)
-    _draw(job.out, past, frames[at + 1 : at + 1 + predictor.settings.leads], found, known)
+    _draw(job.out, past, _future(frames, fields.times(event), at, predictor.settings.leads), found, known)
     print(f"{event}, known until {known}: {', '.join(str(job.out / name) for name in names)}")
 
 
@@ -64,13 +67,23 @@ def _moment(job: NowcastJob, times: np.ndarray, past: int) -> int:
     at = int(np.searchsorted(times, wanted))
     if at == len(times) or times[at] != wanted:
         raise UsageError(f"--time {wanted}: no frame then; there are {times[0]} to {times[-1]}")
-    if at < past - 1 or (np.diff(times[at - past + 1 : at + 1]) != np.timedelta64(5, "m")).any():
+    if at < past - 1 or not _without_gap(times[at - past + 1 : at + 1]):
         raise UsageError(f"--time {wanted}: {past} frames five minutes apart must lie before it, its own among them")
     return at
 
 
+def _future(frames: np.ndarray, times: np.ndarray, at: int, leads: int) -> np.ndarray:
+    """The frames of all leads after `at`; none where the event ends or has a gap before the last of them."""
+    after = slice(at + 1, at + 1 + leads)
+    return frames[after] if len(times[after]) == leads and _without_gap(times[at : at + 1 + leads]) else frames[:0]
+
+
+def _without_gap(times: np.ndarray) -> bool:
+    return bool((np.diff(times) == np.timedelta64(STEP)).all())
+
+
 def _draw(out: Path, past: np.ndarray, future: np.ndarray, found: Nowcast, known: np.datetime64) -> None:
-    """With what happened beside it where the event goes on."""
+    """With what happened beside it where the event goes on without a gap."""
     leads = len(found.rain)
     if len(future) == leads:
         window = Window(past, future, found.sharp, found.soft, np.isfinite(found.rain).all(axis=0))
@@ -88,13 +101,15 @@ def _draw(out: Path, past: np.ndarray, future: np.ndarray, found: Nowcast, known
 
 
 def evaluate(job: EvaluateNowcastJob) -> None:
-    """Score the test events of the training's own split; JSON and a page beside it."""
-    predictor, fields = load(job)
+    """Score the training's own test events, see `events_to_score`; JSON and a page beside it."""
+    predictor, fields, frames = load(job)
     settings = predictor.settings
-    assert job.data is not None
-    frames = with_splits(read_frames(job.data), settings.test_events, settings.validation_events)
-    tested = list(dict.fromkeys(frames.filter(pc.equal(frames["split"], TEST))["event"].to_pylist()))
+    assert job.models is not None
+    folder = job.models / STAGE
+    tested = events_to_score(folder, bundle.read_config(folder, STAGE), frames)
+    fields.require_grid(tested)
     windows = Windows(settings, fields, job.stride)
+    require_windows(windows, tested, "give --stride less, or longer events")
     entries = [entry(score_event(predictor, windows, event), job.rounds) for event in tested]
     verdicts = {one["event"]: verdict(one) for one in entries}
     document: dict[str, Any] = {
@@ -118,7 +133,9 @@ def _line(event: str, found: dict[str, Any] | None) -> str:
         f"{name} {'-' if found[key] is None else format(found[key], '.3f')}"
         for name, key in (("network", "csi_2"), ("extrapolation", "csi_2_extrapolation"))
     )
+    sure = f"  (for sure {found['for_sure']})" if found["for_sure"] else ""
     return (
         f"{event} at 30 min  MSE network {found['mse']:.3f}  extrapolation {found['mse_extrapolation']:.3f}  "
-        f"blurred {found['mse_blurred']:.3f}  CSI from 2 mm/h {csi}"
+        f"blurred {found['mse_blurred']:.3f}  CSI from 2 mm/h {csi}  "
+        f"MSE against extrapolation {shown_skill(found['skill']) or '-'}{sure}"
     )

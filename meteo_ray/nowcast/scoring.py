@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from meteo_ray.errors import UsageError
 from meteo_ray.metrics.block_bootstrap import paired_skill
 from meteo_ray.metrics.field_scores import FieldScores
 from meteo_ray.nowcast.baselines import BLURRED, EXTRAPOLATION, baselines
@@ -14,9 +15,6 @@ from meteo_ray.nowcast.windows import Window, Windows
 from meteo_ray.progress import ProgressLine
 
 NETWORK = "network"
-
-# Windows drawn together in the bootstrap: neighbours share most of their frames. A few events stay a few events.
-BLOCK_WINDOWS = 4
 
 CHANCE_BINS = 10
 
@@ -28,6 +26,8 @@ class EventScores:
     name: str
     grid_km: float
     leads: int
+    block: int
+    """Windows drawn together in the bootstrap: as many as share frames. A few events stay a few events."""
     pooled: dict[str, list[FieldScores]] = field(default_factory=dict)
     losses: dict[str, list[np.ndarray]] = field(default_factory=dict)
     """Forecaster -> mean squared error of every window, `(leads,)` each."""
@@ -50,9 +50,14 @@ class EventScores:
 
 
 def score_event(predictor: NowcastPredictor, windows: Windows, event: str) -> EventScores:
-    """All windows of an event through the network and the baselines."""
+    """All windows of an event through the network and the baselines.
+
+    Raises:
+        UsageError: when no square is seen in all frames of any window.
+    """
     number, count = windows.fields.events.index(event), len(windows.starts(event))
-    found = EventScores(event, windows.fields.grid_km, windows.settings.leads)
+    block = -(-windows.frames // windows.stride)
+    found = EventScores(event, windows.fields.grid_km, windows.settings.leads, block)
     line = ProgressLine(f"scoring {event}", count, unit="windows")
     for position in range(count):
         window = windows.load(number, position)
@@ -61,6 +66,8 @@ def score_event(predictor: NowcastPredictor, windows: Windows, event: str) -> Ev
             found.add(window, {NETWORK: answered.rain, **baselines(window)}, answered.chances)
         line.update(1)
     line.close()
+    if not found.losses:
+        raise UsageError(f"{event}: no square is seen in all frames of any of {count} windows; nothing can be scored")
     return found
 
 
@@ -74,7 +81,7 @@ def entry(scores: EventScores, rounds: int) -> dict[str, Any]:
         "leads_minutes": [5 * (lead + 1) for lead in range(scores.leads)],
         "scores": {name: [one.scores() for one in pooled] for name, pooled in scores.pooled.items()},
         "skill_against": {
-            name: [_skill(losses, name, lead, rounds) for lead in range(scores.leads)]
+            name: [_skill(losses, name, lead, scores.block, rounds) for lead in range(scores.leads)]
             for name in losses
             if name != NETWORK
         },
@@ -83,10 +90,15 @@ def entry(scores: EventScores, rounds: int) -> dict[str, Any]:
 
 
 def verdict(entry: dict[str, Any], minutes: int = 30) -> dict[str, Any] | None:
-    """Whether the network beats the extrapolation at a lead in MSE without losing CSI at 2 mm/h."""
+    """Whether the network beats the extrapolation at a lead in MSE without losing CSI at 2 mm/h.
+
+    `better` is so on these windows; `for_sure` is what the interval of the MSE's skill says: "better", "worse", or None
+    where it holds zero or the windows are too few for one.
+    """
     if minutes not in entry["leads_minutes"]:
         return None
     lead = entry["leads_minutes"].index(minutes)
+    skill = entry["skill_against"][EXTRAPOLATION][lead]
     own, rival, soft = (entry["scores"][name][lead] for name in (NETWORK, EXTRAPOLATION, BLURRED))
     not_lower = None if own["csi_2"] is None or rival["csi_2"] is None else own["csi_2"] >= rival["csi_2"]
     return {
@@ -99,12 +111,19 @@ def verdict(entry: dict[str, Any], minutes: int = 30) -> dict[str, Any] | None:
         "power": own["power"],
         "power_extrapolation": rival["power"],
         "better": own["mse"] < rival["mse"] and not_lower is not False,
-        "skill": entry["skill_against"][EXTRAPOLATION][lead],
+        "skill": skill,
+        "for_sure": _for_sure(skill),
     }
 
 
-def _skill(losses: dict[str, np.ndarray], name: str, lead: int, rounds: int) -> dict[str, Any] | None:
-    found = paired_skill(losses[NETWORK][:, lead], losses[name][:, lead], block=BLOCK_WINDOWS, rounds=rounds)
+def _for_sure(skill: dict[str, Any] | None) -> str | None:
+    if skill is None or skill["low"] is None or skill["high"] is None:
+        return None
+    return "better" if skill["low"] > 0 else "worse" if skill["high"] < 0 else None
+
+
+def _skill(losses: dict[str, np.ndarray], name: str, lead: int, block: int, rounds: int) -> dict[str, Any] | None:
+    found = paired_skill(losses[NETWORK][:, lead], losses[name][:, lead], block=block, rounds=rounds)
     return None if found is None else asdict(found)
 
 

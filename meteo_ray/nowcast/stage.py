@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 
 def _task(job: TrainNowcastJob, inputs: "TaskInputs") -> "NowcastTask":
+    from meteo_ray.nowcast.radar.events import by_split
     from meteo_ray.nowcast.radar.fields import RadarFields
     from meteo_ray.nowcast.task import NowcastTask
 
     fields = RadarFields(inputs.data, inputs.index, job.nowcast.grid_km, inputs.cache)
-    return NowcastTask(job.nowcast, fields, job.training.seed)
+    return NowcastTask(job.nowcast, fields, job.training.seed, by_split(inputs.index))
 
 
 def _inputs(job: TrainNowcastJob) -> "TaskInputs":

@@ -16,6 +16,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.nowcast.bundle import write_bundle
 from meteo_ray.nowcast.config import THRESHOLDS, NowcastTraining
 from meteo_ray.nowcast.models.forecaster import Forecaster, to_scale
+from meteo_ray.nowcast.radar.events import EventsBySplit
 from meteo_ray.nowcast.radar.fields import RadarFields
 from meteo_ray.nowcast.windows import Windows
 from meteo_ray.schema import TRAIN
@@ -57,14 +58,15 @@ class NowcastTask(Task):
         settings: which network, from what, asked for what.
         fields: the events' frames.
         seed: of the order of windows and the places of crops.
+        events: which of them train, validate and test, for the bundle.
     """
 
     name = "nowcast"
     watch = "skill"
     prepares_in_process = True
 
-    def __init__(self, settings: NowcastTraining, fields: RadarFields, seed: int) -> None:
-        self.settings, self.fields, self.seed = settings, fields, seed
+    def __init__(self, settings: NowcastTraining, fields: RadarFields, seed: int, events: EventsBySplit) -> None:
+        self.settings, self.fields, self.seed, self.events = settings, fields, seed, events
         self.windows = Windows(settings, fields)
 
     # -- data --------------------------------------------------------------------------------------------------------
@@ -150,7 +152,7 @@ class NowcastTask(Task):
         }
 
     def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
-        write_bundle(folder, model, self.settings)
+        write_bundle(folder, model, self.settings, self.events)
         return self.metrics(outputs)
 
 

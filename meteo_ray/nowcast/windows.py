@@ -1,10 +1,12 @@
 """Windows of events: which there are, and what a network or a baseline is given of one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from meteo_ray.errors import UsageError
 from meteo_ray.nowcast.config import COARSER, NowcastTraining
 from meteo_ray.nowcast.extrapolation import Extrapolations, blurred
 from meteo_ray.nowcast.radar.events import starts
@@ -82,6 +84,14 @@ class Windows:
         sharp, soft = sharp[:, : frames.shape[1], : frames.shape[2]], soft[:, : frames.shape[1], : frames.shape[2]]
         seen = np.asarray(np.isfinite(frames).all(axis=0) & np.isfinite(sharp).all(axis=0))
         return Window(frames[:past], frames[past:], sharp, soft, seen)
+
+
+def require_windows(windows: Windows, events: Iterable[str], advice: str) -> None:
+    """Raises UsageError naming the events that hold no window, with what to do."""
+    short = [event for event in events if not len(windows.starts(event))]
+    if short:
+        named = ", ".join(f"{event} ({len(windows.fields.times(event))} frames)" for event in short)
+        raise UsageError(f"no window of {windows.frames} frames five minutes apart without a gap: {named}; {advice}")
 
 
 def _widened(part: slice) -> tuple[slice, slice]:

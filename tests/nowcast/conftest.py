@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from meteo_ray import bundle
 from meteo_ray.demo.made_radar import write_events
+from meteo_ray.nowcast.bundle import write_bundle
 from meteo_ray.nowcast.config import NowcastTraining
-from meteo_ray.nowcast.radar.events import read_frames
+from meteo_ray.nowcast.models.forecaster import Forecaster
+from meteo_ray.nowcast.radar.events import by_split, read_frames, with_splits
 from meteo_ray.nowcast.radar.fields import RadarFields
 from tests.conftest import ROOT
 
@@ -36,6 +40,15 @@ def made(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def fields(made, tmp_path_factory) -> RadarFields:
     return RadarFields(made, read_frames(made), 2.0, tmp_path_factory.mktemp("cache"))
+
+
+def write_untrained(models: Path, data: Path) -> Path:
+    """A bundle of an untrained network in `models`, as a training on `data` writes it."""
+    torch.manual_seed(0)
+    events = by_split(with_splits(read_frames(data), (), ()))
+    with bundle.writing(models / "nowcast") as scratch:
+        write_bundle(scratch, Forecaster(SETTINGS), SETTINGS, events)
+    return models
 
 
 def moving_blob(frames: int, side: int = 48, step: tuple[int, int] = (1, 2)) -> np.ndarray:

@@ -6,20 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from meteo_ray import bundle
 from meteo_ray.errors import UsageError
-from meteo_ray.nowcast.bundle import write_bundle
 from meteo_ray.nowcast.config import EvaluateNowcastJob, NowcastJob
 from meteo_ray.nowcast.models.forecaster import Forecaster
 from meteo_ray.nowcast.predictor import NowcastPredictor
-from meteo_ray.nowcast.radar.events import read_frames, with_splits
+from meteo_ray.nowcast.radar.events import by_split, read_frames, with_splits
 from meteo_ray.nowcast.run import evaluate, nowcast
 from meteo_ray.nowcast.task import NowcastTask
 from meteo_ray.nowcast.windows import Windows
 from meteo_ray.streaming.in_process import stream_in_process
 from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.loop import TrainingRun
-from tests.nowcast.conftest import SETTINGS, moving_blob
+from tests.nowcast.conftest import SETTINGS, moving_blob, write_untrained
 from tests.training.line_task import FolderHost
 
 pytest.importorskip("pysteps", reason="the extra `radar` is not installed")
@@ -28,8 +26,8 @@ LOOP = LoopSettings(batch_size=4, precision="fp32", patience=0, torch_threads=1)
 
 
 @pytest.fixture(scope="module")
-def task(fields) -> NowcastTask:
-    return NowcastTask(SETTINGS, fields, seed=0)
+def task(fields, index) -> NowcastTask:
+    return NowcastTask(SETTINGS, fields, seed=0, events=by_split(index))
 
 
 @pytest.fixture(scope="module")
@@ -114,12 +112,8 @@ def test_a_nowcast_is_of_its_past_alone():
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """A bundle of an untrained network."""
-    folder = tmp_path_factory.mktemp("models")
-    with bundle.writing(folder / "nowcast") as scratch:
-        write_bundle(scratch, predictor().model, SETTINGS)
-    return folder
+def models(made, tmp_path_factory):
+    return write_untrained(tmp_path_factory.mktemp("models"), made)
 
 
 def test_the_job_writes_fields_with_units_a_table_maps_and_an_animation(made, models, tmp_path):

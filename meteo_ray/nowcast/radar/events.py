@@ -4,6 +4,7 @@ The frames of an event are the loop's index, with sums of the files: another fil
 validate and test is said by name: windows of one event share most of their frames, so they are never torn apart.
 """
 
+import hashlib
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from meteo_ray.nowcast.radar.rates import is_radar, time_of
 from meteo_ray.schema import TEST, TRAIN, VALIDATION
 
 STEP = timedelta(minutes=5)
+
+EventsBySplit = dict[str, dict[str, str]]
+"""Split -> event -> sum of its files."""
 
 
 def read_frames(data: Path) -> pa.Table:
@@ -63,6 +67,24 @@ def with_splits(frames: pa.Table, test: tuple[str, ...], validation: tuple[str, 
         raise UsageError(f"no event is left to train on; there are {', '.join(events)}: three are the least")
     splits = {name: TEST if name in test else VALIDATION if name in validation else TRAIN for name in events}
     return frames.append_column("split", pa.array([splits[name] for name in frames["event"].to_pylist()]))
+
+
+def by_split(frames: pa.Table) -> EventsBySplit:
+    """The events of every split, each with a sum of its files: a folder under another name is known again."""
+    found: EventsBySplit = {split: {} for split in (TRAIN, VALIDATION, TEST)}
+    splits = dict(zip(frames["event"].to_pylist(), frames["split"].to_pylist(), strict=True))
+    sums = sums_of(frames)
+    for event, split in splits.items():
+        found[split][event] = sums[event]
+    return found
+
+
+def sums_of(frames: pa.Table) -> dict[str, str]:
+    """Event -> 16 hex digits that stand for its files."""
+    files: dict[str, list[str]] = {}
+    for event, file in zip(frames["event"].to_pylist(), frames["sha256"].to_pylist(), strict=True):
+        files.setdefault(event, []).append(file)
+    return {event: hashlib.sha256("\n".join(each).encode()).hexdigest()[:16] for event, each in files.items()}
 
 
 def starts(times: np.ndarray, frames: int, stride: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ import pyarrow as pa
 from meteo_ray.errors import UsageError
 from meteo_ray.nowcast.radar.rates import read_rate
 from meteo_ray.progress import ProgressLine
+
+GRID_TOLERANCE = 0.005
+"""How far, as a share, whole pixels may be from a square of the grid: FMI's are of 0.9997 km."""
 
 # Raised whenever frames of the same files come out otherwise.
 FIELDS_VERSION = 1
@@ -48,6 +52,12 @@ class RadarFields:
         parts = [str(FIELDS_VERSION), str(self.grid_km), *self._rows[event][1]]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
+    def require_grid(self, events: Iterable[str]) -> None:
+        """Read a frame of each event. Raises UsageError where it cannot be read or its pixels do not fit the grid."""
+        for event in events:
+            path = self.data / self._rows[event][0][0]
+            pixels_of_a_square(path, read_rate(path)[1], self.grid_km)
+
     def event(self, name: str) -> np.ndarray:
         """The frames, mapped from the cache; decoded first where they are not there."""
         path = self.cache / "radar" / f"{self.key(name)}.npy"
@@ -61,12 +71,23 @@ class RadarFields:
         fields = []
         for path in paths:
             rate, pixel_km = read_rate(self.data / path)
-            fields.append(averaged(rate, max(round(self.grid_km / pixel_km), 1)))
+            fields.append(averaged(rate, pixels_of_a_square(self.data / path, pixel_km, self.grid_km)))
             if fields[-1].shape != fields[0].shape:
                 raise UsageError(f"{self.data / path}: {rate.shape} pixels, other frames of the event have other sizes")
             line.update(1)
         line.close()
         return np.stack(fields)
+
+
+def pixels_of_a_square(path: Path, pixel_km: float, grid_km: float) -> int:
+    """Pixels along the side of a square of the grid. Raises UsageError where no whole number of them makes it up."""
+    factor = max(round(grid_km / pixel_km), 1)
+    if abs(factor * pixel_km - grid_km) > GRID_TOLERANCE * grid_km:
+        raise UsageError(
+            f"{path}: pixels of {pixel_km:g} km do not make up squares of {grid_km:g} km; "
+            f"train with --nowcast.grid-km {factor * pixel_km:g}, or another multiple"
+        )
+    return factor
 
 
 def averaged(rate: np.ndarray, factor: int) -> np.ndarray:
