@@ -3,7 +3,7 @@
     python benchmarks/nowcast_events.py --data RADAR_EVENTS --out nowcast_bench
 
 Every event is the test once; the one after it, in the order of names, validates, and the rest train. What is done is
-not repeated: the same command goes on where it stopped. Writes OUT/table.md.
+not repeated: the same command goes on where it stopped, and one with other flags is refused. Writes OUT/table.md.
 """
 
 import argparse
@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from meteo_ray import cluster
+from meteo_ray.files import read_json, write_json
+from meteo_ray.nowcast.page import shown_skill
 from meteo_ray.nowcast.radar.events import read_frames
 
 ROOT = Path(__file__).resolve().parents[1]
 MINUTES = (15, 30, 60)
+SCORES, ASKED = "scores.json", "asked.json"
 
 
 def main() -> None:
@@ -30,22 +33,50 @@ def main() -> None:
     parser.add_argument("flags", nargs=argparse.REMAINDER, help="after --: more flags of jobs/train_nowcast.py")
     options = parser.parse_args()
     events = list(dict.fromkeys(read_frames(options.data)["event"].to_pylist()))
+    if other := others(options, events):
+        sys.exit("\n".join(other))
     with cluster.shared() as joined:
         for event in options.events or events:
             _fold(options, events, event, joined)
-    table(options)
+    table(options, events)
+
+
+def asked(options: argparse.Namespace, events: list[str], event: str) -> list[str]:
+    """The flags of the training that leaves `event` out, but for folders."""
+    following = events[(events.index(event) + 1) % len(events)]
+    split = ["--nowcast.test-events", json.dumps([event]), "--nowcast.validation-events", json.dumps([following])]
+    return [*split, *[flag for flag in options.flags if flag != "--"]]
+
+
+def others(options: argparse.Namespace, events: list[str]) -> list[str]:
+    """What stands in OUT and was asked for otherwise, or nobody knows how, a sentence each."""
+    found = []
+    for event in events:
+        folder = folder_of(options, event)
+        told = read_json(folder / ASKED) if (folder / ASKED).is_file() else None
+        wanted = asked(options, events, event)
+        if told is None and (folder / SCORES).is_file():
+            found.append(f"{folder}: {ASKED} is missing; give another --out, or write into it: {json.dumps(wanted)}")
+        elif told is not None and told != wanted:
+            found.append(f"{folder}: made with {' '.join(told)}; asked for {' '.join(wanted)}; give another --out")
+    return found
+
+
+def folder_of(options: argparse.Namespace, event: str) -> Path:
+    return Path(options.out) / event.replace("/", "_")
 
 
 def _fold(options: argparse.Namespace, events: list[str], event: str, joined: dict[str, str]) -> None:
-    folder = options.out / event.replace("/", "_")
-    scores, cache = folder / "scores.json", options.out / "cache"
+    folder = folder_of(options, event)
+    scores, cache = folder / SCORES, options.out / "cache"
     if scores.is_file():
         return
-    following = events[(events.index(event) + 1) % len(events)]
-    split = ("--nowcast.test-events", json.dumps([event]), "--nowcast.validation-events", json.dumps([following]))
+    wanted = asked(options, events, event)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / ASKED, wanted)
     places = ("--data", options.data, "--models", folder / "models", "--cache", cache)
     started = time.monotonic()
-    _job(joined, "train_nowcast", *places, *split, *[flag for flag in options.flags if flag != "--"])
+    _job(joined, "train_nowcast", *places, *wanted)
     (folder / "seconds.txt").write_text(f"{time.monotonic() - started:.0f}\n", "utf-8")
     _job(joined, "evaluate_nowcast", *places, "--out", scores)
 
@@ -55,12 +86,12 @@ def _job(joined: dict[str, str], name: str, *arguments: Any) -> None:
     subprocess.run(command, env={**os.environ, **joined}, check=True)
 
 
-def table(options: argparse.Namespace) -> None:
+def table(options: argparse.Namespace, events: list[str]) -> None:
     """OUT/table.md of what is there: MSE, CSI and FSS from 2 mm/h and power by lead, of all forecasters."""
     lines = ["| event | lead | forecaster | MSE | CSI 2 mm/h | FSS 2 mm/h, 18 km | power 2-16 km |", "|---" * 7 + "|"]
-    won = []
-    for path in sorted(options.out.glob("*/scores.json")):
-        document = json.loads(path.read_text("utf-8"))
+    verdicts: dict[str, dict[str, Any] | None] = {}
+    for path in filter(Path.is_file, (folder_of(options, event) / SCORES for event in events)):
+        document = read_json(path)
         for entry in document["entries"]:
             for minutes in MINUTES:
                 if minutes in entry["leads_minutes"]:
@@ -69,11 +100,25 @@ def table(options: argparse.Namespace) -> None:
                         keys = ("mse", "csi_2", "fss_2_18km", "power")
                         cells = ["-" if scores[lead][key] is None else f"{scores[lead][key]:.3f}" for key in keys]
                         lines.append("| " + " | ".join([entry["event"], f"{minutes} min", name, *cells]) + " |")
-        verdicts = document["summary"]["at_30_minutes"]
-        won += [event for event, found in verdicts.items() if found and found["better"]]
-    lines += ["", f"At 30 minutes a lower MSE than the extrapolation's and no lower CSI: {', '.join(won) or 'none'}."]
+        verdicts |= document["summary"]["at_30_minutes"]
+    lines += ["", *verdict_lines(verdicts)]
     (options.out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
     print("\n".join(lines))
+
+
+def verdict_lines(verdicts: dict[str, dict[str, Any] | None]) -> list[str]:
+    """Which events the network wins at 30 minutes, and of which the intervals say so; "too few" windows say nothing."""
+    found = {event: one for event, one in verdicts.items() if one}
+    won = [event for event, one in found.items() if one["better"]]
+    sure = {
+        word: [event for event, one in found.items() if one.get("for_sure") == word] for word in ("better", "worse")
+    }
+    skills = [f"{event} {shown_skill(one['skill'])}" for event, one in found.items() if one["skill"]]
+    return [
+        f"At 30 minutes a lower MSE than the extrapolation's and no lower CSI: {', '.join(won) or 'none'}.",
+        f"MSE against the extrapolation's, with intervals: {'; '.join(skills) or 'none'}.",
+        *(f"For sure {word}: {', '.join(events) or 'none'}." for word, events in sure.items()),
+    ]
 
 
 if __name__ == "__main__":

@@ -55,11 +55,16 @@ def extrapolated(past: np.ndarray, leads: int) -> np.ndarray:
     return np.where(moved < 0, 0, moved).astype(np.float32)
 
 
+def blur_width(lead: int) -> float:
+    """Of the Gaussian, in squares, `lead` steps of five minutes ahead."""
+    return float(BLUR * lead**BLUR_POWER)
+
+
 def blurred(fields: np.ndarray) -> np.ndarray:
     """Each lead of `(leads, rows, columns)` blurred by its own width; unseen squares take no part and stay unseen."""
     found = np.empty_like(fields)
     for number, field in enumerate(fields):
-        width = BLUR * (number + 1) ** BLUR_POWER
+        width = blur_width(number + 1)
         seen = np.isfinite(field)
         weight = gaussian_filter(seen.astype(np.float32), width, mode="constant")
         total = gaussian_filter(np.where(seen, field, 0), width, mode="constant")

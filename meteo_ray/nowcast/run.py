@@ -122,11 +122,12 @@ def evaluate(job: EvaluateNowcastJob) -> None:
     page = job.out.with_suffix(".html")
     write_page(page, entries, predictor, windows)
     for name, found in verdicts.items():
-        print(_line(name, found))
+        print(verdict_line(name, found))
     print(f"metrics: {job.out}   page: {page}")
 
 
-def _line(event: str, found: dict[str, Any] | None) -> str:
+def verdict_line(event: str, found: dict[str, Any] | None) -> str:
+    """An event's verdict as it is printed."""
     if found is None:
         return f"{event}: no lead of 30 minutes"
     csi = "  ".join(

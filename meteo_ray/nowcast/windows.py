@@ -1,5 +1,6 @@
 """Windows of events: which there are, and what a network or a baseline is given of one."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -8,15 +9,15 @@ import pyarrow as pa
 
 from meteo_ray.errors import UsageError
 from meteo_ray.nowcast.config import COARSER, NowcastTraining
-from meteo_ray.nowcast.extrapolation import Extrapolations, blurred
+from meteo_ray.nowcast.extrapolation import Extrapolations, blur_width, blurred
 from meteo_ray.nowcast.radar.events import starts
 from meteo_ray.nowcast.radar.fields import RadarFields
 
 # A crop is drawn at most this often until it rains on a part of it: most of a radar image is dry.
 TRIES, WET_SHARE, WET_FROM = 6, 0.1, 0.1
 
-# Squares around a crop that its blurred extrapolation is made with: three widths of an hour's blur, 0.75 * 12^0.75.
-MARGIN = 15
+# An hour; widths of the blur beyond which what lies around a crop counts no more.
+LEAST_LEADS, MARGIN_WIDTHS = 12, 3
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class Windows:
         start, past = int(first[number]), self.settings.past
         frames = np.asarray(self.fields.event(name)[start : start + self.frames, rows, columns], np.float32)
         # Blurred with what lies around the square, as on the whole grid.
-        wide, inner = zip(_widened(rows), _widened(columns), strict=True)
+        margin = margin_of(self.settings.leads)
+        wide, inner = zip(_widened(rows, margin), _widened(columns, margin), strict=True)
         around = np.asarray(self.extrapolations.event(name, first)[number][:, wide[0], wide[1]], np.float32)
         sharp, soft = (field[:, inner[0], inner[1]] for field in (around, blurred(around)))
         sharp, soft = sharp[:, : frames.shape[1], : frames.shape[2]], soft[:, : frames.shape[1], : frames.shape[2]]
@@ -94,9 +96,14 @@ def require_windows(windows: Windows, events: Iterable[str], advice: str) -> Non
         raise UsageError(f"no window of {windows.frames} frames five minutes apart without a gap: {named}; {advice}")
 
 
-def _widened(part: slice) -> tuple[slice, slice]:
-    """A slice with MARGIN before and after it, and where the slice itself then lies in it."""
+def margin_of(leads: int) -> int:
+    """Squares around a crop that its extrapolations are blurred with: 15 up to an hour, more for the wider blurs."""
+    return math.ceil(MARGIN_WIDTHS * blur_width(max(leads, LEAST_LEADS)))
+
+
+def _widened(part: slice, margin: int) -> tuple[slice, slice]:
+    """A slice with a margin before and after it, and where the slice itself then lies in it."""
     if part.start is None:
         return part, part
-    before = min(part.start, MARGIN)
-    return slice(part.start - before, part.stop + MARGIN), slice(before, before + part.stop - part.start)
+    before = min(part.start, margin)
+    return slice(part.start - before, part.stop + margin), slice(before, before + part.stop - part.start)

@@ -18,7 +18,7 @@ from meteo_ray.nowcast.page import shown_skill
 from meteo_ray.nowcast.predictor import NowcastPredictor
 from meteo_ray.nowcast.radar.events import by_split, read_frames, with_splits
 from meteo_ray.nowcast.radar.fields import RadarFields
-from meteo_ray.nowcast.run import evaluate
+from meteo_ray.nowcast.run import evaluate, verdict_line
 from meteo_ray.nowcast.scoring import EventScores, entry, score_event, verdict
 from meteo_ray.nowcast.stage import NOWCAST
 from meteo_ray.nowcast.windows import Windows
@@ -115,6 +115,7 @@ def test_a_verdict_is_sure_where_the_interval_is():
     found = entry(scores_of(12, 2), 50)
     assert verdict(found)["better"]
     assert verdict(found)["for_sure"] == "better"
+    assert verdict_line("event", verdict(found)).endswith("(for sure better)")
     found["skill_against"]["extrapolation"][5].update(low=-0.9, high=-0.1)
     assert verdict(found)["for_sure"] == "worse"
     found["skill_against"]["extrapolation"][5].update(low=-0.1, high=0.1)
@@ -129,6 +130,7 @@ def test_of_too_few_windows_nothing_is_sure():
     found["skill_against"]["extrapolation"][5] = few
     assert verdict(found)["better"]
     assert verdict(found)["for_sure"] is None
+    assert verdict_line("event", verdict(found)).endswith("MSE against extrapolation +20 % [too few]")
 
 
 def shortened(made, folder, event, frames):

@@ -1,21 +1,27 @@
 """Radar files and events: rates as their providers mean them, gaps and doubled times, extrapolation."""
 
+import contextlib
 import gzip
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meteo_ray.demo.made_radar import save_image
 from meteo_ray.errors import UsageError
+from meteo_ray.nowcast.config import TrainNowcastJob
 from meteo_ray.nowcast.extrapolation import blurred, extrapolated, motion
 from meteo_ray.nowcast.radar.events import read_frames, starts, with_splits
-from meteo_ray.nowcast.radar.fields import RadarFields, averaged
+from meteo_ray.nowcast.radar.fields import RadarFields, averaged, pixels_of_a_square
 from meteo_ray.nowcast.radar.rates import read_rate, time_of
 from meteo_ray.nowcast.spectral_prognosis import spectral_prognosis
+from meteo_ray.nowcast.stage import NOWCAST
 from meteo_ray.schema import TEST, TRAIN, VALIDATION
-from tests.nowcast.conftest import moving_blob
+from tests.nowcast.conftest import SETTINGS, moving_blob
 
 pytest.importorskip("pysteps", reason="the extra `radar` is not installed")
 
@@ -57,12 +63,13 @@ def test_a_knmi_file_is_in_mm_per_hour(tmp_path):
     assert str(time_of(path)) == "2010-08-26 01:35:00"
 
 
-def write_odim(path, quantity, values, gain, offset):
+def write_odim(path, quantity, values, gain, offset, pixel_km=2.0):
     with h5py.File(path, "w") as file:
         file.attrs["Conventions"] = np.bytes_(b"ODIM_H5/V2_2")
         where = file.create_group("where")
         where.attrs["projdef"] = np.bytes_(b"+proj=laea +lat_0=55 +lon_0=10 +ellps=WGS84")
-        where.attrs.update({"LL_lat": 50.0, "LL_lon": 8.0, "UR_lat": 51.0, "UR_lon": 9.0, "xscale": 2e3, "yscale": 2e3})
+        where.attrs.update({"LL_lat": 50.0, "LL_lon": 8.0, "UR_lat": 51.0, "UR_lon": 9.0})
+        where.attrs.update({"xscale": 1000 * pixel_km, "yscale": 1000 * pixel_km})
         data = file.create_group("dataset1").create_group("data1")
         data["data"] = np.asarray(values, np.uint8)
         what = data.create_group("what")
@@ -95,8 +102,110 @@ def test_what_is_no_radar_file_is_named(tmp_path):
         file["x"] = [1]
     with pytest.raises(UsageError, match="neither KNMI"):
         read_rate(tmp_path / "other.h5")
-    with pytest.raises(UsageError, match="tells no time"):
-        time_of(tmp_path / "other.h5")
+    write_odim(tmp_path / "line.h5", b"RATE", [0, 10], gain=0.5, offset=0.0)
+    with pytest.raises(UsageError, match=r"line.h5.*1 dimensions"):
+        read_rate(tmp_path / "line.h5")
+
+
+def test_a_file_that_is_cut_off_is_named(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, 3000, np.uint8).tobytes()
+    whole, path = gzip.compress(b"P5\n60 50\n255\n" + noise), tmp_path / "202106011200_fmi.pgm.gz"
+    for length in (0, 5, 100, len(whole) // 2, len(whole) - 4):
+        path.write_bytes(whole[:length])
+        with pytest.raises(UsageError, match="202106011200_fmi"):
+            read_rate(path)
+    path.write_bytes(whole[:200] + b"\xff" * 200 + whole[400:])
+    with pytest.raises(UsageError, match="202106011200_fmi"):
+        read_rate(path)
+    odim = tmp_path / "202106011200.h5"
+    write_odim(odim, b"RATE", [[0, 10]], gain=0.5, offset=0.0)
+    with h5py.File(odim, "a") as file:
+        del file["dataset1/data1/what"]
+    with pytest.raises(UsageError, match=r"202106011200.h5: .*no what group"):
+        read_rate(odim)
+
+
+def test_gifs_of_other_products_are_refused_as_they_would_be_misread(tmp_path):
+    event = tmp_path / "event"
+    event.mkdir()
+    path = event / "RZC161932130V_00005.801.gif"
+    save_image(path, np.array([[0, 1.0], [5, 20]]))
+    for read in (lambda: read_rate(path), lambda: read_frames(tmp_path)):
+        with pytest.raises(UsageError, match=r"RZC161932130V.*product RZC.*AQC can be read"):
+            read()
+    path.rename(event / "aqc161932130V_00005.801.gif")
+    assert read_frames(tmp_path).num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "time"),
+    [
+        ("T_PAAH21_C_EUOC_20240101000000.hdf", "2024-01-01 00:00:00"),
+        ("20240601T1200Z_rate.h5", "2024-06-01 12:00:00"),
+        ("20240601T120458Z_rate.h5", "2024-06-01 12:05:00"),
+        ("composite_hx_20240601_1250-hd5.h5", "2024-06-01 12:50:00"),
+        ("raa01-rw_10000-2106011250-dwd---bin.h5", "2021-06-01 12:50:00"),
+        ("123456789012_201008260135.h5", "2010-08-26 01:35:00"),
+        ("AQC161932130V_00005.801.gif", "2016-07-11 21:30:00"),
+    ],
+)
+def test_names_tell_times(tmp_path, name, time):
+    assert str(time_of(tmp_path / name)) == time
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["other.h5", "123456789012.h5", "202413400000_x.h5", "99991231235959.h5", "AQC999999999.gif", "raa-9999999999-.h5"],
+)
+def test_names_without_a_time_are_named(tmp_path, name):
+    event = tmp_path / "event"
+    event.mkdir()
+    (event / name).write_bytes(b"")
+    with pytest.raises(UsageError, match=f"{name}: neither the file nor its name tells a time"):
+        read_frames(tmp_path)
+
+
+@given(st.text("0123456789TZ_-", max_size=30))
+def test_no_name_is_a_defect(digits):
+    with contextlib.suppress(UsageError):
+        assert time_of(Path(f"x{digits}.h5")).second == 0
+
+
+def test_the_time_in_an_odim_file_goes_before_its_name(tmp_path):
+    path = tmp_path / "202106011200_received.h5"
+    write_odim(path, b"RATE", [[0, 10]], gain=0.5, offset=0.0)
+    assert str(time_of(path)) == "2021-06-01 12:00:00"
+    with h5py.File(path, "a") as file:
+        file.create_group("what").attrs.update({"date": np.bytes_(b"20210601"), "time": "115500"})
+    assert str(time_of(path)) == "2021-06-01 11:55:00"
+    with h5py.File(path, "a") as file:
+        file["what"].attrs["time"] = np.bytes_(b"noon")
+    assert str(time_of(path)) == "2021-06-01 12:00:00"
+
+
+@pytest.mark.parametrize("pixel_km", [1.5, 2.5, 4.0])
+def test_pixels_that_do_not_make_up_the_grid_are_refused_before_a_training(tmp_path, pixel_km):
+    for event in "abc":
+        (tmp_path / event).mkdir()
+        for frame in range(8):
+            path = tmp_path / event / f"2021060112{5 * frame:02d}.h5"
+            write_odim(path, b"RATE", [[0, 10], [3, 4]], gain=0.5, offset=0.0, pixel_km=pixel_km)
+    job = TrainNowcastJob(data=tmp_path, models=tmp_path / "models", nowcast=SETTINGS)
+    message = (
+        rf"202106011200.h5: pixels of {pixel_km:g} km do not make up squares of 2 km; train with --nowcast.grid-km"
+    )
+    with pytest.raises(UsageError, match=message):
+        NOWCAST.read_inputs(job)
+    fields = RadarFields(tmp_path, read_frames(tmp_path), 2.0, tmp_path / "cache")
+    with pytest.raises(UsageError, match=message):
+        fields.event("a")
+    fitting = SETTINGS.model_copy(update={"grid_km": 2 * pixel_km})
+    assert NOWCAST.read_inputs(job.model_copy(update={"nowcast": fitting})).index.num_rows == 24
+
+
+def test_pixels_of_nearly_a_kilometre_fit():
+    assert pixels_of_a_square(Path("x"), 0.999674, 2.0) == 2
+    assert pixels_of_a_square(Path("x"), 2.0, 2.0) == 1
 
 
 # Of the files as published: size, unseen share, highest mm/h.

@@ -1,19 +1,22 @@
 """The nowcast through the loop, and its jobs: learnt, scored and written on events that it makes itself."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from meteo_ray.errors import UsageError
-from meteo_ray.nowcast.config import EvaluateNowcastJob, NowcastJob
+from meteo_ray.nowcast.config import EvaluateNowcastJob, NowcastJob, NowcastTraining
+from meteo_ray.nowcast.extrapolation import blurred
 from meteo_ray.nowcast.models.forecaster import Forecaster
 from meteo_ray.nowcast.predictor import NowcastPredictor
 from meteo_ray.nowcast.radar.events import by_split, read_frames, with_splits
 from meteo_ray.nowcast.run import evaluate, nowcast
 from meteo_ray.nowcast.task import NowcastTask
-from meteo_ray.nowcast.windows import Windows
+from meteo_ray.nowcast.windows import Windows, _widened, margin_of
 from meteo_ray.streaming.in_process import stream_in_process
 from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.loop import TrainingRun
@@ -65,6 +68,17 @@ def test_a_crop_is_what_the_whole_window_shows_there(fields):
     for name in ("future", "sharp"):
         np.testing.assert_array_equal(getattr(whole, name)[:, y : y + 16, x : x + 16], getattr(part, name))
     np.testing.assert_allclose(whole.soft[:, y : y + 16, x : x + 16], part.soft, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("leads", [3, 12, 30])
+def test_a_crop_is_blurred_as_the_whole_field_is_for_all_leads(leads):
+    """A wide shower beside the crop reaches into it as far as on the whole grid."""
+    rows = columns = slice(100, 116)
+    field = np.zeros((leads, 216, 216), np.float32)
+    field[:, :, 120:] = 5
+    wide, inner = zip(*(_widened(part, margin_of(leads)) for part in (rows, columns)), strict=True)
+    part = blurred(field[:, wide[0], wide[1]])[:, inner[0], inner[1]]
+    np.testing.assert_allclose(part, blurred(field)[:, rows, columns], atol=0.02)
 
 
 def test_it_learns_and_goes_on_after_a_stop(task, index, tmp_path):
@@ -141,6 +155,29 @@ def test_the_job_writes_fields_with_units_a_table_maps_and_an_animation(made, mo
         with pytest.raises(UsageError, match=message):
             nowcast(job.model_copy(update={"out": tmp_path / "other", "time": wrong}))
     assert not (tmp_path / "other").exists()
+
+
+def test_after_a_gap_nothing_is_shown_as_observed(made, models, tmp_path, monkeypatch):
+    """Five frames later the files go on: what they show is not five minutes ahead."""
+    gap = tmp_path / "gap"
+    shutil.copytree(made, gap)
+    for path in sorted((gap / "event_20210603").iterdir())[5:7]:
+        path.unlink()
+    panels = []
+    monkeypatch.setattr("meteo_ray.nowcast.plots.animation", lambda titles, *given: panels.append(given) or b"GIF")
+    job = NowcastJob(data=gap, models=models, out=tmp_path / "out", event="event_20210603", time="2021-06-03T12:20")
+    nowcast(job)
+    nowcast(job.model_copy(update={"data": made, "out": tmp_path / "whole"}))
+    (after_gap, no_errors), (whole, errors) = panels
+    assert list(after_gap) == ["nowcast", "extrapolation"]
+    assert not no_errors
+    assert list(whole) == ["observed", "nowcast", "extrapolation"]
+    assert list(errors) == ["error"]
+
+
+def test_a_network_has_a_layer():
+    with pytest.raises(ValidationError, match="hidden"):
+        NowcastTraining(hidden=())
 
 
 def test_the_evaluation_scores_the_test_event_beside_all_baselines(made, models, tmp_path):

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from meteo_ray.errors import UsageError
 from meteo_ray.files import sha256_of
-from meteo_ray.nowcast.radar.rates import is_radar, time_of
+from meteo_ray.nowcast.radar.rates import is_radar, require_known_product, time_of
 from meteo_ray.schema import TEST, TRAIN, VALIDATION
 
 STEP = timedelta(minutes=5)
@@ -26,11 +26,13 @@ def read_frames(data: Path) -> pa.Table:
     """A row for every frame, in order of event and time: `event`, `time`, `path` below `data`, `sha256`.
 
     Raises:
-        UsageError: when there is none; naming files of one event whose times are equal.
+        UsageError: when there is none; naming a file without a time or of an unknown product, and files of one event
+            whose times are equal.
     """
     found: dict[tuple[str, datetime], Path] = {}
     for path in sorted(data.rglob("*")):
         if path.is_file() and is_radar(path):
+            require_known_product(path)
             key = path.parent.relative_to(data).as_posix(), time_of(path)
             if key in found:
                 raise UsageError(f"{path}: {found[key].name} beside it is of the same time, {key[1]:%Y-%m-%d %H:%M}")

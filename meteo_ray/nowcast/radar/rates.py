@@ -9,7 +9,9 @@
 """
 
 import re
-from datetime import datetime
+import zlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,15 @@ import numpy as np
 from meteo_ray.errors import UsageError
 from meteo_ray.nowcast.radar.library import pysteps
 
-SUFFIXES = (".pgm.gz", ".pgm", ".gif", ".h5", ".hdf")
+HDF5 = (".h5", ".hdf")
+SUFFIXES = (".pgm.gz", ".pgm", ".gif", *HDF5)
+
+METEOSWISS = "AQC"
+"""The one product of MeteoSwiss whose classes are known: others have another scale in files that look alike."""
+
+UNREADABLE = (OSError, EOFError, zlib.error, ValueError, LookupError, SyntaxError, RuntimeError)
+"""What gzip, PIL, h5py, pyproj and pysteps raise on files that are cut off, damaged or something else."""
+
 MINUTES_AN_HOUR = 60
 ACCUMULATED_MINUTES = 5.0
 
@@ -33,24 +43,40 @@ def is_radar(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
+def require_known_product(path: Path) -> None:
+    """Raises UsageError for a GIF of which the name does not say that its classes are those of METEOSWISS."""
+    name = path.name.upper()
+    if name.endswith(".GIF") and not name.startswith(METEOSWISS):
+        raise UsageError(
+            f"{path}: product {name[:3]}, whose scale is not known; of GIFs MeteoSwiss' {METEOSWISS} can be read, "
+            "besides FMI's PGM and HDF5 of KNMI and ODIM"
+        )
+
+
 def read_rate(path: Path) -> tuple[np.ndarray, float]:
     """Rain in mm/h, float32 `(rows, columns)` with the north first, and the size of a pixel in km.
 
     Raises:
         UsageError: when the file cannot be read, or holds neither rain nor reflectivity.
     """
+    require_known_product(path)
     importers = pysteps().io.importers
+    from pysteps.exceptions import DataModelError
+
     name = path.name.lower()
     try:
         if name.endswith((".pgm", ".pgm.gz")):
             field, _, about = importers.import_fmi_pgm(str(path), gzipped=name.endswith(".gz"))
         elif name.endswith(".gif"):
-            field, _, about = importers.import_mch_gif(str(path), "AQC", "mm", ACCUMULATED_MINUTES)
+            field, _, about = importers.import_mch_gif(str(path), METEOSWISS, "mm", ACCUMULATED_MINUTES)
         else:
             field, about = _hdf5(path, importers)
-    except (OSError, ValueError, KeyError, IndexError, SyntaxError) as error:
+        field = np.asarray(field, np.float64)
+        if field.ndim != 2:
+            raise ValueError(f"{field.ndim} dimensions instead of two")
+    except (*UNREADABLE, DataModelError) as error:
         raise UsageError(f"{path}: cannot be read as a radar image: {error}") from None
-    return _in_mm_per_hour(path, np.asarray(field, np.float64), about), _pixel_km(path, about)
+    return _in_mm_per_hour(path, field, about), _pixel_km(path, about)
 
 
 def _hdf5(path: Path, importers: Any) -> tuple[np.ndarray, dict[str, Any]]:
@@ -62,8 +88,7 @@ def _hdf5(path: Path, importers: Any) -> tuple[np.ndarray, dict[str, Any]]:
     if of_knmi:
         field, _, about = importers.import_knmi_hdf5(str(path), qty="ACRR", accutime=ACCUMULATED_MINUTES)
         return field, about
-    text = version.decode("ascii", "replace") if isinstance(version, bytes) else str(version)
-    if not text.startswith("ODIM_H5"):
+    if not _text(version).startswith("ODIM_H5"):
         raise ValueError("neither KNMI's HDF5 nor ODIM")
     for quantity in ("RATE", "DBZH"):  # not ACRR: pysteps does not read over which time it was summed
         try:
@@ -96,15 +121,50 @@ def _pixel_km(path: Path, about: dict[str, Any]) -> float:
 
 
 def time_of(path: Path) -> datetime:
-    """When an image was taken, by its name: YYYYMMDDHHMM, or MeteoSwiss' YYDDDHHMM after three letters.
+    """When an image was taken, to the minute: what ODIM says in the file, else its name.
+
+    Names hold YYYYMMDDHHMM, with or without seconds, also with T, _ or - before the hour; DWD's YYMMDDHHMM between
+    hyphens; MeteoSwiss' YYDDDHHMM after three letters.
 
     Raises:
-        UsageError: when the name tells none.
+        UsageError: when neither tells any.
     """
-    found = re.search(r"(?<!\d)(\d{12})(?!\d)", path.name)
-    if found:
-        return datetime.strptime(found[1], "%Y%m%d%H%M")
-    found = re.match(r"[A-Za-z]{3}(\d{9})", path.name)
-    if found:
-        return datetime.strptime(found[1], "%y%j%H%M")
-    raise UsageError(f"{path}: the name tells no time: YYYYMMDDHHMM, or YYDDDHHMM after three letters")
+    for text, form in (*_recorded_time(path), *_named_times(path.name)):
+        try:
+            # Some providers' names have the second at which the scan ended.
+            return (datetime.strptime(text, form) + timedelta(seconds=30)).replace(second=0)
+        except (ValueError, OverflowError):
+            continue
+    raise UsageError(
+        f"{path}: neither the file nor its name tells a time: YYYYMMDDHHMM, or YYDDDHHMM after three letters"
+    )
+
+
+def _recorded_time(path: Path) -> list[tuple[str, str]]:
+    """The nominal time that ODIM keeps in /what, with its format; nothing where it is not there."""
+    import h5py
+
+    if not path.name.lower().endswith(HDF5) or not path.is_file():
+        return []
+    try:
+        with h5py.File(path) as file:
+            about = file["what"].attrs
+            return [(_text(about["date"]) + _text(about["time"]), "%Y%m%d%H%M%S")]
+    except UNREADABLE:
+        return []
+
+
+def _named_times(name: str) -> Iterator[tuple[str, str]]:
+    """Digits of a name that may be a time, with their format; whether they are one is not known yet."""
+    for found in re.finditer(r"(?<!\d)(\d{8})[T_-]?(\d{4})(\d{2})?(?!\d)", name):
+        yield "".join(found.groups(default="")), "%Y%m%d%H%M%S" if found[3] else "%Y%m%d%H%M"
+    for found in re.finditer(r"-(\d{10})-", name):
+        yield found[1], "%y%m%d%H%M"
+    if of_meteoswiss := re.match(r"[A-Za-z]{3}(\d{9})", name):
+        yield of_meteoswiss[1], "%y%j%H%M"
+
+
+def _text(value: Any) -> str:
+    """An attribute of HDF5: bytes or text, by itself or as the only one of an array."""
+    (one,) = np.ravel(value).tolist()
+    return one.decode("ascii", "replace") if isinstance(one, bytes) else str(one)
