@@ -4,6 +4,7 @@ Files may use any unit of the same dimension; pint converts. A unit of another d
 declared, and one of the right dimension that the values contradict (hPa under the name of atm) where they are read.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -60,6 +61,14 @@ def _registry() -> "pint.UnitRegistry":
     registry: pint.UnitRegistry = pint.UnitRegistry()
     registry.define("okta = 0.125")
     return registry
+
+
+def cut_at_zero(values: np.ndarray, names: Sequence[str], axis: int) -> np.ndarray:
+    """Forecasts with those of never negative quantities cut at zero; `names` are the quantities along `axis`."""
+    lowest = np.array([0.0 if QUANTITIES[name].never_negative else -np.inf for name in names])
+    shape = [len(names) if position == axis % values.ndim else 1 for position in range(values.ndim)]
+    found: np.ndarray = np.maximum(values, lowest.reshape(shape))
+    return found
 
 
 def unit_problem(quantity: Quantity, unit: str) -> str | None:
