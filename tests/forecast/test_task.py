@@ -198,6 +198,8 @@ def test_too_short_a_series_is_refused():
 def test_the_model_flag_is_short_for_the_setting():
     assert TrainForecastJob(model="graph").forecast.model == "graph"
     assert TrainForecastJob(forecast={"model": "cnn_lstm"}).forecast.model == "cnn_lstm"
+    with pytest.raises(ValueError, match="mixer needs a lookback of two days"):
+        TrainForecastJob(model="mixer", forecast={"lookback": 1})
     with pytest.raises(ValueError, match="minmax knows no anomalies"):
         settings(scaling="minmax")
 
