@@ -1,9 +1,9 @@
 """The nowcast against Lucas-Kanade extrapolation, one event left out at a time.
 
-    python -m benchmarks.nowcast_events --data RADAR_EVENTS --out nowcast_bench
+    python benchmarks/nowcast_events.py --data RADAR_EVENTS --out nowcast_bench
 
 Every event is the test once; the one after it, in the order of names, validates, and the rest train. What is done is
-not repeated: the same command goes on where it stopped; other data or flags are refused there. Writes OUT/table.md.
+not repeated: the same command goes on where it stopped. Writes OUT/table.md.
 """
 
 import argparse
@@ -12,13 +12,10 @@ import os
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.retrieval.results import Results
 from meteo_ray import cluster
-from meteo_ray.files import read_json
 from meteo_ray.nowcast.radar.events import read_frames
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,26 +30,24 @@ def main() -> None:
     parser.add_argument("flags", nargs=argparse.REMAINDER, help="after --: more flags of jobs/train_nowcast.py")
     options = parser.parse_args()
     events = list(dict.fromkeys(read_frames(options.data)["event"].to_pylist()))
-    options.flags = [flag for flag in options.flags if flag != "--"]
-    results = Results(options.out / "results.json", {"data": options.data.resolve(), "flags": options.flags})
     with cluster.shared() as joined:
         for event in options.events or events:
-            results.get(event, partial(_fold, options, events, event, joined))
-    table(options.out, results)
+            _fold(options, events, event, joined)
+    table(options)
 
 
-def _fold(options: argparse.Namespace, events: list[str], event: str, joined: dict[str, str]) -> dict[str, str]:
-    """Train without the event and score on it; where the scores lie below OUT."""
+def _fold(options: argparse.Namespace, events: list[str], event: str, joined: dict[str, str]) -> None:
     folder = options.out / event.replace("/", "_")
     scores, cache = folder / "scores.json", options.out / "cache"
+    if scores.is_file():
+        return
     following = events[(events.index(event) + 1) % len(events)]
     split = ("--nowcast.test-events", json.dumps([event]), "--nowcast.validation-events", json.dumps([following]))
     places = ("--data", options.data, "--models", folder / "models", "--cache", cache)
     started = time.monotonic()
-    _job(joined, "train_nowcast", *places, *split, *options.flags)
+    _job(joined, "train_nowcast", *places, *split, *[flag for flag in options.flags if flag != "--"])
     (folder / "seconds.txt").write_text(f"{time.monotonic() - started:.0f}\n", "utf-8")
     _job(joined, "evaluate_nowcast", *places, "--out", scores)
-    return {"scores": str(scores.relative_to(options.out))}
 
 
 def _job(joined: dict[str, str], name: str, *arguments: Any) -> None:
@@ -60,12 +55,12 @@ def _job(joined: dict[str, str], name: str, *arguments: Any) -> None:
     subprocess.run(command, env={**os.environ, **joined}, check=True)
 
 
-def table(out: Path, results: Results) -> None:
-    """OUT/table.md of what is measured: MSE, CSI and FSS from 2 mm/h and power by lead, of all forecasters."""
+def table(options: argparse.Namespace) -> None:
+    """OUT/table.md of what is there: MSE, CSI and FSS from 2 mm/h and power by lead, of all forecasters."""
     lines = ["| event | lead | forecaster | MSE | CSI 2 mm/h | FSS 2 mm/h, 18 km | power 2-16 km |", "|---" * 7 + "|"]
     won = []
-    for event in sorted(results.measures):
-        document = read_json(out / results.measures[event]["scores"])
+    for path in sorted(options.out.glob("*/scores.json")):
+        document = json.loads(path.read_text("utf-8"))
         for entry in document["entries"]:
             for minutes in MINUTES:
                 if minutes in entry["leads_minutes"]:
@@ -77,7 +72,7 @@ def table(out: Path, results: Results) -> None:
         verdicts = document["summary"]["at_30_minutes"]
         won += [event for event, found in verdicts.items() if found and found["better"]]
     lines += ["", f"At 30 minutes a lower MSE than the extrapolation's and no lower CSI: {', '.join(won) or 'none'}."]
-    (out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
+    (options.out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
     print("\n".join(lines))
 
 

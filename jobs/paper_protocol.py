@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 from meteo_ray.cascade.training import train_stage
 from meteo_ray.cli import run_job
-from meteo_ray.files import require_file_place
 from meteo_ray.forecast.config import PaperProtocolJob, TrainForecastJob
 from meteo_ray.forecast.stage import FORECAST
 
 
 def body(job: PaperProtocolJob) -> None:
+    from meteo_ray.files import require_file_place
+
     require_file_place(job.out)  # and not after the training
     # The same training as jobs/train_forecast.py's: where the scores go is none of its settings.
     names = TrainForecastJob.model_fields

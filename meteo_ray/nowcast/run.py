@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from meteo_ray.errors import UsageError
-from meteo_ray.files import SIGN, require_file_place, require_ours, write_json
+from meteo_ray.files import SIGN, require_ours, write_json
 from meteo_ray.nowcast import plots
 from meteo_ray.nowcast.bundle import STAGE
 from meteo_ray.nowcast.config import EvaluateNowcastJob, NowcastJob, RadarJob
@@ -89,7 +89,6 @@ def _draw(out: Path, past: np.ndarray, future: np.ndarray, found: Nowcast, known
 
 def evaluate(job: EvaluateNowcastJob) -> None:
     """Score the test events of the training's own split; JSON and a page beside it."""
-    require_file_place(job.out)
     predictor, fields = load(job)
     settings = predictor.settings
     assert job.data is not None

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +163,11 @@ def test_a_place_that_cannot_hold_scores_is_refused_before_any_work(tmp_path, na
         evaluate(EvaluateForecastJob(data=tmp_path / "none", models=tmp_path / "none", out=tmp_path / name))
     require_file_place(tmp_path / "new" / "m.json")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["evaluate_forecast", "evaluate_nowcast", "paper_protocol"])
+def test_every_job_that_scores_looks_at_its_place_first(tmp_path, name, capsys):
+    """Before data and models, which are not there."""
+    folders = ["--data", str(tmp_path / "none"), "--models", str(tmp_path / "none")]
+    assert import_module(f"jobs.{name}").main([*folders, "--out", str(tmp_path)]) == 2
+    assert f"--out {tmp_path}: is a folder" in capsys.readouterr().err
