@@ -1,9 +1,10 @@
 """Networks of several seeds against the damped anomaly persistence and all other baselines, station by station.
 
-    python benchmarks/forecast_stations.py --data STATION_FILES --out forecast_bench
+    python -m benchmarks.forecast_stations --data STATION_FILES --out forecast_bench
 
 Each seed validates on another block of the days before the test, so that the ensemble learns from all of them. What is
-done is not repeated: the same command goes on where it stopped. Writes OUT/table.md and OUT/scores.json.
+done is not repeated: the same command goes on where it stopped; other data, seeds or horizons are refused there. Writes
+OUT/table.md, and scores.json of every question and network.
 """
 
 import argparse
@@ -11,10 +12,14 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.retrieval.results import Results
 from meteo_ray import cluster
+from meteo_ray.files import read_json
+from meteo_ray.metrics.block_bootstrap import shown
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -49,19 +54,19 @@ def main() -> None:
     parser.add_argument("--horizon", type=int, default=3)
     parser.add_argument("--questions", nargs="+", choices=list(QUESTIONS), default=list(QUESTIONS))
     options = parser.parse_args()
+    settings = {"data": options.data.resolve(), "seeds": options.seeds, "horizon": options.horizon}
+    results = Results(options.out / "results.json", settings)
     with cluster.shared() as joined:
         for name in options.questions:
             for model in MODELS.get(name, ALONE):
-                _ask(options, name, model, joined)
-    table(options)
+                results.get(f"{name}_{model}", partial(_ask, options, name, model, joined))
+    table(options.out, results)
 
 
-def _ask(options: argparse.Namespace, name: str, model: str, joined: dict[str, str]) -> None:
-    """Train every seed and score them together."""
+def _ask(options: argparse.Namespace, name: str, model: str, joined: dict[str, str]) -> dict[str, str]:
+    """Train every seed and score them together; where the scores lie below OUT."""
     folder = options.out / f"{name}_{model}"
     scores = folder / "scores.json"
-    if scores.is_file():
-        return
     seeds = [folder / f"seed_{seed}" for seed in range(options.seeds)]
     for seed, models in enumerate(seeds):
         block = ("--forecast.split.validation-block", seed % BLOCKS, "--training.seed", seed)
@@ -69,6 +74,7 @@ def _ask(options: argparse.Namespace, name: str, model: str, joined: dict[str, s
         _job(joined, "train_forecast", "--data", options.data, "--models", models, *asked, *block)
     members = ("--members", json.dumps([str(models.resolve()) for models in seeds[1:]])) if seeds[1:] else ()
     _job(joined, "evaluate_forecast", "--data", options.data, "--models", seeds[0], *members, "--out", scores)
+    return {"scores": str(scores.relative_to(options.out))}
 
 
 def _job(joined: dict[str, str], name: str, *arguments: Any) -> None:
@@ -76,26 +82,22 @@ def _job(joined: dict[str, str], name: str, *arguments: Any) -> None:
     subprocess.run(command, env={**os.environ, **joined}, check=True)
 
 
-def table(options: argparse.Namespace) -> None:
-    """OUT/table.md of what is there: squared error one day ahead, skill against the damped anomaly, interval."""
+def table(out: Path, results: Results) -> None:
+    """OUT/table.md of what is measured: squared error one day ahead, skill against the damped anomaly, interval."""
     names = ("persistence", "climatology", "damped_anomaly", "ridge", "gradient_boosting", "network")
     lines = [
         "| station, quantity | network | days | " + " | ".join(names) + " | against damped anomaly | against ridge |"
     ]
     lines.append("|---" * (len(names) + 5) + "|")
-    for path in sorted(options.out.glob("*/scores.json")):
-        for entry in json.loads(path.read_text("utf-8"))["entries"]:
+    for question in sorted(results.measures):
+        for entry in read_json(out / results.measures[question]["scores"])["entries"]:
             if entry["lead"] == 1:
                 cells = [f"{entry['scores'][name]['mse']:.3f}" for name in names]
-                gains = [_gain(entry["skill_against"][name]) for name in ("damped_anomaly", "ridge")]
-                head = [f"{entry['station']}, {entry['target']}", path.parent.name, str(entry["days"])]
+                gains = [shown(entry["skill_against"].get(name)) for name in ("damped_anomaly", "ridge")]
+                head = [f"{entry['station']}, {entry['target']}", question, str(entry["days"])]
                 lines.append("| " + " | ".join([*head, *cells, *gains]) + " |")
-    (options.out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
+    (out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
     print("\n".join(lines))
-
-
-def _gain(found: dict[str, float]) -> str:
-    return f"{100 * found['skill']:+.1f} % [{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]"
 
 
 if __name__ == "__main__":

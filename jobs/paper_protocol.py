@@ -13,6 +13,9 @@ from meteo_ray.forecast.stage import FORECAST
 
 
 def body(job: PaperProtocolJob) -> None:
+    from meteo_ray.files import require_file_place
+
+    require_file_place(job.out)  # and not after the training
     # The same training as jobs/train_forecast.py's: where the scores go is none of its settings.
     names = TrainForecastJob.model_fields
     train_stage(FORECAST, TrainForecastJob.model_construct(**{name: getattr(job, name) for name in names}))

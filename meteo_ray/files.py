@@ -107,6 +107,22 @@ def require_ours(folder: Path, what: str, *signs: str) -> None:
         raise UsageError(f"{folder}: is a file; name another place for the {what}")
 
 
+def require_file_place(path: Path, flag: str = "--out") -> None:
+    """Refuse a place for scores, and for the page of the same name that lies beside them, before any work is done.
+
+    Raises:
+        UsageError: when it is a folder, lies below a file, or would be overwritten by its own page.
+    """
+    page = path.with_suffix(".html")
+    if path.is_dir() or page.is_dir():
+        raise UsageError(f"{flag} {path if path.is_dir() else page}: is a folder; name a file, such as scores.json")
+    if path == page:
+        raise UsageError(f"{flag} {path}: is where the page goes; name the scores' file, such as {path.stem}.json")
+    above = next((parent for parent in path.parents if parent.exists()), None)
+    if above is not None and not above.is_dir():
+        raise UsageError(f"{flag} {path}: {above} is a file, no folder")
+
+
 @contextmanager
 def held(folder: Path, busy: str) -> Iterator[None]:
     """Keep other jobs out of a folder, by a locked file beside it, until the block ends or this process dies.

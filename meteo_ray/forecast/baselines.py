@@ -12,6 +12,7 @@ from sklearn.linear_model import RidgeCV
 
 from meteo_ray.forecast.climatology import Climatology, DampedAnomaly, carried_forward, year_waves
 from meteo_ray.forecast.series.panel import Panel
+from meteo_ray.forecast.series.quantities import cut_at_zero
 
 LAGS = 7
 """Days that ridge and boosting read."""
@@ -105,6 +106,16 @@ BASELINES: dict[str, Callable[[Question], Baseline]] = {
     "ridge": ridge,
     "gradient_boosting": gradient_boosting,
 }
+
+
+def rivals(asked: Question) -> dict[str, Baseline]:
+    """All of BASELINES, fitted; where a quantity is never negative their forecasts are cut at zero as the network's."""
+    names = [asked.panel.quantities[target] for target in asked.targets]
+    return {name: _cut(baseline(asked), names) for name, baseline in BASELINES.items()}
+
+
+def _cut(baseline: Baseline, names: list[str]) -> Baseline:
+    return lambda values, origins: cut_at_zero(baseline(values, origins), names, axis=-1)
 
 
 def _of_targets(found: DampedAnomaly, asked: Question) -> Baseline:

@@ -17,6 +17,7 @@ from meteo_ray.files import write_json
 from meteo_ray.forecast.climatology import Climatology, DampedAnomaly
 from meteo_ray.forecast.config import LEVELS, ForecastTraining
 from meteo_ray.forecast.series.quantities import QUANTITIES
+from meteo_ray.forecast.series.splits import TaughtDays
 from meteo_ray.forecast.windows import Scales, Windows
 
 STAGE, SCALES = "forecast", "scales.safetensors"
@@ -28,9 +29,9 @@ def write_bundle(
     settings: ForecastTraining,
     windows: Windows,
     source: Mapping[str, Any],
-    taught: Mapping[str, Any],
+    taught: TaughtDays,
 ) -> None:
-    """Fill a scratch folder; `taught` says which days the scales and weights come from."""
+    """Fill a scratch folder; `taught` says which days the scales and weights come from, and which are for the test."""
     panel, scales = windows.panel, windows.scales
     save_file(
         {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}, folder / bundle.WEIGHTS
@@ -53,7 +54,7 @@ def write_bundle(
             "stations": list(panel.stations),
             "quantities": {name: QUANTITIES[name].unit for name in panel.quantities},
             "levels": list(LEVELS),
-            "taught": dict(taught),
+            "taught": taught.to_json(),
             "source": dict(source),
         },
     )

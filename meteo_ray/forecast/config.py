@@ -103,6 +103,11 @@ class ForecastTraining(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        self.require_fitting()
+        return self
+
+    def require_fitting(self) -> None:
+        """Raises ValueError for settings that do not go together."""
         if self.scaling == "minmax" and self.base == "damped_anomaly":
             raise ValueError("scaling minmax knows no anomalies: give base persistence or none")
         if self.model == "mixer" and self.lookback < 2:
@@ -110,7 +115,6 @@ class ForecastTraining(Section):
         missing = set(self.targets) - set(self.inputs)
         if self.inputs and missing:
             raise ValueError(f"inputs must hold the targets too: {', '.join(sorted(missing))}")
-        return self
 
 
 class TrainForecastJob(TrainingJob):
@@ -128,7 +132,9 @@ class TrainForecastJob(TrainingJob):
     @model_validator(mode="after")
     def _short(self) -> Self:
         if self.model is not None and self.model != self.forecast.model:
-            object.__setattr__(self, "forecast", self.forecast.model_copy(update={"model": self.model}))
+            chosen = self.forecast.model_copy(update={"model": self.model})
+            chosen.require_fitting()  # a copy is not validated by itself
+            object.__setattr__(self, "forecast", chosen)
         return self
 
 

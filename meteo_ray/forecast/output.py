@@ -30,7 +30,7 @@ def write_csv(path: Path, panel: Panel, targets: tuple[str, ...], forecasts: For
         quantiles = forecasts.quantiles[row, station, lead, target]
         head = [panel.stations[station], known, known + lead + 1, lead + 1]
         name = targets[target]
-        writer.writerow([*head, name, QUANTITIES[name].unit, f"{value:.4g}", *(f"{q:.4g}" for q in quantiles)])
+        writer.writerow([*head, name, QUANTITIES[name].unit, f"{value:.6g}", *(f"{q:.6g}" for q in quantiles)])
     write_atomically(path, text.getvalue())
 
 

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from meteo_ray.forecast import plots
 from meteo_ray.forecast.scoring import BASE, NETWORK, Judged
+from meteo_ray.metrics.block_bootstrap import shown
 from meteo_ray.metrics.score_page import Table, write_score_page
 
 NOTE = (
-    "Test days only. Baselines learn from all days before the test. Intervals: 95 %, paired block "
-    "bootstrap of ten days. Skill is 1 - MSE / MSE of the rival; the damped anomaly persistence is the one to beat."
+    "Test days only. Baselines learn from all days before the test. Intervals: 95 %, paired block bootstrap of ten "
+    "days; less than twenty days are too few for one. Skill is 1 - MSE / MSE of the rival; the damped anomaly "
+    "persistence is the one to beat."
 )
 
 # Days of a series that can still be told apart on a plot.
@@ -39,10 +39,8 @@ def _tables(judged: Judged, entries: list[dict[str, Any]]) -> list[Table]:
         [contender.replace("_", " "), *(f"{entry['scores'][contender]['mse']:.3f}" for entry in entries)]
         for contender in first["scores"]
     ]
-    rows.append(["skill against damped anomaly", *(_interval(entry["skill_against"].get(BASE)) for entry in entries)])
-    rows.append(
-        ["skill against persistence", *(_interval(entry["skill_against"].get("persistence")) for entry in entries)]
-    )
+    rows.append(["skill against damped anomaly", *(shown(entry["skill_against"].get(BASE)) for entry in entries)])
+    rows.append(["skill against persistence", *(shown(entry["skill_against"].get("persistence")) for entry in entries)])
     crps = [
         [contender.replace("_", " "), *(f"{entry['scores'][contender]['crps']:.3f}" for entry in entries)]
         for contender in first["scores"]
@@ -106,13 +104,10 @@ def _rain(name: str, entries: list[dict[str, Any]]) -> list[Table]:
 
 
 def _triple(found: dict[str, Any]) -> tuple[float, float, float]:
-    return found["skill"], found["low"], found["high"]
-
-
-def _interval(found: dict[str, Any] | None) -> str:
-    if found is None or not np.isfinite(found["skill"]):
-        return ""
-    return f"{100 * found['skill']:+.1f} % [{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]"
+    """Value, low, high; without an interval it has no bars."""
+    nothing = float("nan")
+    low, high = (nothing if found[end] is None else found[end] for end in ("low", "high"))
+    return found["skill"], low, high
 
 
 def _number(value: float | None) -> str:

@@ -49,7 +49,8 @@ def skill_by_lead(title: str, skills: Mapping[str, Sequence[tuple[float, float, 
         errors = np.abs(values[:, 1:] - values[:, :1]).T
         axes.errorbar(leads, values[:, 0], errors, color=colour, marker="o", markersize=3, capsize=2, label=name)
     axes.axhline(0, color=INK, linewidth=0.8)
-    axes.legend(frameon=False, fontsize=8)
+    if skills:
+        axes.legend(frameon=False, fontsize=8)
     return png(figure)
 
 

@@ -15,8 +15,9 @@ from meteo_ray.forecast.bundle import STAGE, read_scales
 from meteo_ray.forecast.config import LEVELS, ForecastTraining
 from meteo_ray.forecast.models.build import build_model
 from meteo_ray.forecast.series.panel import Panel
-from meteo_ray.forecast.series.quantities import QUANTITIES
+from meteo_ray.forecast.series.quantities import cut_at_zero
 from meteo_ray.forecast.series.source import Source
+from meteo_ray.forecast.series.splits import TaughtDays
 from meteo_ray.forecast.windows import Windows
 
 ROWS_AT_ONCE = 512
@@ -40,8 +41,11 @@ class Forecasts:
 class ForecastPredictor:
     """One trained network with the scales of its training."""
 
-    def __init__(self, model: nn.Module, windows: Windows, source: Source, version: str) -> None:
+    def __init__(
+        self, model: nn.Module, windows: Windows, source: Source, version: str, taught: TaughtDays | None = None
+    ) -> None:
         self.model, self.windows, self.source, self.version = model.eval(), windows, source, version
+        self.taught = taught
         self.settings: ForecastTraining = windows.settings
 
     @classmethod
@@ -57,7 +61,7 @@ class ForecastPredictor:
         windows = Windows(settings, panel, scales=scales)
         model = build_model(settings, windows)
         model.load_state_dict(bundle.read_weights(folder))
-        return cls(model, windows, Source(**config["source"]), version)
+        return cls(model, windows, Source(**config["source"]), version, TaughtDays.from_json(config["taught"]))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -87,9 +91,7 @@ class ForecastPredictor:
             for start in range(0, len(origins), ROWS_AT_ONCE)
         ])  # fmt: skip
         values = windows.base(origins)[..., None] + answers * windows.unit(origins)[..., None]
-        for number, name in enumerate(self.targets):
-            if QUANTITIES[name].never_negative:
-                values[:, :, :, number] = np.maximum(values[:, :, :, number], 0)
+        values = cut_at_zero(values, self.targets, axis=3)
         return Forecasts(origins, values[..., 0], values[..., 1:])
 
     def _answers(self, windows: Windows, origins: np.ndarray) -> np.ndarray:
@@ -118,6 +120,29 @@ class Ensemble:
     @property
     def first(self) -> ForecastPredictor:
         return self.members[0]
+
+    def split(self, days: np.ndarray) -> np.ndarray:
+        """The split of the days, text `(days,)`, as the first member was trained; no test day taught any member.
+
+        Raises:
+            UsageError: when a bundle does not say which days taught it, a member was taught or validated by test days,
+                or there is no test day.
+        """
+        unknown = [member.version for member in self.members if member.taught is None]
+        if self.first.taught is None or unknown:
+            raise UsageError(
+                f"the model {', '.join(unknown)} does not say which days taught it, so no day is known to be a test "
+                "day; train it again"
+            )
+        test_from = self.first.taught.test_from
+        for number, member in enumerate(self.members):
+            if member.taught is not None and member.taught.last >= test_from:
+                raise UsageError(
+                    f"--members: number {number} (model {member.version}) learnt from days up to {member.taught.last}, "
+                    f"and the first one's test begins on {test_from}; train it with --forecast.split.test-from "
+                    f"{test_from}"
+                )
+        return self.first.taught.split(days)
 
     def forecast(self, panel: Panel, origins: np.ndarray) -> Forecasts:
         """As `ForecastPredictor.forecast`."""

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from meteo_ray.files import write_json
-from meteo_ray.forecast.baselines import BASELINES, Question
+from meteo_ray.forecast.baselines import Question, rivals
 from meteo_ray.forecast.bundle import STAGE
 from meteo_ray.forecast.config import PaperProtocolJob
-from meteo_ray.forecast.inputs import split_of
 from meteo_ray.forecast.predictor import Ensemble
 from meteo_ray.forecast.series.panel import OUTSIDE, Panel
 from meteo_ray.forecast.series.quantities import QUANTITIES
@@ -35,8 +34,7 @@ def compare(job: PaperProtocolJob) -> None:
     ensemble = Ensemble.load([job.models / STAGE])
     panel, _ = read_panel(ensemble.first.source, job.data)
     panel = ensemble.first.fitting(panel)
-    split = split_of(panel, ensemble.first.settings.split)
-    entries = protocol_scores(ensemble, panel, split)
+    entries = protocol_scores(ensemble, panel, ensemble.split(panel.days))
     job.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(job.out, {"entries": entries, "settings": ensemble.first.settings.model_dump(mode="json")})
     write_page(job.out.with_suffix(".html"), entries)
@@ -57,8 +55,8 @@ def protocol_scores(ensemble: Ensemble, panel: Panel, split: np.ndarray) -> list
     taught = (split == TRAIN) | (split == VALIDATION)
     question = Question(panel, taught, targets, 1)
     points = {"network": ensemble.forecast(panel, at).point[:, :, 0]}
-    for name, baseline in BASELINES.items():
-        points[name] = baseline(question)(panel.values, at)[:, :, 0].transpose(1, 0, 2)
+    for name, rival in rivals(question).items():
+        points[name] = rival(panel.values, at)[:, :, 0].transpose(1, 0, 2)
     of_day = split[at + 1]
     rows = {name: np.ones(len(at), bool) if name == WHOLE else of_day == name for name in COLUMNS}
     return [

@@ -6,19 +6,19 @@ from typing import Any
 import numpy as np
 
 from meteo_ray.errors import UsageError
-from meteo_ray.files import SIGN, require_ours, write_json
+from meteo_ray.files import SIGN, require_file_place, require_ours, write_json
 from meteo_ray.forecast import plots
 from meteo_ray.forecast.bundle import STAGE
 from meteo_ray.forecast.config import EvaluateForecastJob, ForecastJob, SeriesJob
-from meteo_ray.forecast.inputs import split_of
 from meteo_ray.forecast.output import CSV, NETCDF, write_csv, write_netcdf
 from meteo_ray.forecast.page import write_page
 from meteo_ray.forecast.predictor import Ensemble, Forecasts
-from meteo_ray.forecast.scoring import judge, means, scores
+from meteo_ray.forecast.scoring import BASE, judge, means, scores
 from meteo_ray.forecast.series.panel import Panel
 from meteo_ray.forecast.series.quantities import QUANTITIES
 from meteo_ray.forecast.series.reading import read_panel
 from meteo_ray.forecast.series.source import load_source
+from meteo_ray.metrics.block_bootstrap import shown
 from meteo_ray.versions import versions
 
 logger = logging.getLogger("meteo_ray")
@@ -96,9 +96,9 @@ def _plot(panel: Panel, found: Forecasts, station: int, target: int, quantity: s
 
 def evaluate(job: EvaluateForecastJob) -> None:
     """Score on the test days of the training's own split; JSON and a page beside it."""
+    require_file_place(job.out)
     ensemble, panel = load(job)
-    split = split_of(panel, ensemble.first.settings.split)
-    judged = judge(ensemble, panel, split, job.rain_from)
+    judged = judge(ensemble, panel, ensemble.split(panel.days), job.rain_from)
     entries = scores(judged, job.seed, job.rounds)
     summary: dict[str, Any] = {
         **means(entries),
@@ -120,12 +120,11 @@ def _lines(entries: list[dict[str, Any]]) -> list[str]:
     lines = []
     for entry in entries:
         if entry["lead"] == 1:
-            skill = entry["skill_against"]["damped_anomaly"]
+            skill = shown(entry["skill_against"].get(BASE)) or "no error to be better than"
             mse = {name: scores["mse"] for name, scores in entry["scores"].items()}
-            shown = "  ".join(f"{name} {value:.3f}" for name, value in mse.items())
-            interval = f"[{100 * skill['low']:+.1f}, {100 * skill['high']:+.1f}]"
-            gain = f"against the damped anomaly {100 * skill['skill']:+.1f} % {interval}"
-            lines.append(f"{entry['station']} {entry['target']} ({entry['days']} days)  MSE {shown}  {gain}")
+            errors = "  ".join(f"{name} {value:.3f}" for name, value in mse.items())
+            gain = f"against the damped anomaly {skill}"
+            lines.append(f"{entry['station']} {entry['target']} ({entry['days']} days)  MSE {errors}  {gain}")
     return lines
 
 

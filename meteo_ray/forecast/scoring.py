@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from meteo_ray.forecast.baselines import BASELINES, Question
+from meteo_ray.errors import UsageError
+from meteo_ray.forecast.baselines import Question, rivals
+from meteo_ray.forecast.climatology import tell_short_series
 from meteo_ray.forecast.config import LEVELS
 from meteo_ray.forecast.predictor import Ensemble, Forecasts
 from meteo_ray.forecast.rain import rain_scores
 from meteo_ray.forecast.series.panel import OUTSIDE, Panel
-from meteo_ray.forecast.series.quantities import QUANTITIES
+from meteo_ray.forecast.series.quantities import QUANTITIES, cut_at_zero
 from meteo_ray.forecast.series.splits import origins
 from meteo_ray.forecast.windows import truth
 from meteo_ray.metrics.block_bootstrap import paired_skill
@@ -48,24 +50,35 @@ class Judged:
 
 
 def judge(ensemble: Ensemble, panel: Panel, split: np.ndarray, rain_from: float) -> Judged:
-    """Run the networks and all baselines over the test windows of `split`, text `(days,)`."""
+    """Run the networks and all baselines over the test windows of `split`, text `(days,)`.
+
+    Raises:
+        UsageError: when no target was measured on any test day.
+    """
     own = ensemble.first.fitting(panel)
     settings, targets = ensemble.first.settings, ensemble.first.windows.targets
     at = origins(split, TEST, max(settings.lookback, 7), settings.horizon)
     taught = (split != TEST) & (split != OUTSIDE)
     measured = truth(own, at, settings.horizon, targets, split == TEST)
+    tell_short_series(own.stations, own.days, own.values, taught)
+    if not np.isfinite(measured).any():
+        tested = own.days[split == TEST]
+        raise UsageError(
+            f"nothing to score: {', '.join(ensemble.first.targets)} was not measured on any test day, {tested[0]} to "
+            f"{tested[-1]}, that has {max(settings.lookback, 7)} days before it"
+        )
     forecasts = ensemble.forecast(panel, at)
     points, quantiles = {NETWORK: forecasts.point}, {NETWORK: forecasts.quantiles}
     question = Question(own, taught, targets, settings.horizon)
-    for name, baseline in BASELINES.items():
-        rival = baseline(question)
+    for name, rival in rivals(question).items():
         points[name] = rival(own.values, at).transpose(1, 0, 2, 3)
         if name in WITH_SPREAD:
             before = np.flatnonzero(taught[:-1])
             errors = truth(own, before, settings.horizon, targets, taught)
             errors = errors - rival(own.values, before).transpose(1, 0, 2, 3)
             spread = np.nanquantile(errors, LEVELS, axis=0)
-            quantiles[name] = points[name][..., None] + np.moveaxis(spread, 0, -1)
+            spread_out = points[name][..., None] + np.moveaxis(spread, 0, -1)
+            quantiles[name] = cut_at_zero(spread_out, ensemble.first.targets, axis=-2)
     known = own.values[:, taught][:, :, list(targets)]
     wet = np.nanmean(np.where(np.isfinite(known), known >= rain_from, np.nan), axis=1)
     names = ensemble.first.targets
@@ -134,12 +147,10 @@ def _entry(judged: Judged, chosen: tuple[Any, ...], seed: int, rounds: int) -> d
 def means(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """For the log and for sweeps of days: the network's skill one day ahead against the damped anomaly, by station."""
     first = [entry for entry in entries if entry["lead"] == 1 and BASE in entry["skill_against"]]
+    sure = [(f"{entry['station']} {entry['target']}", entry["skill_against"][BASE]) for entry in first]
+    sure = [(name, found) for name, found in sure if found["low"] is not None]  # too few days say neither
     return {
         "skill_day_1": float(np.mean([entry["skill_against"][BASE]["skill"] for entry in first])) if first else None,
-        "better_day_1": [
-            f"{entry['station']} {entry['target']}" for entry in first if entry["skill_against"][BASE]["low"] > 0
-        ],
-        "worse_day_1": [
-            f"{entry['station']} {entry['target']}" for entry in first if entry["skill_against"][BASE]["high"] < 0
-        ],
+        "better_day_1": [name for name, found in sure if found["low"] > 0],
+        "worse_day_1": [name for name, found in sure if found["high"] < 0],
     }

@@ -16,10 +16,10 @@ from meteo_ray.forecast.bundle import write_bundle
 from meteo_ray.forecast.config import LEVELS, ForecastTraining
 from meteo_ray.forecast.models.build import build_model
 from meteo_ray.forecast.series.panel import from_table
-from meteo_ray.forecast.series.splits import origins
-from meteo_ray.forecast.windows import Windows
+from meteo_ray.forecast.series.splits import TaughtDays, origins
+from meteo_ray.forecast.windows import Windows, targets_of
 from meteo_ray.metrics.quantile_scores import crps
-from meteo_ray.schema import TRAIN
+from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
 
 HUBER_FROM = 1.5
@@ -67,12 +67,20 @@ class ForecastTask(Task):
         self.windows = Windows(settings, panel, taught=self.split == TRAIN)
         self.whole_graph = settings.model == "graph"
 
+    @property
+    def taught(self) -> TaughtDays:
+        """The days of the splits."""
+        until = self.settings.split.test_until
+        end = None if until is None else np.datetime64(until, "D")
+        return TaughtDays.of(self.windows.panel.days, self.split, end)
+
     # -- data --------------------------------------------------------------------------------------------------------
 
     def rows(self, index: pa.Table, split: str) -> pa.Table:
         """A row for every window: `origin`, the day's position, and `station` where each is asked alone."""
         found = origins(self.split, split, self.settings.lookback, self.settings.horizon)
-        measured = np.isfinite(self.windows.measured(found)).any(axis=(2, 3))
+        values = np.isfinite(self.windows.measured(found))
+        measured = values.any(axis=(2, 3))
         if self.whole_graph:
             columns = {"origin": found[measured.any(axis=1)]}
         else:
@@ -83,7 +91,18 @@ class ForecastTask(Task):
                 f"forecast: no {split} window of {self.settings.lookback} days read and {self.settings.horizon} asked; "
                 "give --forecast.lookback less, or more days"
             )
+        self._require_every_target(values, split)
         return pa.table({name: pa.array(column, pa.int64()) for name, column in columns.items()})
+
+    def _require_every_target(self, there: np.ndarray, split: str) -> None:
+        """`there` bool `(n, stations, horizon, targets)`. Raises UsageError for a target without any value."""
+        names = targets_of(self.settings, self.windows.panel)
+        missing = [name for number, name in enumerate(names) if not there[..., number].any()]
+        if missing and split in (TRAIN, VALIDATION):
+            raise UsageError(
+                f"forecast: {', '.join(missing)} has no value on any {split} day; leave it out of --forecast.targets, "
+                "or choose other days with --forecast.split"
+            )
 
     def order(self, rows: pa.Table, epoch: int, feedback: Feedback | None) -> np.ndarray:
         return np.random.default_rng([self.seed, epoch]).permutation(rows.num_rows)
@@ -138,14 +157,14 @@ class ForecastTask(Task):
         return {name: tensor.cpu().numpy().astype(np.float64) for name, tensor in arrays.items()}
 
     def metrics(self, outputs: Batch) -> dict[str, float]:
-        """Errors over all leads; `skill` is the mean over targets of 1 - MSE / MSE of the damped anomaly."""
+        """Errors over all leads; `skill` is the mean over measured targets of 1 - MSE / MSE of the damped anomaly."""
         measured, forecast = outputs["measured"], outputs["forecast"]
         squared = np.square(forecast - measured).reshape(-1, forecast.shape[-1])
         rival = np.square(outputs["rival"] - measured).reshape(squared.shape)
         skill = 1 - np.nanmean(squared, axis=0) / np.maximum(np.nanmean(rival, axis=0), 1e-12)
         sure = float(np.nanmean(crps(measured, outputs["quantiles"], LEVELS)))
         return {
-            "skill": float(np.mean(skill)),
+            "skill": float(np.nanmean(skill)),
             "mse": float(np.nanmean(squared)),
             "mae": float(np.nanmean(np.abs(forecast - measured))),
             "rival_mse": float(np.nanmean(rival)),
@@ -154,9 +173,7 @@ class ForecastTask(Task):
         }
 
     def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
-        days = self.windows.panel.days[self.split == TRAIN]
-        taught = {"from": str(days[0]), "to": str(days[-1]), "days": len(days)}
-        write_bundle(folder, model, self.settings, self.windows, self.source, taught)
+        write_bundle(folder, model, self.settings, self.windows, self.source, self.taught)
         return self.metrics(outputs)
 
 

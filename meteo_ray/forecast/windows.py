@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from meteo_ray.errors import UsageError
-from meteo_ray.forecast.climatology import DampedAnomaly, carried_forward, year_waves
+from meteo_ray.forecast.climatology import DampedAnomaly, carried_forward, tell_short_series, year_waves
 from meteo_ray.forecast.config import ForecastTraining
 from meteo_ray.forecast.series.panel import Panel
 
@@ -143,6 +143,7 @@ def _base(
 
 def _fit(settings: ForecastTraining, panel: Panel, taught: np.ndarray, targets: tuple[int, ...]) -> Scales:
     days, values = panel.days, panel.values
+    tell_short_series(panel.stations, days, values, taught)
     anomaly = DampedAnomaly.fit(days, values, taught, settings.horizon)
     known = np.where(taught[None, :, None], values, np.nan)
     measured = np.isfinite(known).any(axis=1)

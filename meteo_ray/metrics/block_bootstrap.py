@@ -4,7 +4,9 @@ Errors of neighbouring days go together, so blocks of days are drawn and not day
 Romano 1992), the same blocks for both forecasts: the difference of paired losses varies far less than either.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +19,12 @@ BLOCK = 10
 class Compared:
     """How much lower a forecast's mean loss is than its rival's, as a share: 1 - loss / rival's loss.
 
-    `low` and `high` bound the middle 95 %.
+    `low` and `high` bound the middle 95 %; both are None where the days make no two blocks.
     """
 
     skill: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     days: int
 
 
@@ -34,7 +36,10 @@ def paired_skill(
     rounds: int = 2000,
     level: float = 0.95,
 ) -> Compared | None:
-    """Skill of a forecast against a rival, with its interval; None where they share no day.
+    """Skill of a forecast against a rival, with its interval; None where they share no day or the rival has no error.
+
+    Less than two blocks of days give no interval: of a single block every draw is the whole sample, and the interval
+    would be a point that passes for certainty.
 
     Args:
         losses: of every day in order, `(days,)` or `(days, more)`; days without one are NaN, and left out of both.
@@ -52,10 +57,22 @@ def paired_skill(
     days = len(sums)
     if not days or not sums[:, 1].sum():
         return None
+    skill = float(1 - sums[:, 0].sum() / sums[:, 1].sum())
+    if days < 2 * block:
+        return Compared(skill, None, None, days)
     rng = np.random.default_rng([seed, days])
     starts = rng.integers(days, size=(rounds, -(-days // block)))
     drawn = ((starts[:, :, None] + np.arange(block)) % days).reshape(rounds, -1)[:, :days]
     totals = sums[drawn].sum(axis=1)
     draws = 1 - totals[:, 0] / np.maximum(totals[:, 1], 1e-12)
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return Compared(float(1 - sums[:, 0].sum() / sums[:, 1].sum()), float(low), float(high), days)
+    return Compared(skill, float(low), float(high), days)
+
+
+def shown(found: Mapping[str, Any] | None, digits: int = 1) -> str:
+    """A `Compared` as a dictionary, in per cent: `+1.9 % [-0.8, +5.2]` or `+1.9 % [too few]`; empty without one."""
+    if found is None or not np.isfinite(found["skill"]):
+        return ""
+    low, high = found["low"], found["high"]
+    interval = "too few" if low is None or high is None else f"{100 * low:+.{digits}f}, {100 * high:+.{digits}f}"
+    return f"{100 * found['skill']:+.{digits}f} % [{interval}]"

@@ -5,8 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from meteo_ray.forecast.series.panel import Panel
+from meteo_ray import bundle
+from meteo_ray.forecast.bundle import write_bundle
+from meteo_ray.forecast.config import ForecastTraining
+from meteo_ray.forecast.inputs import chosen, split_of
+from meteo_ray.forecast.series.panel import Panel, to_table
+from meteo_ray.forecast.series.reading import read_panel
+from meteo_ray.forecast.series.source import load_source
+from meteo_ray.forecast.task import ForecastTask
 from tests.conftest import ROOT
 
 
@@ -33,3 +41,17 @@ def made_panel(stations: int = 1, days: int = 900, seed: int = 0) -> Panel:
     places = np.stack([np.linspace(45, 55, stations), np.linspace(5, 15, stations)], axis=-1)
     names = tuple(f"S{number}" for number in range(stations))
     return Panel(time, names, ("air_temperature", "air_pressure"), values, places)
+
+
+def write_models(folder: Path, source: Path, panel: Panel | None = None, **changes) -> Path:
+    """Bundle of an untrained network for the station files beside `source`; its task's splits are those of `panel`."""
+    described = load_source(str(source))
+    small = {"hidden": 4, "lookback": 7, "source": str(source), **changes}
+    settings = ForecastTraining(**small)
+    panel = chosen(panel or read_panel(described, source.parent)[0], settings)
+    torch.manual_seed(0)
+    document = described.model_dump(mode="json")
+    task = ForecastTask(settings, to_table(panel, split_of(panel, settings.split)), document, 0)
+    with bundle.writing(folder / "forecast") as scratch:
+        write_bundle(scratch, task.build(), settings, task.windows, document, task.taught)
+    return folder

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from meteo_ray.errors import UsageError
 from meteo_ray.forecast.baselines import BASELINES, Question
-from meteo_ray.forecast.climatology import Climatology, DampedAnomaly
+from meteo_ray.forecast.climatology import Climatology, DampedAnomaly, tell_short_series
 from meteo_ray.forecast.series.reading import read_panel
 from meteo_ray.forecast.series.source import load_source
 from meteo_ray.forecast.series.splits import origins, split_days
@@ -109,3 +109,25 @@ def test_baselines_of_delhi_are_what_is_known_of_them(station_files, name):
     error = np.mean((forecast[0, :, 0, 0] - panel.values[0, at + 1, 0]) ** 2)
     expected, within = DELHI[name]
     assert error == pytest.approx(expected, abs=within)
+
+
+@pytest.mark.parametrize(("days", "known"), [(45, 0), (200, 0), (359, 0), (360, 1), (500, 1), (730, 3)])
+def test_harmonics_need_the_year_that_they_describe(days, known, caplog):
+    panel = made_panel(stations=2, days=days + 120)
+    taught = np.arange(days + 120) < days
+    found = Climatology.fit(panel.days, panel.values, taught)
+    assert (found.coefficients[..., 1 + 2 * known :] == 0).all()
+    assert (found.coefficients[..., : 1 + 2 * known] != 0).all()
+    tell_short_series(panel.stations, panel.days, panel.values, taught)
+    assert ("S0, S1: less than a year" in caplog.text) == (known == 0)
+
+
+@pytest.mark.parametrize("days", [120, 180, 270, 400])
+def test_on_short_records_the_damped_anomaly_stays_in_the_world(days):
+    """Harmonics of a part of a year have a hundred times this error on the days that follow."""
+    panel = made_panel(days=days)
+    split = split_days(panel.days)
+    at = origins(split, TEST, 7, 1)
+    happened = panel.values[0, at + 1, 0]
+    asked = Question(panel, split != TEST, (0,), 1)
+    assert np.mean((BASELINES["damped_anomaly"](asked)(panel.values, at)[0, :, 0, 0] - happened) ** 2) < 12

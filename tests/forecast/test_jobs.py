@@ -6,22 +6,17 @@ from datetime import date
 
 import numpy as np
 import pytest
-import torch
 
-from meteo_ray import bundle
 from meteo_ray.demo.made_series import PLACES, write_series
 from meteo_ray.errors import UsageError
-from meteo_ray.forecast.bundle import write_bundle
-from meteo_ray.forecast.config import EvaluateForecastJob, ForecastJob, ForecastTraining
-from meteo_ray.forecast.inputs import chosen, split_of
+from meteo_ray.forecast.config import EvaluateForecastJob, ForecastJob
 from meteo_ray.forecast.rain import rain_scores
 from meteo_ray.forecast.run import evaluate, forecast
-from meteo_ray.forecast.series.panel import to_table
 from meteo_ray.forecast.series.reading import read_panel
 from meteo_ray.forecast.series.source import load_source
-from meteo_ray.forecast.task import ForecastTask
+from tests.forecast.conftest import write_models
 
-SETTINGS = {"hidden": 4, "lookback": 7, "horizon": 2, "targets": ("air_temperature", "precipitation")}
+SETTINGS = {"horizon": 2, "targets": ("air_temperature", "precipitation")}
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +27,7 @@ def made(tmp_path_factory):
     described = load_source(str(source))
     panel, found = read_panel(described, folder / "stations")
     assert [defect.date for defect in found if "7679" in defect.message] == ["2015-07-20"]
-    settings = ForecastTraining(**SETTINGS, source=str(source))
-    panel = chosen(panel, settings)
-    torch.manual_seed(0)
-    document = described.model_dump(mode="json")
-    task = ForecastTask(settings, to_table(panel, split_of(panel, settings.split)), document, 0)
-    with bundle.writing(folder / "models" / "forecast") as scratch:
-        write_bundle(scratch, task.build(), settings, task.windows, document, {})
+    write_models(folder / "models", source, panel, **SETTINGS)
     return folder
 
 

@@ -166,6 +166,119 @@ def test_netcdf_is_read_with_its_units_checked(tmp_path):
         read_panel(source(table=table), netcdf(tmp_path, "K"))
 
 
+def three_days(folder, unit, values, days=None, **how):
+    import xarray as xr
+
+    if days is None:
+        days = np.arange("2020-01-01", "2020-01-04", dtype="datetime64[D]").astype("datetime64[ns]")
+    data = xr.Dataset({"v": (("time",), np.array(values), {"units": unit})}, {"time": days})
+    data.to_netcdf(folder / "a.nc", **{"engine": "h5netcdf", **how})
+    return folder
+
+
+def one_variable(quantity, unit) -> Source:
+    table = {"files": ["a.nc"], "format": "netcdf", "time": {"columns": ["time"]}, "station": {"name": "A"}}
+    return Source(name="made", tables=[{**table, "quantities": {quantity: {"column": "v", "unit": unit}}}])
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "written"),
+    [
+        ("wind_speed", "m/s", "m s-1"),
+        ("global_radiation", "W/m^2", "W m-2"),
+        ("precipitation", "mm", "kg m-2"),
+        ("precipitation", "kg m-2", "mm"),
+        ("particulate_matter", "ug/m^3", "ug m-3"),
+        ("air_temperature", "degC", "Celsius"),
+        ("air_temperature", "degC", "degrees_C"),
+        ("air_temperature", "degC", "degree_C"),
+        ("cloud_cover", "okta", "oktas"),
+        ("sunshine", "hour", "h"),
+    ],
+)
+def test_units_may_be_written_as_the_cf_conventions_do(tmp_path, quantity, unit, written):
+    panel, _ = read_panel(one_variable(quantity, unit), three_days(tmp_path, written, [1.0, 2, 3]))
+    np.testing.assert_allclose(panel.values.ravel(), [1, 2, 3])
+
+
+def test_units_that_mean_the_same_are_the_same_and_others_are_told(tmp_path):
+    panel, _ = read_panel(one_variable("air_pressure", "hPa"), three_days(tmp_path, "mbar", [1000.0, 1001, 1002]))
+    np.testing.assert_allclose(panel.values.ravel(), [1000, 1001, 1002])
+    with pytest.raises(UsageError, match="declared is 'hPa': the file and its description differ"):
+        read_panel(one_variable("air_pressure", "hPa"), three_days(tmp_path, "Pa", [1000.0, 1001, 1002]))
+    with pytest.raises(UsageError, match="is no unit of wind_speed"):
+        read_panel(one_variable("wind_speed", "m/s"), three_days(tmp_path, "kg m-2", [1.0, 2, 3]))
+
+
+def test_netcdf_that_cannot_be_read_says_why(tmp_path):
+    source, days = one_variable("air_temperature", "degC"), np.array(["2020-01-01", "NaT", "2020-01-03"], "M8[ns]")
+    with pytest.raises(UsageError, match="step 2 of time has no time"):
+        read_panel(source, three_days(tmp_path, "degC", [1.0, 2, 3], days))
+    three_days(tmp_path, "degC", [1.0, 2, 3], engine="scipy", format="NETCDF3_64BIT")
+    with pytest.raises(UsageError, match=r"is NetCDF-3; NetCDF-4 is read: nccopy -k 4"):
+        read_panel(source, tmp_path)
+
+
+def two_tables(**defects) -> Source:
+    """Two files with the same quantity of the same station."""
+    temperature = {"air_temperature": {"column": "t", "unit": "degC"}}
+    table = {"time": {"columns": ["date"]}, "station": {"name": "A"}, "quantities": temperature}
+    return Source(name="made", tables=[{**table, "files": [name]} for name in ("a.csv", "b.csv")], defects=defects)
+
+
+def test_a_missing_value_of_another_table_replaces_no_number(tmp_path):
+    write(tmp_path, ["date,t", "2020-01-01,1", "2020-01-02,2", "2020-01-03,NA"])
+    write(tmp_path, ["date,t", "2020-01-02,NA", "2020-01-03,3", "2020-01-04,4"], "b.csv")
+    panel, found = read_panel(two_tables(), tmp_path)
+    assert not found
+    assert panel.values.ravel().tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("policy", "expected"), [("first", 2), ("last", 9)])
+def test_of_two_tables_with_the_same_day_the_declared_one_counts(tmp_path, policy, expected):
+    write(tmp_path, ["date,t", "2020-01-01,1", "2020-01-02,2"])
+    write(tmp_path, ["date,t", "2020-01-02,9", "2020-01-03,3"], "b.csv")
+    panel, (doubled,) = read_panel(two_tables(doubled=policy), tmp_path)
+    assert "b.csv:2 (2020-01-02): A: air_temperature of this day stands in a.csv:3 too" in str(doubled)
+    assert panel.values.ravel().tolist() == [1, expected, 3]
+    with pytest.raises(UsageError, match=r"stands in a\.csv:3 too"):
+        read_panel(two_tables(), tmp_path)
+
+
+def test_gaps_are_those_of_all_tables_together(tmp_path):
+    write(tmp_path, ["date,t", "2020-01-01,1", "2020-01-03,3", "2020-01-05,5"])
+    write(tmp_path, ["date,t", "2020-01-02,2", "2020-01-09,9"], "b.csv")
+    _, found = read_panel(two_tables(), tmp_path)
+    assert [str(gap).split(": ", 2)[2] for gap in found] == [
+        "1 days without a row, 2020-01-04 to 2020-01-04",
+        "3 days without a row, 2020-01-06 to 2020-01-08",
+    ]
+
+
+def test_a_station_without_a_name_is_refused_with_its_line(tmp_path):
+    temperature = {"air_temperature": {"column": "t", "unit": "degC"}}
+    table = {"station": {"column": "s"}, "quantities": temperature}
+    write(tmp_path, ["s,date,t", "A,2020-01-01,1", ",2020-01-02,2"])
+    with pytest.raises(UsageError, match=r"a\.csv:3: no name of a station in s"):
+        read_panel(source(table=table), tmp_path)
+
+
+def test_a_description_in_another_encoding_is_told(tmp_path):
+    (tmp_path / "s.yaml").write_bytes("name: Z\u00fcrich\n".encode("latin-1"))
+    with pytest.raises(UsageError, match=r"is no UTF-8 \(byte 8\)"):
+        load_source(str(tmp_path / "s.yaml"))
+
+
+def test_a_high_station_is_told_how_to_lower_the_bound(tmp_path):
+    write(tmp_path, ["date,p", *(f"2020-01-{day:02d},{690 + day}" for day in range(1, 20))])
+    pressure = {"column": "p", "unit": "hPa"}
+    with pytest.raises(UsageError, match="give the column a minimum"):
+        read_panel(source(table={"quantities": {"air_pressure": pressure}}), tmp_path)
+    panel, found = read_panel(source(table={"quantities": {"air_pressure": {**pressure, "minimum": 500}}}), tmp_path)
+    assert not found
+    assert panel.values[0, 0, 0] == 691
+
+
 def test_delhi_as_published(station_files):
     panel, found = read_panel(load_source("delhi"), station_files)
     assert panel.values.shape == (1, 1575, 4)

@@ -13,7 +13,7 @@ from meteo_ray.forecast.series.panel import Panel, from_table, to_table
 from meteo_ray.forecast.series.source import load_source
 from meteo_ray.forecast.task import ForecastTask
 from meteo_ray.forecast.windows import Windows
-from meteo_ray.schema import TEST, TRAIN
+from meteo_ray.schema import TEST, TRAIN, VALIDATION
 from meteo_ray.streaming.in_process import stream_in_process
 from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.loop import TrainingRun
@@ -160,11 +160,11 @@ def test_an_ensemble_is_the_mean_of_its_members_and_refuses_strangers(tmp_path):
 
 
 def test_rain_is_never_forecast_below_zero():
-    panel = made_panel(days=400)
+    panel = made_panel(days=700)
     rain = Panel(panel.days, panel.stations, ("precipitation", "air_pressure"), panel.values - 12, panel.places)
     rain = Panel(rain.days, rain.stations, rain.quantities, np.maximum(rain.values, 0), rain.places)
     task = task_of(settings(), rain)
-    found = ForecastPredictor(task.build(), task.windows, load_source("delhi"), "x").forecast(rain, np.arange(300, 390))
+    found = ForecastPredictor(task.build(), task.windows, load_source("delhi"), "x").forecast(rain, np.arange(300, 600))
     assert found.point.min() == 0
     assert found.quantiles.min() == 0
 
@@ -198,5 +198,15 @@ def test_too_short_a_series_is_refused():
 def test_the_model_flag_is_short_for_the_setting():
     assert TrainForecastJob(model="graph").forecast.model == "graph"
     assert TrainForecastJob(forecast={"model": "cnn_lstm"}).forecast.model == "cnn_lstm"
+    with pytest.raises(ValueError, match="mixer needs a lookback of two days"):
+        TrainForecastJob(model="mixer", forecast={"lookback": 1})
     with pytest.raises(ValueError, match="minmax knows no anomalies"):
         settings(scaling="minmax")
+
+
+def test_a_target_that_is_not_measured_in_validation_days_is_refused(tmp_path):
+    panel = made_panel(days=500)
+    panel.values[:, split_of(panel, settings().split) == VALIDATION, 1] = np.nan
+    task = task_of(settings(targets=("air_temperature", "air_pressure")), panel)
+    with pytest.raises(UsageError, match="air_pressure has no value on any validation day"):
+        trained(task, tmp_path)

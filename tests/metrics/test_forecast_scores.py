@@ -1,11 +1,13 @@
 """Scores of forecasts of numbers: against formulas, and what they must reward."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from meteo_ray.metrics.block_bootstrap import paired_skill
+from meteo_ray.metrics.block_bootstrap import paired_skill, shown
 from meteo_ray.metrics.quantile_scores import coverage, crps, pinball, probability_above
 
 LEVELS = tuple((np.arange(10) + 0.5) / 10)
@@ -79,3 +81,20 @@ def test_days_that_one_of_them_lacks_are_left_out():
     found = paired_skill(losses, rival)
     assert (found.skill, found.days) == (0.5, 1)
     assert paired_skill(np.full(3, np.nan), rival) is None
+
+
+@pytest.mark.parametrize("days", [1, 4, 10, 19])
+def test_less_than_two_blocks_give_a_skill_and_no_interval(days):
+    rng = np.random.default_rng(4)
+    found = paired_skill(rng.gamma(2, size=days), rng.gamma(2, size=days), block=10)
+    assert np.isfinite(found.skill)
+    assert (found.low, found.high, found.days) == (None, None, days)
+    assert shown(asdict(found)).endswith("% [too few]")
+    whole = paired_skill(rng.gamma(2, size=20), rng.gamma(2, size=20), block=10)
+    assert whole.low < whole.high
+
+
+def test_a_skill_as_text():
+    assert shown({"skill": 0.019, "low": -0.008, "high": 0.052}) == "+1.9 % [-0.8, +5.2]"
+    assert shown({"skill": 0.019, "low": -0.008, "high": 0.052}, 0) == "+2 % [-1, +5]"
+    assert shown(None) == ""

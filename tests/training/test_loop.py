@@ -381,3 +381,11 @@ def test_an_optimizer_comes_back_from_its_checkpoint(tmp_path):
     for parameter in model.parameters():
         for name, value in optimizer.state[parameter].items():
             torch.testing.assert_close(other.state[parameter][name], value)
+
+
+def test_an_epoch_without_a_number_is_never_the_best_over_one_with(tmp_path, monkeypatch):
+    """Nothing is greater than NaN: were it the best once, it would stay so."""
+    watched = iter([float("nan"), -3.0, float("inf"), -2.0, float("nan")])
+    monkeypatch.setattr(LineTask, "metrics", lambda self, outputs: {self.watch: next(watched)})
+    finished = make_run(tmp_path, LineTask(epochs=(1, 4))).fit()
+    assert finished.best_epoch == 3

@@ -64,6 +64,8 @@ def _read(
         time = _time(path, table, line, row)
         for prefix, quantities in columns.items():
             station = prefix or row[table.station.column or ""] or ""
+            if not station.strip():
+                raise UsageError(f"{path.name}:{line}: no name of a station in {table.station.column}")
             own = records.setdefault(station, Records(path.name, station, values={name: [] for name in quantities}))
             own.times.append(time)
             own.lines.append(line)
@@ -75,7 +77,7 @@ def _read(
 def _time(path: Path, table: Table, line: int, row: Mapping[str, str | None]) -> datetime:
     text = "-".join(row[name] or "" for name in table.time.columns)
     try:
-        return datetime.strptime(text, table.time.format)
+        return datetime.strptime(text, table.time.format).replace(tzinfo=None)  # the day is the station's own
     except ValueError:
         raise UsageError(f"{path.name}:{line}: {text!r} is no time of the form {table.time.format}") from None
 

@@ -7,12 +7,16 @@ import numpy as np
 import pandas as pd
 
 from meteo_ray.errors import UsageError
-from meteo_ray.forecast.series.quantities import QUANTITIES, unit_problem
+from meteo_ray.forecast.series.quantities import QUANTITIES, same_unit, unit_problem
 from meteo_ray.forecast.series.records import Records
 from meteo_ray.forecast.series.source import Table
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+NETCDF_3 = b"CDF"
+"""How its files begin; those of NetCDF-4 are HDF5."""
 
 
 def read_netcdf(path: Path, table: Table) -> list[Records]:
@@ -26,6 +30,9 @@ def read_netcdf(path: Path, table: Table) -> list[Records]:
     import xarray as xr
 
     try:
+        with path.open("rb") as file:
+            if file.read(len(NETCDF_3)) == NETCDF_3:
+                raise UsageError(f"{path}: is NetCDF-3; NetCDF-4 is read: nccopy -k 4 {path.name} NEW.nc makes it one")
         data = xr.open_dataset(path, engine="h5netcdf")
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot read: {error}") from None
@@ -47,22 +54,14 @@ def _require(path: Path, table: Table, data: "xr.Dataset") -> None:
         raise UsageError(
             f"{path}: {table.time.columns[0]} counts no time: it lacks units such as 'days since 2000-01-01'"
         )
+    lacking = np.flatnonzero(np.isnat(data[table.time.columns[0]].values))
+    if len(lacking):
+        raise UsageError(f"{path}: step {lacking[0] + 1} of {table.time.columns[0]} has no time")
     for name, column in table.quantities.items():
         unit = data[column.column].attrs.get("units")
-        if unit is not None and not _same_unit(str(unit), column.unit):
+        if unit is not None and not same_unit(str(unit), column.unit, QUANTITIES[name]):
             problem = unit_problem(QUANTITIES[name], str(unit)) or "the file and its description differ"
             raise UsageError(f"{path}: {column.column} is in {unit!r}, declared is {column.unit!r}: {problem}")
-
-
-def _same_unit(first: str, second: str) -> bool:
-    import pint
-
-    registry: pint.UnitRegistry = pint.UnitRegistry()
-    registry.define("okta = 0.125")
-    try:
-        return registry.Unit(first) == registry.Unit(second)
-    except (pint.PintError, ValueError, TypeError):
-        return False
 
 
 def _stations(path: Path, table: Table, data: "xr.Dataset") -> list[tuple[str, dict[str, Any]]]:
@@ -71,6 +70,8 @@ def _stations(path: Path, table: Table, data: "xr.Dataset") -> list[tuple[str, d
     if column is None:
         return [(table.station.name or path.stem, {})]
     names = [name.decode() if isinstance(name, bytes) else str(name) for name in np.atleast_1d(data[column].values)]
+    if not all(name.strip() for name in names):
+        raise UsageError(f"{path}: station {[name.strip() for name in names].index('') + 1} of {column} has no name")
     dimension = data[column].dims[0] if data[column].dims else None
     return [(name, {} if dimension is None else {str(dimension): number}) for number, name in enumerate(names)]
 

@@ -4,6 +4,8 @@ Files may use any unit of the same dimension; pint converts. A unit of another d
 declared, and one of the right dimension that the values contradict (hPa under the name of atm) where they are read.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -16,12 +18,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A measured quantity in its unit; `minimum` and `maximum` are the world's extremes with some room."""
+    """A measured quantity in its unit; `minimum` and `maximum` are the world's extremes of a day with some room.
+
+    `hourly_maximum` is that of an hour, where a day's mean cannot come near it.
+    """
 
     name: str
     unit: str
     minimum: float
     maximum: float
+    hourly_maximum: float | None = None
+
+    @property
+    def summed(self) -> bool:
+        """Whether a day has the sum of its hours and not their mean."""
+        return self.name in ("precipitation", "sunshine", "snow_hours")
 
     @property
     def never_negative(self) -> bool:
@@ -30,7 +41,9 @@ class Quantity:
 
 
 # Extremes: World Meteorological Organization, World Weather & Climate Extremes Archive (air temperature -89.2 to
-# 56.7 degC, sea level pressure 870 to 1084.8 hPa, gust 113 m/s, 1825 mm of rain in a day), rounded outwards.
+# 56.7 degC, sea level pressure 870 to 1084.8 hPa, gust 113 m/s, 1825 mm of rain in a day), rounded outwards. Pressure
+# stays that of lower places, for mmHg (760 at sea level) would pass as hPa of a mountain: high stations give a minimum.
+# Radiation of an hour: the sun's 1361 W/m^2 and what broken clouds add; of a day 600 for the longest one.
 _QUANTITIES = (
     Quantity("air_temperature", "degC", -95, 60),
     Quantity("air_temperature_minimum", "degC", -95, 60),
@@ -46,20 +59,47 @@ _QUANTITIES = (
     Quantity("snow_hours", "hour", 0, 24),
     Quantity("sunshine", "hour", 0, 24),
     Quantity("cloud_cover", "okta", 0, 8),
-    Quantity("global_radiation", "W/m^2", 0, 600),
+    Quantity("global_radiation", "W/m^2", 0, 600, 1500),
     Quantity("particulate_matter", "ug/m^3", 0, 3000),
 )
 
 QUANTITIES = {quantity.name: quantity for quantity in _QUANTITIES}
 
 
+WATER = 1000
+"""kg/m^3: 1 kg of rain on a square metre stands 1 mm deep there."""
+
+
 @cache
 def _registry() -> "pint.UnitRegistry":
+    """Knows the units of the CF conventions too: `m s-1`, `degrees_C`, `oktas`."""
     import pint
 
-    registry: pint.UnitRegistry = pint.UnitRegistry()
-    registry.define("okta = 0.125")
+    registry: pint.UnitRegistry = pint.UnitRegistry(preprocessors=[_with_powers])
+    registry.define("okta = 0.125 = _ = oktas")
+    registry.define("@alias degree_Celsius = Celsius = degrees_C = degree_C = degrees_Celsius")
+    registry.define("@alias kelvin = Kelvin")
     return registry
+
+
+def _with_powers(text: str) -> str:
+    """`W m-2` -> `W m**-2`."""
+    return re.sub(r"(?<=[^\W\d_])(-?\d+)(?![\w.])", r"**\1", text)
+
+
+def _in_own_dimension(given: "pint.Quantity[np.ndarray]", quantity: Quantity) -> "pint.Quantity[np.ndarray]":
+    """Rain may be weighed: kg/m^2 becomes a depth."""
+    if quantity.name == "precipitation" and given.is_compatible_with("kg/m^2"):
+        return given / _registry().Quantity(WATER, "kg/m^3")
+    return given
+
+
+def cut_at_zero(values: np.ndarray, names: Sequence[str], axis: int) -> np.ndarray:
+    """Forecasts with those of never negative quantities cut at zero; `names` are the quantities along `axis`."""
+    lowest = np.array([0.0 if QUANTITIES[name].never_negative else -np.inf for name in names])
+    shape = [len(names) if position == axis % values.ndim else 1 for position in range(values.ndim)]
+    found: np.ndarray = np.maximum(values, lowest.reshape(shape))
+    return found
 
 
 def unit_problem(quantity: Quantity, unit: str) -> str | None:
@@ -67,7 +107,7 @@ def unit_problem(quantity: Quantity, unit: str) -> str | None:
     import pint
 
     try:
-        found = _registry().Unit(unit)
+        found = _in_own_dimension(_registry().Quantity(np.zeros(1), unit), quantity)
     except (pint.PintError, ValueError, TypeError):
         return f"no such unit: {unit!r}"
     if not found.is_compatible_with(quantity.unit):
@@ -77,5 +117,13 @@ def unit_problem(quantity: Quantity, unit: str) -> str | None:
 
 def converted(values: np.ndarray, unit: str, quantity: Quantity) -> np.ndarray:
     """Values in `unit` -> in the quantity's own unit, float64 of the same shape."""
-    registry = _registry()
-    return np.asarray(registry.Quantity(np.asarray(values, np.float64), unit).to(quantity.unit).magnitude)
+    given = _in_own_dimension(_registry().Quantity(np.asarray(values, np.float64), unit), quantity)
+    return np.asarray(given.to(quantity.unit).magnitude)
+
+
+def same_unit(first: str, second: str, quantity: Quantity) -> bool:
+    """Whether two units of a quantity mean the same: they agree at two points, and so everywhere."""
+    if unit_problem(quantity, first) or unit_problem(quantity, second):
+        return False
+    points = np.array([0.0, 100.0])
+    return np.allclose(converted(points, first, quantity), converted(points, second, quantity), rtol=1e-9, atol=1e-9)

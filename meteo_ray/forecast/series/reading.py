@@ -1,50 +1,70 @@
-"""All files of a description to one panel: days in order, each once, gaps and doubled days named."""
+"""All files of a description to one panel: days in order, each once, gaps and doubled days named.
+
+Rows of all files of a table come together first, then hours become days, then tables are joined value by value.
+"""
 
 import logging
+from collections.abc import Mapping
+from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from meteo_ray.errors import UsageError
 from meteo_ray.forecast.series.csv_reader import read_csv
 from meteo_ray.forecast.series.defects import DOUBLED, GAP, Defect, require_allowed, told
+from meteo_ray.forecast.series.hours import Row, days_of_hours
 from meteo_ray.forecast.series.netcdf_reader import read_netcdf
 from meteo_ray.forecast.series.panel import Panel
-from meteo_ray.forecast.series.quantities import QUANTITIES
 from meteo_ray.forecast.series.records import Records, checked
 from meteo_ray.forecast.series.source import Source, Table
 
 logger = logging.getLogger("meteo_ray")
 
-# A mean of fewer hours depends on which part of the day is missing.
-LEAST_HOURS, HOURS = 18, 24
 
-Days = dict[np.datetime64, tuple[str, int, dict[str, float]]]
-"""Day -> file, line and values of the row that counts."""
+class Value(NamedTuple):
+    """What was measured on a day, and where it stands."""
+
+    file: str
+    line: int
+    value: float
+
+
+Series = dict[str, dict[date, Value]]
+"""Of one station: quantity -> day -> the value that counts."""
 
 
 def read_panel(source: Source, folder: Path) -> tuple[Panel, list[Defect]]:
     """Read, check and join the files of `source` below `folder`; every defect is logged and returned.
 
     Raises:
-        UsageError: when a file cannot be read, a unit is wrong, or a defect is of a kind that the description refuses.
+        UsageError: when a file cannot be read, a unit is wrong, rows of an hourly table are not an hour apart, or a
+            defect is of a kind that the description refuses.
     """
     found: list[Defect] = []
-    series: dict[str, Days] = {}
+    stations: dict[str, Series] = {}
     for table in source.tables:
-        of_table: dict[str, Days] = {}
-        for name in table.files:
-            records = _read(folder / name, table, found)
-            for station in records:
-                _add_days(of_table.setdefault(station.station, {}), station, table, source, found)
-        for station_name, days in of_table.items():
-            _tell_gaps(station_name, days, found)
-            _join(series.setdefault(station_name, {}), days)
+        for name, rows in _rows(source, table, folder, found).items():
+            days = days_of_hours(name, rows, table, found) if table.hourly else rows
+            _join(name, stations.setdefault(name, {}), days, source.defects.doubled, found)
+    for name, series in stations.items():
+        _tell_gaps(name, series, found)
     require_allowed(found, source.defects)
     for line in told(found, source.defects):
         logger.warning("%s", line)
-    return _panel(source, series), found
+    return _panel(source, stations), found
+
+
+def _rows(source: Source, table: Table, folder: Path, found: list[Defect]) -> dict[str, dict[datetime, Row]]:
+    """Station -> time -> the row of the table's files that counts; the time is a day's begin where rows are days."""
+    stations: dict[str, dict[datetime, Row]] = {}
+    for name in table.files:
+        for records in _read(folder / name, table, found):
+            rows = stations.setdefault(records.station, {})
+            _add_rows(rows, records, table, source.defects.doubled, found)
+    return stations
 
 
 def _read(path: Path, table: Table, found: list[Defect]) -> list[Records]:
@@ -53,71 +73,64 @@ def _read(path: Path, table: Table, found: list[Defect]) -> list[Records]:
     return read_csv(path, table, found) if table.format == "csv" else read_netcdf(path, table)
 
 
-def _add_days(days: Days, records: Records, table: Table, source: Source, found: list[Defect]) -> None:
+def _add_rows(rows: dict[datetime, Row], records: Records, table: Table, doubled: str, found: list[Defect]) -> None:
     values = checked(records, table, found)
-    stamps = np.array(records.times, dtype="datetime64[s]")
-    if table.hourly:
-        stamps, lines, values = _daily(stamps, np.array(records.lines), values)
-    else:
-        lines = np.array(records.lines)
-    for row, day in enumerate(stamps.astype("datetime64[D]")):
-        line, entry = int(lines[row]), {name: float(column[row]) for name, column in values.items()}
-        if day in days:
-            file, before, _ = days[day]
-            message = f"{records.station}: this day stands in {file}:{before} too"
-            found.append(Defect(DOUBLED, records.file, line, str(day), message))
-            if source.defects.doubled == "first":
+    for number, (time, line) in enumerate(zip(records.times, records.lines, strict=True)):
+        stamp = time if table.hourly else datetime(time.year, time.month, time.day)
+        if stamp in rows:
+            file, before, _ = rows[stamp]
+            message = f"{records.station}: this {'time' if table.hourly else 'day'} stands in {file}:{before} too"
+            found.append(Defect(DOUBLED, records.file, line, f"{time:%Y-%m-%d}", message))
+            if doubled == "first":
                 continue
-        days[day] = (records.file, line, entry)
+        rows[stamp] = Row(records.file, line, {name: float(column[number]) for name, column in values.items()})
 
 
-def _daily(
-    stamps: np.ndarray, lines: np.ndarray, values: dict[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Hours to days: means (of rain the sum); NaN where too few hours are there."""
-    days, first, number = np.unique(stamps.astype("datetime64[D]"), return_index=True, return_inverse=True)
-    daily = {}
-    for name, column in values.items():
-        there = np.isfinite(column)
-        count = np.bincount(number[there], minlength=len(days))
-        total = np.bincount(number[there], weights=column[there], minlength=len(days))
-        summed = QUANTITIES[name].name in ("precipitation", "sunshine", "snow_hours")
-        mean = total / np.maximum(count, 1) * (HOURS if summed else 1)
-        daily[name] = np.where(count >= LEAST_HOURS, mean, np.nan)
-    return days, lines[first], daily
+def _join(station: str, series: Series, rows: Mapping[datetime, Row], doubled: str, found: list[Defect]) -> None:
+    """Another table's values for the same station; a missing one never replaces a number."""
+    for time, (file, line, values) in rows.items():
+        day = time.date()
+        for name, value in values.items():
+            known = series.setdefault(name, {}).get(day)
+            if known is not None and np.isfinite(known.value):
+                if not np.isfinite(value):
+                    continue
+                message = f"{station}: {name} of this day stands in {known.file}:{known.line} too"
+                found.append(Defect(DOUBLED, file, line, str(day), message))
+                if doubled == "first":
+                    continue
+            series[name][day] = Value(file, line, value)
 
 
-def _tell_gaps(station: str, days: Days, found: list[Defect]) -> None:
-    known = np.array(sorted(days))
-    for before, after in pairwise(known):
-        missing = int((after - before) / np.timedelta64(1, "D")) - 1
-        if missing:
-            file, line, _ = days[after]
-            message = f"{station}: {missing} days without a row, {before + 1} to {after - 1}"
-            found.append(Defect(GAP, file, line, str(before + 1), message))
+def _tell_gaps(station: str, series: Series, found: list[Defect]) -> None:
+    """Once for all quantities that stand in the same rows."""
+    together: dict[frozenset[date], list[str]] = {}
+    for name, values in series.items():
+        together.setdefault(frozenset(values), []).append(name)
+    for days, names in together.items():
+        for before, after in pairwise(np.array(sorted(days), "datetime64[D]")):
+            missing = int((after - before) / np.timedelta64(1, "D")) - 1
+            if missing:
+                file, line, _ = series[names[0]][after.item()]
+                of = f" of {', '.join(names)}" if len(together) > 1 else ""
+                message = f"{station}: {missing} days without a row{of}, {before + 1} to {after - 1}"
+                found.append(Defect(GAP, file, line, str(before + 1), message))
 
 
-def _join(series: Days, days: Days) -> None:
-    """Another table's quantities for the same days of the same station."""
-    for day, (file, line, values) in days.items():
-        known = series.get(day)
-        series[day] = (file, line, values) if known is None else (known[0], known[1], {**known[2], **values})
-
-
-def _panel(source: Source, series: dict[str, Days]) -> Panel:
-    if not series or not any(series.values()):
+def _panel(source: Source, stations: Mapping[str, Series]) -> Panel:
+    every = {day for series in stations.values() for values in series.values() for day in values}
+    if not every:
         raise UsageError(f"{source.name}: the files hold no row")
-    every = [day for days in series.values() for day in days]
-    days = np.arange(min(every), max(every) + np.timedelta64(1, "D"))
+    days = np.arange(np.datetime64(min(every), "D"), np.datetime64(max(every), "D") + 1)
     quantities = tuple(dict.fromkeys(name for table in source.tables for name in table.quantities))
-    values = np.full((len(series), len(days), len(quantities)), np.nan)
-    for number, rows in enumerate(series.values()):
-        for day, (_, _, entry) in rows.items():
-            at = int((day - days[0]) / np.timedelta64(1, "D"))
-            for name, value in entry.items():
-                values[number, at, quantities.index(name)] = value
-    places = np.full((len(series), 2), np.nan)
-    for number, name in enumerate(series):
+    values = np.full((len(stations), len(days), len(quantities)), np.nan)
+    first = min(every).toordinal()
+    for number, series in enumerate(stations.values()):
+        for name, column in series.items():
+            for day, entry in column.items():
+                values[number, day.toordinal() - first, quantities.index(name)] = entry.value
+    places = np.full((len(stations), 2), np.nan)
+    for number, name in enumerate(stations):
         if name in source.stations:
             places[number] = source.stations[name].latitude, source.stations[name].longitude
-    return Panel(days, tuple(series), quantities, values, places)
+    return Panel(days, tuple(stations), quantities, values, places)

@@ -37,7 +37,7 @@ def checked(records: Records, table: Table, found: list[Defect]) -> dict[str, np
 def _in_bounds(records: Records, table: Table, name: str, raw: np.ndarray, found: list[Defect]) -> np.ndarray:
     column, quantity = table.quantities[name], QUANTITIES[name]
     values = converted(raw, column.unit, quantity)
-    low, high = column.bounds(quantity)
+    low, high = column.bounds(quantity, table.hourly)
     outside = (values < low) | (values > high)  # NaN is neither
     known = np.isfinite(values).sum()
     if known and outside.sum() > MOST_OUTSIDE * known:
@@ -45,7 +45,7 @@ def _in_bounds(records: Records, table: Table, name: str, raw: np.ndarray, found
         raise UsageError(
             f"{records.file}:{records.lines[first]} ({records.times[first]:%Y-%m-%d}): {outside.sum()} of {known} "
             f"values of {column.column} are impossible as {name} in {column.unit}, the first {raw[first]:g}; is the "
-            "unit wrong?"
+            "unit wrong? Where they are possible, as low pressures on a mountain, give the column a minimum or maximum"
         )
     for row in np.flatnonzero(outside):
         message = f"{records.station}: {column.column} {raw[row]:g} {column.unit} lies outside {low:g} to {high:g} "

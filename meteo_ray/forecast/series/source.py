@@ -29,10 +29,11 @@ class Column(Section):
     maximum: float | None = None
     """Values above are corrupt."""
 
-    def bounds(self, quantity: Quantity) -> tuple[float, float]:
+    def bounds(self, quantity: Quantity, hourly: bool = False) -> tuple[float, float]:
+        """Of a day's value, or of an hour's."""
         low = quantity.minimum if self.minimum is None else self.minimum
-        high = quantity.maximum if self.maximum is None else self.maximum
-        return low, high
+        most = quantity.hourly_maximum if hourly and quantity.hourly_maximum is not None else quantity.maximum
+        return low, most if self.maximum is None else self.maximum
 
 
 class TimeColumns(Section):
@@ -40,7 +41,8 @@ class TimeColumns(Section):
 
     columns: tuple[str, ...]
     format: str = "%Y-%m-%d"
-    """As Python's strptime reads it, applied to the joined columns."""
+    """As Python's strptime reads it, applied to the joined columns. An offset (%z) is read and left: a day is that of
+    the station's own clock."""
 
 
 class StationOf(Section):
@@ -69,7 +71,8 @@ class Table(Section):
     missing: tuple[str, ...] = ("", "NA", "NaN", "nan", "-9999")
     """Texts that stand for no value."""
     hourly: bool = False
-    """Rows are hours: a day is the mean of its hours (rain: their sum), where at least 18 of 24 are there."""
+    """Rows are an hour apart: a day is the mean of its hours (rain, sunshine: their sum, scaled to 24), where at least
+    18 of 24 are there."""
     quantities: dict[str, Column]
 
     @model_validator(mode="after")
@@ -91,9 +94,10 @@ class Defects(Section):
     value: Policy = "missing"
     """A value that is no number, or outside of its bounds."""
     gap: Policy = "missing"
-    """Days that no row is there for."""
+    """Days that no row is there for; of hourly tables also those with too few hours."""
     doubled: Literal["refuse", "first", "last"] = "refuse"
-    """A day that comes twice for a station: which row counts, in the order of files and lines."""
+    """A day (of hourly tables a time) that comes twice for a station: which row counts, in the order of files and
+    lines. Of two tables with the same quantity one value counts, and a missing one never in the place of a number."""
 
 
 class Place(Section):
@@ -119,7 +123,7 @@ def load_source(name_or_path: str) -> Source:
     folder = files("meteo_ray.forecast") / "sources"
     brought = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
     if own.is_file():
-        text, where = own.read_text("utf-8"), str(own)
+        text, where = _text(own), str(own)
     elif name_or_path in brought:
         text, where = (folder / f"{name_or_path}.yaml").read_text("utf-8"), name_or_path
     else:
@@ -134,6 +138,15 @@ def load_source(name_or_path: str) -> Source:
         return Source(**document)
     except (ValidationError, TypeError) as error:
         raise UsageError.of_problems(f"{where} cannot be used:", _problems(error)) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is no UTF-8 (byte {error.start + 1}); save it as UTF-8") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read: {error}") from None
 
 
 def _problems(error: ValidationError | TypeError) -> list[str]:

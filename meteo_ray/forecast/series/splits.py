@@ -2,8 +2,13 @@
 
 Test days are the last ones. Of the days before, one block validates: the last by default; another block gives another
 member of an ensemble something else to stop by, and lets it learn from the last days before the test. A window belongs
-to a split only with all that it needs of it (`origins`).
+to a split only with all that it needs of it (`origins`). What a training's days were is kept (`TaughtDays`): worked out
+anew from files that have grown or shrunk, the split would test on days that taught.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -51,6 +56,69 @@ def split_days(
         if not (split == name).any():
             raise UsageError(f"no {name} days: {days[0]} to {days[-1]}, test from {days[min(test_at, len(days) - 1)]}")
     return split
+
+
+@dataclass(frozen=True)
+class TaughtDays:
+    """What a training's split was, as dates; datetime64[D].
+
+    Args:
+        first: the first day that trained or validated.
+        last: the last one; the days between are all of either kind.
+        validation: first and last day that validated.
+        test_from: the first test day.
+        test_until: the last one, where the settings end the test; None: as far as files go.
+    """
+
+    first: np.datetime64
+    last: np.datetime64
+    validation: tuple[np.datetime64, np.datetime64]
+    test_from: np.datetime64
+    test_until: np.datetime64 | None
+
+    @classmethod
+    def of(cls, days: np.ndarray, split: np.ndarray, test_until: np.datetime64 | None = None) -> Self:
+        """From the days and their splits as `split_days` answers them."""
+        known = days[(split == TRAIN) | (split == VALIDATION)]
+        validation = days[split == VALIDATION]
+        return cls(known[0], known[-1], (validation[0], validation[-1]), days[split == TEST][0], test_until)
+
+    def to_json(self) -> dict[str, str | None]:
+        """The dates as text, for a bundle's config."""
+        first, last = self.validation
+        return {
+            "first": str(self.first),
+            "last": str(self.last),
+            "validation_first": str(first),
+            "validation_last": str(last),
+            "test_from": str(self.test_from),
+            "test_until": None if self.test_until is None else str(self.test_until),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, str | None]) -> Self | None:
+        """None where a bundle does not tell all of it."""
+        names = ("first", "last", "validation_first", "validation_last", "test_from")
+        if any(document.get(name) is None for name in names):
+            return None
+        first, last, begin, end, test_from = (np.datetime64(document[name], "D") for name in names)
+        until = document.get("test_until")
+        return cls(first, last, (begin, end), test_from, None if until is None else np.datetime64(until, "D"))
+
+    def split(self, days: np.ndarray) -> np.ndarray:
+        """The split of the days of any files, text `(days,)`. Raises UsageError when none of them is a test day."""
+        begin, end = self.validation
+        split = np.full(len(days), OUTSIDE, dtype=object)
+        split[(days >= self.first) & (days <= self.last)] = TRAIN
+        split[(days >= begin) & (days <= end)] = VALIDATION
+        until = days[-1] if self.test_until is None else self.test_until
+        split[(days >= self.test_from) & (days <= until)] = TEST
+        if not (split == TEST).any():
+            raise UsageError(
+                f"no test day: the model was trained for a test from {self.test_from} on, and the files hold "
+                f"{days[0]} to {days[-1]}"
+            )
+        return split
 
 
 def origins(split: np.ndarray, name: str, lookback: int, horizon: int) -> np.ndarray:
