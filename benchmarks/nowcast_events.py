@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.retrieval.results import Results
 from meteo_ray import cluster
 from meteo_ray.files import read_json
-from meteo_ray.nowcast.page import shown_skill
+from meteo_ray.metrics.block_bootstrap import shown
 from meteo_ray.nowcast.radar.events import read_frames
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,7 +88,7 @@ def verdict_lines(verdicts: dict[str, dict[str, Any] | None]) -> list[str]:
     sure = {
         word: [event for event, one in found.items() if one.get("for_sure") == word] for word in ("better", "worse")
     }
-    skills = [f"{event} {shown_skill(one['skill'])}" for event, one in found.items() if one["skill"]]
+    skills = [f"{event} {shown(one['skill'], digits=0)}" for event, one in found.items() if one["skill"]]
     return [
         f"At 30 minutes a lower MSE than the extrapolation's and no lower CSI: {', '.join(won) or 'none'}.",
         f"MSE against the extrapolation's, with intervals: {'; '.join(skills) or 'none'}.",

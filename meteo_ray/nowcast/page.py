@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from meteo_ray.metrics.block_bootstrap import shown
 from meteo_ray.metrics.score_page import Table, write_score_page
 from meteo_ray.nowcast import plots
 from meteo_ray.nowcast.baselines import BLURRED, EXTRAPOLATION
@@ -50,7 +51,7 @@ def _tables(entry: dict[str, Any]) -> list[Table]:
         rows = [[name, *(_number(scores[lead][key]) for lead in at)] for name, scores in entry["scores"].items()]
         if key == "mse":
             rows += [
-                [f"skill against {name}", *(shown_skill(entry["skill_against"][name][lead]) for lead in at)]
+                [f"skill against {name}", *(shown(entry["skill_against"][name][lead], digits=0) for lead in at)]
                 for name in (EXTRAPOLATION, BLURRED)
             ]
         columns = ["", *(f"{minute} min" for minute in minutes)]
@@ -89,15 +90,6 @@ def strip_of(window: Window, rain: np.ndarray) -> bytes:
     }
     error = {"network's error": [rain[lead] - window.future[lead] for lead in leads]}
     return plots.strip(titles, rows, error)
-
-
-def shown_skill(found: dict[str, Any] | None) -> str:
-    """In per cent with its interval, "too few" where the windows give none; empty where there is no skill."""
-    if found is None:
-        return ""
-    low, high = found["low"], found["high"]
-    interval = "too few" if low is None or high is None else f"{100 * low:+.0f}, {100 * high:+.0f}"
-    return f"{100 * found['skill']:+.0f} % [{interval}]"
 
 
 def _number(value: float | None) -> str:

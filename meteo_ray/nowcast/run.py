@@ -9,12 +9,13 @@ import pyarrow as pa
 from meteo_ray import bundle
 from meteo_ray.errors import UsageError
 from meteo_ray.files import SIGN, require_ours, write_json
+from meteo_ray.metrics.block_bootstrap import shown
 from meteo_ray.nowcast import plots
 from meteo_ray.nowcast.bundle import STAGE
 from meteo_ray.nowcast.config import EvaluateNowcastJob, NowcastJob, RadarJob
 from meteo_ray.nowcast.held_out import events_to_score
 from meteo_ray.nowcast.output import ANIMATION, CSV, NETCDF, STRIP, write_csv, write_netcdf
-from meteo_ray.nowcast.page import shown_skill, strip_of, write_page
+from meteo_ray.nowcast.page import strip_of, write_page
 from meteo_ray.nowcast.predictor import Nowcast, NowcastPredictor
 from meteo_ray.nowcast.radar.events import STEP, read_frames
 from meteo_ray.nowcast.radar.fields import RadarFields
@@ -138,5 +139,5 @@ def verdict_line(event: str, found: dict[str, Any] | None) -> str:
     return (
         f"{event} at 30 min  MSE network {found['mse']:.3f}  extrapolation {found['mse_extrapolation']:.3f}  "
         f"blurred {found['mse_blurred']:.3f}  CSI from 2 mm/h {csi}  "
-        f"MSE against extrapolation {shown_skill(found['skill']) or '-'}{sure}"
+        f"MSE against extrapolation {shown(found['skill'], digits=0) or '-'}{sure}"
     )

@@ -11,10 +11,10 @@ import torch
 from meteo_ray import bundle
 from meteo_ray.demo.made_radar import write_events
 from meteo_ray.errors import UsageError
+from meteo_ray.metrics.block_bootstrap import shown
 from meteo_ray.nowcast.config import EvaluateNowcastJob, TrainNowcastJob
 from meteo_ray.nowcast.held_out import events_to_score
 from meteo_ray.nowcast.models.forecaster import Forecaster
-from meteo_ray.nowcast.page import shown_skill
 from meteo_ray.nowcast.predictor import NowcastPredictor
 from meteo_ray.nowcast.radar.events import by_split, read_frames, with_splits
 from meteo_ray.nowcast.radar.fields import RadarFields
@@ -124,8 +124,8 @@ def test_a_verdict_is_sure_where_the_interval_is():
 
 def test_of_too_few_windows_nothing_is_sure():
     few = {"skill": 0.2, "low": None, "high": None, "days": 3}
-    assert shown_skill(few) == "+20 % [too few]"
-    assert shown_skill({**few, "low": 0.1, "high": 0.3}) == "+20 % [+10, +30]"
+    assert shown(few, digits=0) == "+20 % [too few]"
+    assert shown({**few, "low": 0.1, "high": 0.3}, digits=0) == "+20 % [+10, +30]"
     found = entry(scores_of(3, 2), 50)
     found["skill_against"]["extrapolation"][5] = few
     assert verdict(found)["better"]
