@@ -47,7 +47,7 @@ def summary(job: RunDemoJob, seconds: dict[str, float]) -> str:
     else:
         whose = "the package's models" if models_come_along() else "the models trained here"
         lines = [answered(out, whose), "the models trained here", *lines[1:]]
-        lines.append("two epochs on few images: make demo-full trains until the stages are good at what they are shown")
+        lines.append("few epochs on few images: make demo-full trains until the stages are good at what they are shown")
     lines.append(f"all steps: {sum(seconds.values()) / 60:.1f} minutes")
     return "\n".join([*lines, f"evaluation: {out / 'evaluation.html'}", f"report: {out / 'out' / 'report.html'}"])
 
