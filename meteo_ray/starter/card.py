@@ -26,7 +26,7 @@ elements, and are those of the package's vocabulary; others come out as none.
 |---|---:|---|
 {rows}
 
-On real charts of sources that no model had seen, models of these recipes are measured in docs/results.md.
+What they reached on 970 real images, and models of these recipes on sources that they had not seen: docs/results.md.
 Weights are kept in int8 with a scale for each output, trees without what only training needs, words in half precision.
 """
 
