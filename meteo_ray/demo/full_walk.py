@@ -17,7 +17,7 @@ def full_steps(job: RunDemoJob, jobs: Path) -> list[Step]:
     out = job.out
     data, models, archive = str(out / "data"), str(out / "models"), str(out / "archive")
     folders = ("--data", data, "--models", models)
-    drawn = ("--charts", str(job.charts or CHARTS), "--others", str(job.others or OTHERS), "--seed", str(job.seed))
+    drawn = ("--charts", str(job.charts or CHARTS), "--others", str(job.others or OTHERS), "--seed", str(job.seed or 0))
     fresh = ("--archive", archive, "--archive-count", str(job.archive_count or ARCHIVED))
     scores = ("--out", str(out / "metrics.json"), "--report", str(out / "evaluation.html"))
     found = ("--out", str(out / "out"), "--text.mode", "page", "--overwrite")

@@ -20,6 +20,7 @@ from meteo_ray.demo import short_walk
 from meteo_ray.demo.config import RunDemoJob
 from meteo_ray.demo.walkthrough import run_demo, steps
 from meteo_ray.errors import UsageError
+from meteo_ray.starter.config import BuildStarterJob
 from meteo_ray.walk import Step, run_steps
 from tests.conftest import ROOT
 from tests.test_jobs import load
@@ -74,6 +75,13 @@ def test_every_command_of_the_walk_is_one_that_its_job_takes(
         monkeypatch.setattr(module, "run_job", lambda job, body, text, argv: taken.append(parse_config(job, argv)))
         module.main(step.arguments)
     assert [config.overwrite for config in taken if isinstance(config, ArchiveConfig)] == [True]
+
+
+def test_the_images_are_none_that_the_packages_models_have_learnt(tmp_path: Path) -> None:
+    learnt = str(BuildStarterJob(work=tmp_path).seed)
+    for job in (RunDemoJob(out=tmp_path), RunDemoJob(out=tmp_path, seed=3)):
+        drawing = steps(job, ROOT / "jobs")[0].arguments
+        assert drawing[drawing.index("--seed") + 1] == ("1" if job.seed is None else "3") != learnt
 
 
 def test_a_step_tells_what_it_found_and_hears_nothing_of_the_users_own_folders(
