@@ -115,7 +115,10 @@ def _fit(settings: LoopSettings, task: Task, inputs: TaskInputs, folder: Path, u
         ),
     )
     with followed(folder):
-        mistake = trainer.fit().return_value  # type: ignore[attr-defined]  # the checker sees Train's first version
+        try:
+            mistake = trainer.fit().return_value  # type: ignore[attr-defined]  # the checker sees Train's first version
+        except SystemExit:  # while it trains Ray takes Ctrl-C for itself: it ends the run and the process, in silence
+            raise KeyboardInterrupt from None
     if mistake:
         raise UsageError(mistake)
 

@@ -1,7 +1,9 @@
 """A training that is killed and started again ends like one that was left alone (whole processes, the real job)."""
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +42,24 @@ def test_killed_and_started_again_it_ends_the_same(tmp_path: Path) -> None:
     assert [entry["steps"] for entry in killed] == [entry["steps"] for entry in whole]
     for name in ("train/loss", "validation/loss", "validation/auc"):
         assert [entry[name] for entry in killed] == pytest.approx([entry[name] for entry in whole], abs=1e-4), name
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_it_trains_says_what_is_kept(tmp_path: Path) -> None:
+    """Ray takes the signal for itself then, and would end the process without a word."""
+    data, models = tmp_path / "data", tmp_path / "models"
+    write_index(data, picture_index(data, PER_SPLIT))
+    running = subprocess.Popen(
+        train(data, models),
+        stderr=subprocess.PIPE,
+        text=True,
+        # A process that a script starts in the background inherits that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    while not epochs(models):
+        assert running.poll() is None, "the training ended before it was interrupted"
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=120)
+    assert running.returncode == 130
+    assert said.endswith("interrupted; what was finished is kept\n")
