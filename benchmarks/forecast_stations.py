@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.retrieval.results import Results
+from benchmarks.kept_results import Results
 from meteo_ray import cluster
 from meteo_ray.files import read_json
 from meteo_ray.metrics.block_bootstrap import shown

@@ -40,13 +40,13 @@ def main() -> int:
 
 def score(options: argparse.Namespace, name: str, models: Path, text: bool) -> dict[str, Any]:
     """Metrics by stage, images as they are."""
-    out = options.out / f"{name}{'_with_text' if text else ''}.json"
-    flags = () if text else ("--no-text",)
+    flags, found = () if text else ("--no-text",), {}
     for stage in SHOWN:
-        file = out.with_stem(f"{out.stem}_{stage}")
+        file = options.out / f"{name}_{'text' if text else 'pixels'}_{stage}.json"
         common = ("--data", options.out / "data", "--models", models, "--stage", stage, "--no-augmentation.enabled")
         job("evaluate", *common, "--out", file, "--report", file.with_suffix(".html"), *flags)
-    return {stage: json.loads(out.with_stem(f"{out.stem}_{stage}").read_text("utf-8"))[stage] for stage in SHOWN}
+        found[stage] = json.loads(file.read_text("utf-8"))[stage]
+    return found
 
 
 def table(found: dict[tuple[str, bool], dict[str, Any]]) -> str:

@@ -12,10 +12,8 @@ from meteo_ray.nowcast.config import EvaluateNowcastJob
 
 def body(job: EvaluateNowcastJob) -> None:
     # torch, pysteps and matplotlib take seconds to import; --help and a wrong flag should not.
-    from meteo_ray.files import require_file_place
     from meteo_ray.nowcast.run import evaluate
 
-    require_file_place(job.out)
     evaluate(job)
 
 

@@ -32,4 +32,4 @@ def test_a_space_fits_its_job(space):
 @pytest.mark.parametrize("walk", ["", "short"])
 def test_the_demos_settings_are_accepted(stage, walk):
     job = parse_config(stage_named(stage).job, ["--config", str(ROOT / "jobs" / "demo" / walk / f"{stage}.yaml")])
-    assert job.training.patience == 0
+    assert stage_named(stage).at_once(job) or job.training.patience == 0

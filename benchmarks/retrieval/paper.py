@@ -26,8 +26,8 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from benchmarks.kept_results import Results
 from benchmarks.retrieval.data_sets import by_class, cub, prepared
-from benchmarks.retrieval.results import Results
 from benchmarks.retrieval.scores import protocols
 from meteo_ray import bundle
 from meteo_ray.batch import objects

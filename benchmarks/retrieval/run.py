@@ -27,10 +27,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks.kept_results import Results
 from benchmarks.retrieval.baselines import itq, lsh
 from benchmarks.retrieval.few_examples import few_examples
 from benchmarks.retrieval.frozen_trunk import FeatureMaps, Trained, feature_maps, train
-from benchmarks.retrieval.results import Results
 from benchmarks.retrieval.scores import among_themselves, of_codes, of_features, protocols
 from meteo_ray.backbones import init_digest
 from meteo_ray.retrieval.config import RetrievalTraining

@@ -79,9 +79,10 @@ def resolve_init(name: str, init: str, stage: str = "") -> str:
 def has_imagenet(name: str) -> bool:
     """Whether this machine has ImageNet's weights of a network."""
     try:
-        return _imagenet_file(name).is_file()
+        _imagenet_file(name)
     except UsageError:
         return False
+    return True
 
 
 def init_digest(name: str, init: str) -> str:

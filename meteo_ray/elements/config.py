@@ -17,6 +17,8 @@ Exponent = Annotated[float, Field(ge=0)]
 class ElementsTraining(VoterSettings):
     """What the element stage is made of and how it learns; the loop's own settings stand under `training`."""
 
+    network_voters = ("parallel", "sequence")
+
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
     """The image encoder (R20); the small one for tests and quick trials."""
     init: Init = "auto"

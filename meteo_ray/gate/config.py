@@ -16,6 +16,8 @@ from meteo_ray.voters.config import VoterSettings
 class GateTraining(VoterSettings):
     """What the gate learns from and how; the loop's own settings stand under `training`."""
 
+    network_voters = ("network",)
+
     init: Init = "auto"
     """First weights of the ResNet-18: auto (ImageNet's where this machine has them, else starter where that fits, else
     none), imagenet, starter (all of the model that comes with the package, trained on gently unless told otherwise),

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from meteo_ray import bundle
 from meteo_ray.errors import UsageError
-from meteo_ray.files import SIGN, require_ours, write_json
+from meteo_ray.files import SIGN, require_file_place, require_ours, write_json
 from meteo_ray.metrics.block_bootstrap import shown
 from meteo_ray.nowcast import plots
 from meteo_ray.nowcast.bundle import STAGE
@@ -103,6 +103,7 @@ def _draw(out: Path, past: np.ndarray, future: np.ndarray, found: Nowcast, known
 
 def evaluate(job: EvaluateNowcastJob) -> None:
     """Score the training's own test events, see `events_to_score`; JSON and a page beside it."""
+    require_file_place(job.out)
     predictor, fields, frames = load(job)
     settings = predictor.settings
     assert job.models is not None

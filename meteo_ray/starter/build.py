@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from meteo_ray import bundle
-from meteo_ray.calibration.undecided import UNDECIDED
 from meteo_ray.files import read_json, write_atomically
 from meteo_ray.starter.card import card
 from meteo_ray.starter.compact import write_compact
@@ -53,21 +51,11 @@ def build(job: BuildStarterJob, jobs: Path) -> None:
     versions: dict[str, str] = {}
     for name in STAGES:
         source = job.work / "models" / name
-        versions.update([write_compact(source, job.target / name, name, _unmeasured(job, name), versions)])
+        versions.update([write_compact(source, job.target / name, name, versions)])
     sizes = {name: _megabytes(job.target / name) for name in STAGES}
     text = card(job, read_json(job.work / "metrics.json"), sizes, sum(seconds.values()))
     write_atomically(job.target / CARD, text)
     print(text)
-
-
-def _unmeasured(job: BuildStarterJob, name: str) -> dict[str, float | None]:
-    """On how many images of the validation the gate is undecided, where its training has not said so."""
-    folder = job.work / "models" / name
-    if name != "gate" or UNDECIDED in read_json(folder / bundle.METRICS):
-        return {}
-    from meteo_ray.starter.undecided import gate_undecided  # torch takes seconds to import
-
-    return {UNDECIDED: gate_undecided(folder, job.work / "drawn")}
 
 
 def _megabytes(folder: Path) -> float:

@@ -14,9 +14,12 @@ Built by `python jobs/build_starter.py --charts {charts} --others {others} --see
 **What they have seen.** {charts} weather charts and {others} other pictures, all drawn by this project; not one real
 image, and no pre-trained weights. They belong to nobody else and stand under the project's licence, Apache-2.0.
 
+**Their drawings** are those of `make_demo_data.py --seed {seed}`, looks and counts of the command above: draw with
+another seed what is to test them.
+
 **What they are for.** A first look at an archive before anyone has labelled: `jobs/classify_archive.py` and
 `jobs/evaluate.py` take them where no `--models` are given. Train your own on a few hundred labelled images as soon as
-you can; the thresholds are those of drawings.
+you can; the thresholds of the elements are those of drawings.
 
 **What they get wrong.** Plots, plain maps and shaded terrain or land use pass for charts more often than anything else,
 least where text is read (`--text.mode page`). Products are told by the names that stand on a chart and by its

@@ -19,20 +19,19 @@ from meteo_ray.voters.boosted_trees import COMPACT_TREES, TREES
 from meteo_ray.voters.compact_trees import compact
 from meteo_ray.voters.text_voter import TEXT_VOTER
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def write_compact(
     source: Path,
     target: Path,
     stage: str,
-    measured: Mapping[str, Any] = NOTHING,
     made_small: Mapping[str, str] = NOTHING,
 ) -> tuple[str, str]:
     """Write the bundle in `source` to `target`: weights in int8, trees cut and compressed, words in half precision.
 
-    Predictors and trainings read it like any other; its metrics.json says what was `measured` besides. Thresholds and
-    calibration stay those of the whole model. The versions of both come back, the whole one's first.
+    Predictors and trainings read it like any other. Thresholds and calibration stay those of the whole model. The
+    versions of both come back, the whole one's first.
 
     Args:
         made_small: versions of earlier stages' whole bundles, and of the small ones that answer in their place: a stage
@@ -52,8 +51,6 @@ def write_compact(
             elif file.name == TEXT_VOTER:
                 arrays = {name: values.astype(np.float16) for name, values in load_arrays(file).items()}
                 save_arrays(arrays, folder / file.name)
-            elif file.name == bundle.METRICS:
-                write_json(folder / file.name, {**read_json(file), **measured})
             elif file.name == bundle.CONFIG:
                 write_json(folder / file.name, _answered_by(read_json(file), made_small))
             elif file.is_file() and file.name != bundle.SUMS:

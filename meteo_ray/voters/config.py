@@ -1,17 +1,17 @@
 """Settings of those who vote beside a stage's network."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
 from meteo_ray.config.parsing import Section
 
-VOTERS = ("network", "parallel", "sequence", "trees", "words", "names")
-"""Of both stages: the gate's network has one voice, that of the elements two."""
-
 
 class VoterSettings(Section):
     """Part of the settings of a stage that trees on descriptors and what is written may help."""
+
+    network_voters: ClassVar[tuple[str, ...]] = ()
+    """What the voices of the stage's network are called."""
 
     descriptors: bool | None = None
     """Let boosted trees on hand-made descriptors (colour, edges, texture, gradients) vote beside the network; 2 ms an
@@ -25,13 +25,14 @@ class VoterSettings(Section):
     jobs/read_text.py."""
     voter_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """How much each voter counts (the gate's network, the elements' parallel and sequence, trees, words, names; 1 where
-    not named) instead of what validation says. Validation on drawings trusts those too much who know the drawing
-    program best. Empty: as validation says."""
+    not named) instead of what validation says, which on drawings trusts those too much who know the drawing program
+    best. Empty: as validation says."""
 
     @field_validator("voter_weights")
     @classmethod
     def _known(cls, weights: dict[str, float]) -> dict[str, float]:
-        unknown = sorted(set(weights) - set(VOTERS))
+        voters = (*cls.network_voters, "trees", "words", "names")
+        unknown = sorted(set(weights) - set(voters))
         if unknown:
-            raise ValueError(f"no voter is called {', '.join(unknown)}; there are {', '.join(VOTERS)}")
+            raise ValueError(f"no voter is called {', '.join(unknown)}; there are {', '.join(voters)}")
         return weights

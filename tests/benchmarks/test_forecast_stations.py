@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import pytest
 
 from benchmarks import forecast_stations
-from benchmarks.retrieval.results import Results
+from benchmarks.kept_results import Results
 
 NAMES = ("persistence", "climatology", "damped_anomaly", "ridge", "gradient_boosting", "network")
 

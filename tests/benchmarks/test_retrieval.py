@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from benchmarks.kept_results import Results
 from benchmarks.retrieval import frozen_trunk
 from benchmarks.retrieval.baselines import itq, lsh
 from benchmarks.retrieval.data_sets import by_class, cub, prepared
 from benchmarks.retrieval.few_examples import few_examples
 from benchmarks.retrieval.paper import table
-from benchmarks.retrieval.results import Results
 from benchmarks.retrieval.run import markdown
 from benchmarks.retrieval.scores import among_themselves, of_codes, of_features, protocols
 from meteo_ray.retrieval.examples.classifier import NONE_SHARE, ExamplesClassifier
