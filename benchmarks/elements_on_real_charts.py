@@ -70,7 +70,7 @@ def main() -> int:
         job("read_text", "--data", folder / "data", "--cache", options.out / "texts")
         start = ("--elements.init", drawn_alone / "elements", "--elements.auxiliary.data", options.drawn)
         train("elements", folder / "data", folder / "models", options.fine_tune, *start)
-        answers.append(judged(folder))
+        answers.append(judged(folder / "data", folder / "models"))
         print(table(answers), flush=True)
     return 0
 
@@ -79,13 +79,13 @@ def first_label(row: Row) -> Any:
     return next(iter(row["labels"]), "")
 
 
-def judged(folder: Path) -> dict[str, np.ndarray]:
+def judged(data: Path, models: Path) -> dict[str, np.ndarray]:
     """What the fold's model and the baselines say of its unseen charts, each `(charts, elements)`."""
-    index, vocabulary = read_index(folder / "data"), load_vocabulary()
-    rows = with_texts(labelled_charts(index, TEST), folder / "data")
-    predictor = ElementsPredictor.load(folder / "models" / "elements", "cpu", vocabulary, precision="fp32")
+    index, vocabulary = read_index(data), load_vocabulary()
+    rows = with_texts(labelled_charts(index, TEST), data)
+    predictor = ElementsPredictor.load(models / "elements", "cpu", vocabulary, precision="fp32")
     starts = range(0, rows.num_rows, BATCH)
-    parts = [answers_of(predictor, rows.slice(start, BATCH), folder / "data") for start in starts]
+    parts = [answers_of(predictor, rows.slice(start, BATCH), data) for start in starts]
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     found["blind"] = np.zeros((rows.num_rows, len(vocabulary.elements)))
     found["keywords"] = keywords([page or Page("", "") for page in pages_written(rows)], vocabulary).scores

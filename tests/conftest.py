@@ -1,6 +1,8 @@
 """Fixtures that several folders use: one local Ray for the whole session, and the real charts when they are there."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,19 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Four logical CPUs whatever the machine: a training worker, its data workers and two actors fit side by side.
 LOGICAL_CPUS = 4
+
+# The store of images keeps 2 GB of a disk free (`streaming/image_store.py`), and some tests write a gigabyte: with less
+# there is nothing that they could show.
+FREE_BYTES = 4 * 10**9
+
+
+def pytest_sessionstart() -> None:
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if free < FREE_BYTES:
+        pytest.exit(
+            f"{folder}: {free / 1e9:.1f} GB free, the tests want {FREE_BYTES / 1e9:.0f}; make room, or set TMPDIR", 2
+        )
 
 
 @pytest.fixture(scope="session")
