@@ -3,6 +3,8 @@
 import logging
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -70,6 +72,9 @@ def _start(hint: str, **options: Any) -> None:
     except Exception as error:  # Ray raises its own, ConnectionError, and bare ones
         reason = " ".join(str(error).split())[:300]
         raise MachineFault(f"Ray could not be {hint} (it said: {reason})") from error
+    # Ray's own answer to SIGTERM, which `kill` and `ray job stop` send, is a native stack and an abort: like Ctrl-C.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @contextmanager

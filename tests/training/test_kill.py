@@ -45,8 +45,9 @@ def test_killed_and_started_again_it_ends_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_while_it_trains_says_what_is_kept(tmp_path: Path) -> None:
-    """Ray takes the signal for itself then, and would end the process without a word."""
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_that_is_stopped_says_what_is_kept(tmp_path: Path, sent: signal.Signals) -> None:
+    """Ray takes Ctrl-C for itself then, and would end the process without a word; SIGTERM with a native stack."""
     data, models = tmp_path / "data", tmp_path / "models"
     write_index(data, picture_index(data, PER_SPLIT))
     running = subprocess.Popen(
@@ -59,7 +60,9 @@ def test_ctrl_c_while_it_trains_says_what_is_kept(tmp_path: Path) -> None:
     while not epochs(models):
         assert running.poll() is None, "the training ended before it was interrupted"
         time.sleep(0.02)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(sent)
     _, said = running.communicate(timeout=120)
     assert running.returncode == 130
     assert said.endswith("interrupted; what was finished is kept\n")
+    assert "Traceback" not in said
+    assert "***" not in said
