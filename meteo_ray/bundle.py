@@ -51,6 +51,12 @@ def writing(folder: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def folder_named(init: str) -> Path:
+    """The folder of the bundle whose model a training goes on with: `init` itself, or where the weights stand that it
+    names. There need be none."""
+    return Path(init).parent if Path(init).name == WEIGHTS else Path(init)
+
+
 def check(folder: Path, stage: str) -> str:
     """Verify that a bundle is whole and unchanged; its version string (12 hex digits) comes back.
 

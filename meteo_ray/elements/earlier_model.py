@@ -1,7 +1,5 @@
 """An element model that goes on from another one: decoder and heads too, where they answer the same questions."""
 
-from pathlib import Path
-
 from meteo_ray import bundle
 from meteo_ray.backbones import initial_tensors
 from meteo_ray.elements.model import ElementsModel
@@ -21,7 +19,7 @@ def take_heads(model: ElementsModel, init: str, vocabulary: Vocabulary) -> bool:
     order, and where all of the head has the same shape. So a model with a pooled parallel head that goes on with
     queries keeps its sequence head and learns the queries anew. The encoder has its own way (`backbones.resnet`).
     """
-    folder = Path(init).parent if Path(init).name == bundle.WEIGHTS else Path(init)
+    folder = bundle.folder_named(init)
     if not (folder / bundle.CONFIG).is_file() or not (folder / bundle.WEIGHTS).is_file():
         return False
     config = read_json(folder / bundle.CONFIG)

@@ -78,7 +78,7 @@ class ElementsTask(Task):
         self.config, self.data, self.vocabulary = config, data, vocabulary
         self.seed, self.batch_size, self.cache, self.index = seed, batch_size, cache, index
         self.init = resolve_init(config.backbone, config.init, self.name)
-        self.voting = VoterTraining(config, self.init, len(vocabulary.elements), TREE_ROUNDS, seed)
+        self.voting = VoterTraining(config, self.init, self.name, vocabulary.element_ids, TREE_ROUNDS, seed)
         self.auxiliary = auxiliary_rows(config.auxiliary, seed, lambda index: labelled_charts(index, TRAIN))
         self._counts: NDArray[np.int64] | None = None
         self._weights: torch.Tensor | None = None

@@ -80,7 +80,7 @@ class GateTask(Task):
         self.auxiliary = auxiliary_rows(
             config.auxiliary, seed, lambda index: gate_rows(index, TRAIN, skip_ambiguous=False)
         )
-        self.voting = VoterTraining(config, self.init, 1, TREE_ROUNDS, seed)
+        self.voting = VoterTraining(config, self.init, self.name, (), TREE_ROUNDS, seed)
         self._kinds: tuple[str, ...] = ()
 
     # -- data --------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meteo_ray.bundle import WEIGHTS
+from meteo_ray.bundle import folder_named
 from meteo_ray.errors import UsageError
 from meteo_ray.voters.descriptors import FEATURES
 
@@ -118,8 +118,8 @@ class Trees:
 
 
 def bundle_with_trees(init: str) -> Path | None:
-    """The bundle whose trees a model goes on with: `init` where it is such a bundle's folder, or the weights in it."""
-    folder = Path(init).parent if Path(init).name == WEIGHTS else Path(init)
+    """The bundle with trees that `init` names, see `bundle.folder_named`; whose questions they answer is not asked."""
+    folder = folder_named(init)
     return folder if trees_file(folder) else None
 
 

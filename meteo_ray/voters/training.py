@@ -10,7 +10,7 @@ import pyarrow as pa
 import torch
 
 from meteo_ray.batch import Batch, concatenate, objects
-from meteo_ray.bundle import check_file
+from meteo_ray.bundle import CONFIG, check_file, folder_named
 from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, sha256_of, write_json
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
@@ -20,7 +20,7 @@ from meteo_ray.voters.boosted_trees import Trees, bundle_with_trees, check_insta
 from meteo_ray.voters.config import VoterSettings
 from meteo_ray.voters.descriptors import PrepareDescriptors
 from meteo_ray.voters.held_out_text import HeldOutText, image_numbers, source_numbers
-from meteo_ray.voters.text_voter import pages_of
+from meteo_ray.voters.text_voter import TEXT_VOTER, pages_of
 from meteo_ray.voters.voters import COLUMN, PrepareVotes, Voters
 
 logger = logging.getLogger("meteo_ray")
@@ -43,22 +43,27 @@ class VoterTraining:
 
     Args:
         settings: who is to vote.
-        init: the network's first weights; trees of their bundle are gone on with.
-        questions: how many the stage answers.
+        init: the network's first weights; trees of their bundle are gone on with where they answer the same questions.
+        stage: whose questions these are.
+        labels: what they are about, one a question; empty for a stage with a single one.
         rounds: trees of each question, where there are no earlier ones.
     """
 
-    def __init__(self, settings: VoterSettings, init: str, questions: int, rounds: int, seed: int) -> None:
-        self._settings, self._questions, self._rounds, self._seed = settings, questions, rounds, seed
-        self._earlier_bundle = None if settings.descriptors is False else bundle_with_trees(init)
-        by_default = init == "none" or self._earlier_bundle is not None
-        self.with_trees = by_default if settings.descriptors is None else settings.descriptors
+    def __init__(
+        self, settings: VoterSettings, init: str, stage: str, labels: Sequence[str], rounds: int, seed: int
+    ) -> None:
+        self._settings, self._stage, self._rounds, self._seed = settings, stage, rounds, seed
+        self._questions = len(labels) or 1
+        known = bundle_with_trees(init)
+        self.with_trees = init == "none" or known is not None if settings.descriptors is None else settings.descriptors
         if self.with_trees:
             check_installed()
+        self._earlier_bundle = known if known and self.with_trees and _asked_the_same(known, stage, labels) else None
+        self._heard_before = (folder_named(init) / TEXT_VOTER).is_file()
         self._earlier: Trees | None = None
         if self._earlier_bundle:
             check_file(self._earlier_bundle, self._trees_file().name)  # LightGBM may die of damaged ones
-            self._earlier = Trees.read(self._earlier_bundle, questions)
+            self._earlier = Trees.read(self._earlier_bundle, self._questions)
         self._pages: Batch = {}
         self._sources, self._contents = np.zeros(0, dtype=np.int64), pa.table({})
         self._text_mode: str | None = None
@@ -87,6 +92,14 @@ class VoterTraining:
             self._pages = {name: objects(read[name].to_pylist()) for name in ("title", "text", *columns)}
             self._sources = source_numbers(read.filter(read["asked"]))
             self._contents = read.select(["sha256", "perceptual_hash"])
+        elif self._settings.text is None and self._heard_before:
+            self._heard_before = False  # said once
+            logger.warning(
+                "%s: what is written will not vote, as it does in the model that this one goes on from: no training "
+                "image's text was read; run jobs/read_text.py --data DATA, then train (--no-%s.text: leave it so)",
+                self._stage,
+                self._stage,
+            )
 
     def fit(
         self, collect: Collect, look: Look, augmentation: AugmentConfig, targets: Targets, vocabulary: Vocabulary
@@ -138,6 +151,16 @@ class VoterTraining:
         seen = concatenate([collect(label, PrepareDescriptors(one, keep_image=False)) for label, one in looks])
         more = (self._earlier, self._settings.further_trees)
         return Trees.fit(seen["descriptors"], targets(seen), _weights(seen), self._seed, self._rounds, *more)
+
+
+def _asked_the_same(folder: Path, stage: str, labels: Sequence[str]) -> bool:
+    """Whether a bundle's questions are those of `stage` about `labels`, of which some may have come up since."""
+    document = read_json(folder / CONFIG) if (folder / CONFIG).is_file() else {}
+    known = document.get("labels", [])
+    same = document.get("stage") == stage and list(labels[: len(known)]) == known
+    if not same:
+        logger.info("%s: its trees answer other questions than those of the %s here; new ones are fitted", folder, stage)
+    return same
 
 
 def vote_tensors(batch: Batch) -> dict[str, torch.Tensor]:

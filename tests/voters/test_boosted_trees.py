@@ -1,17 +1,22 @@
 """Trees on descriptors: they learn, weights count, files come back."""
 
+import logging
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from meteo_ray import bundle
 from meteo_ray.errors import UsageError
-from meteo_ray.files import sha256_of
+from meteo_ray.files import sha256_of, write_json
 from meteo_ray.imaging.augment_config import UNALTERED
 from meteo_ray.vocabulary import load_vocabulary
 from meteo_ray.voters.boosted_trees import TREES, Trees
 from meteo_ray.voters.config import VoterSettings
+from meteo_ray.voters.text_voter import TEXT_VOTER
 from meteo_ray.voters.training import VoterTraining
 
 FEATURES = 6
@@ -90,7 +95,8 @@ def test_earlier_trees_stay_as_they_are_where_none_are_to_learn_on(trees, tmp_pa
     monkeypatch.setattr("meteo_ray.voters.boosted_trees.FEATURES", FEATURES)
     trees.write(tmp_path)
     (tmp_path / bundle.SUMS).write_text(f"{sha256_of(tmp_path / TREES)}  {TREES}\n")
-    voting = VoterTraining(VoterSettings(further_trees=0), str(tmp_path), questions=1, rounds=ROUNDS, seed=0)
+    write_json(tmp_path / bundle.CONFIG, {"stage": "gate"})
+    voting = VoterTraining(VoterSettings(further_trees=0), str(tmp_path), "gate", (), rounds=ROUNDS, seed=0)
 
     def never(*_):
         raise AssertionError("no image need be looked at")
@@ -101,7 +107,42 @@ def test_earlier_trees_stay_as_they_are_where_none_are_to_learn_on(trees, tmp_pa
 
     (tmp_path / TREES).write_text((tmp_path / TREES).read_text()[:-40])
     with pytest.raises(UsageError, match=r"trees\.txt: damaged"):
-        VoterTraining(VoterSettings(), str(tmp_path), questions=1, rounds=ROUNDS, seed=0)
+        VoterTraining(VoterSettings(), str(tmp_path), "gate", (), rounds=ROUNDS, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("stage", "labels", "kept"),
+    [
+        ("elements", ("wind", "rain"), True),
+        ("elements", ("wind", "rain", "snow"), True),  # appended since
+        ("elements", ("rain", "wind"), False),
+        ("elements", ("wind",), False),
+        ("gate", (), False),
+    ],
+)
+def test_trees_learn_on_only_where_they_are_asked_the_same(trees, tmp_path, monkeypatch, caplog, stage, labels, kept):
+    monkeypatch.setattr("meteo_ray.voters.boosted_trees.FEATURES", FEATURES)
+    Trees((*trees.boosters, None)).write(tmp_path)
+    (tmp_path / bundle.SUMS).write_text(f"{sha256_of(tmp_path / TREES)}  {TREES}\n")
+    write_json(tmp_path / bundle.CONFIG, {"stage": "elements", "labels": ["wind", "rain"]})
+    with caplog.at_level(logging.INFO, "meteo_ray"):
+        voting = VoterTraining(VoterSettings(), str(tmp_path), stage, labels, rounds=ROUNDS, seed=0)
+    assert voting.with_trees  # new ones, where not those
+    assert bool(voting.origin()) is kept
+    assert ("its trees answer other questions" in caplog.text) is not kept
+
+
+@pytest.mark.parametrize(("heard", "text", "told"), [(True, None, 1), (True, False, 0), (False, None, 0)])
+def test_a_model_that_will_not_hear_text_as_the_one_before_did_is_said_to_be_one(tmp_path, caplog, heard, text, told):
+    if heard:
+        (tmp_path / TEXT_VOTER).touch()
+    voting = VoterTraining(VoterSettings(text=text), str(tmp_path), "gate", (), rounds=ROUNDS, seed=0)
+    unread = pa.table({"text": pa.nulls(3, pa.string())})
+    with caplog.at_level(logging.WARNING, "meteo_ray"):
+        for _ in ("train", "validation"):
+            voting.see(unread, 3, [], Path("nowhere"))
+    assert caplog.text.count("gate: what is written will not vote") == told
+    assert caplog.text.count("run jobs/read_text.py") == told
 
 
 def test_they_come_back_from_their_file_if_made_for_these_descriptors(trees, tmp_path, monkeypatch):
