@@ -13,13 +13,14 @@ from meteo_ray.demo.config import DemoJob
 def body(config: DemoJob) -> None:
     """Draw the data set, and the archive where one is wanted."""
     # Ray and matplotlib take seconds to import; --help and a wrong flag should not.
-    from meteo_ray.demo.data_set import build_archive, build_data
+    from meteo_ray.demo.data_set import build_archive, build_data, require_free
 
-    count = build_data(config)
-    print(f"{count} images and their labels in {config.out}")
-    if config.archive is not None:
+    require_free(config)
+    if config.archive is not None:  # first: labels.jsonl, the last file, says that everything was drawn
         files = build_archive(config.archive, config)
         print(f"{files} files in {config.archive}")
+    count = build_data(config)
+    print(f"{count} images and their labels in {config.out}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

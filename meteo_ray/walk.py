@@ -58,6 +58,20 @@ def run_steps(walk: Sequence[Step], folder: Path, jobs: Path) -> dict[str, float
     return done
 
 
+def require_same_walk(walk: Sequence[Step], folder: Path) -> None:
+    """Refuse a folder in which other steps were begun, for a walk whose first step takes no folder that is in use.
+
+    Raises:
+        UsageError: naming both commands.
+    """
+    before = list(read_json(folder / DONE)) if (folder / DONE).is_file() else []
+    if before and walk[0].shown not in before:
+        raise UsageError(
+            f"{folder}: was begun with other settings, or by another version; name another folder, or remove this one:"
+            f"\n  then: {before[0]}\n  now:  {walk[0].shown}"
+        )
+
+
 def _done_before(path: Path, walk: Sequence[Step]) -> dict[str, float]:
     """Seconds of the first steps that ended well, by command; what follows one that must run is out of date."""
     before: dict[str, float] = read_json(path) if path.is_file() else {}

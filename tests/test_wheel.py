@@ -100,6 +100,8 @@ def run(installed: SimpleNamespace, job: str, *arguments: str | Path) -> str:
 
 def test_the_package_is_the_wheels_and_brings_its_data(installed):
     code = "import meteo_ray; from meteo_ray.vocabulary import load_vocabulary as load; load()"
+    code += "; from meteo_ray import bundle; from meteo_ray.judging.starter import STARTER"
+    code += "; [bundle.check(STARTER / name, name) for name in ('gate', 'elements', 'products')]"
     code += "; print(meteo_ray.__file__)"
     done = subprocess.run(
         [installed.python, "-c", code], cwd=installed.office, capture_output=True, text=True, check=True

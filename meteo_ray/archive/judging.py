@@ -130,7 +130,7 @@ class Work:
         text, operators = config.text.mode != "off", 1 + len(looking_again(self._models))
         plan = cluster_plan(config.reading.workers, judging=operators, text=text)
         names = ", ".join(model.name for model in self._models)
-        logger.info("%d files so far; %d reading processes; loading %s", self._listing.rows, plan.readers, names)
+        logger.info("files so far: %d; reading processes: %d; loading %s", self._listing.rows, plan.readers, names)
         cascade = Cascade(self._source, self._models, config.reading.limits(), config.batches, plan, config.text)
         for part, _ in read_parts(self._writer.folder, ["sha256", "image_id", "status", "reason"]):
             known = says_of_content(part)

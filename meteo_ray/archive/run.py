@@ -19,6 +19,7 @@ from meteo_ray.archive.results.summary import Totals, add_up, summary_document
 from meteo_ray.archive.results.unlike import undecided_entries, warnings
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
 from meteo_ray.files import read_json, without_secrets, write_json
+from meteo_ray.judging.starter import STARTER
 from meteo_ray.versions import versions
 
 logger = logging.getLogger("meteo_ray")
@@ -110,13 +111,17 @@ def _complete(
 
 
 def _require_apart(config: ArchiveConfig, source: LocalSource | RemoteSource) -> None:
-    """Archive, models and output must not lie in one another: one would be read, or removed, as part of another."""
+    """Archive, models and output must not lie in one another: one would be read, or removed, as part of another.
+
+    The package's own models, which nobody has named, may lie in an archive: in a home folder, for example.
+    """
     places = {"--models": config.models, "--out": config.out}
     if isinstance(source, LocalSource):  # whatever the flag said: file:// is a folder too
         places["--archive"] = Path(source.root, source.only)
     local = {flag: place.resolve() for flag, place in places.items()}
     for inner, outer in permutations(local, 2):
-        if local[inner].is_relative_to(local[outer]):
+        ours = (inner, outer) == ("--models", "--archive") and config.models == STARTER
+        if local[inner].is_relative_to(local[outer]) and not ours:
             raise UsageError(
                 f"{inner} {places[inner]}: lies inside {outer} {places[outer]}; give each a folder of its own"
             )

@@ -36,7 +36,8 @@ def started(
         UsageError: the starter is asked for, and absent, damaged or made for something else.
     """
     init = getattr(job, stage).init
-    if job.data is None or init not in ("auto", STARTER_INIT):  # a training without data fails soon enough
+    given = job.data is not None and job.data.is_dir()  # a training without data fails soon, and says why
+    if not given or init not in ("auto", STARTER_INIT):
         return job
     if init == "auto" and (has_imagenet(backbone) or not has_starter(stage)):
         return job

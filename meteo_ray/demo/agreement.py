@@ -38,7 +38,7 @@ def agreement(predictions: Path, truth: Path) -> Agreement:
     columns = ["path", "is_meteo", "elements", "product"]
     answers = {row["path"]: row for table, _ in read_parts(predictions, columns) for row in table.to_pylist()}
     pairs = [(row, answers.get(row["path"], {})) for row in drawn]
-    right = [bool(row["is_meteo"]) == bool(answer.get("is_meteo")) for row, answer in pairs]
+    right = [answer.get("is_meteo") == bool(row["is_meteo"]) for row, answer in pairs]  # null where it was not judged
     named = [answer.get("product") == row["product"] for row, answer in pairs if row["product"] is not None]
     return Agreement(
         images=len(pairs),

@@ -20,6 +20,7 @@ from meteo_ray.files import SIGN, require_ours, write_atomically
 from meteo_ray.progress import ProgressLine
 
 TASK_IMAGES = 16  # about three seconds of drawing a task: a hundredth of that is Ray's own
+LABELS = "labels.jsonl"
 DUPLICATES = 0.02  # share of the archive's images that stand in it twice
 
 
@@ -51,19 +52,32 @@ def drawn_in_order(orders: Sequence[Order], label: str) -> Iterator[Drawn]:
     progress.close()
 
 
+def require_free(config: DemoJob) -> None:
+    """Refuse places that may not be drawn into, before anything is drawn.
+
+    Raises:
+        UsageError: when the folder holds a data set already and `overwrite` is not given, or anything not drawn here.
+    """
+    target = config.out / LABELS
+    require_ours(config.out, "drawn data set")
+    if target.exists() and not config.overwrite:
+        raise UsageError(f"{target} exists: choose another --out, or give --overwrite to draw it anew")
+    if config.archive is not None:
+        # Not SIGN: whatever lies in an archive is one of its files.
+        require_ours(config.archive, "drawn archive", "broken")
+
+
 def build_data(config: DemoJob) -> int:
     """Write `config.out/{images/, labels.jsonl, logos/}` (R1) and return the number of images.
 
     labels.jsonl is written last and at once, so that a folder with one is complete.
 
     Raises:
-        UsageError: when the folder holds a data set already and `overwrite` is not given, or anything not drawn here.
+        UsageError: see `require_free`.
     """
+    require_free(config)
     out, seed = config.out, config.seed
-    target = out / "labels.jsonl"
-    require_ours(out, "drawn data set")
-    if target.exists() and not config.overwrite:
-        raise UsageError(f"{target} exists: choose another --out, or give --overwrite to draw it anew")
+    target = out / LABELS
     target.unlink(missing_ok=True)
     (out / "images").mkdir(parents=True, exist_ok=True)
     (out / SIGN).touch()

@@ -11,7 +11,7 @@ from meteo_ray.demo.short_walk import models_come_along, short_steps
 from meteo_ray.evaluation.config import END_TO_END
 from meteo_ray.files import read_json
 from meteo_ray.stages import STAGES
-from meteo_ray.walk import Step, run_steps
+from meteo_ray.walk import Step, require_same_walk, run_steps
 
 logger = logging.getLogger("meteo_ray")
 
@@ -25,11 +25,13 @@ def run_demo(job: RunDemoJob, jobs: Path) -> None:
     """Walk through all steps, then print the table; `jobs` is the folder of the jobs.
 
     Raises:
-        UsageError: naming the step that failed and the command to repeat it alone.
+        UsageError: naming the step that failed and the command to repeat it alone, or why the folder cannot be used.
     """
     if not job.full and not models_come_along():
         logger.info("this copy of meteo_ray comes without models: those trained here classify the archive at the end")
-    seconds = run_steps(steps(job, jobs), job.out, jobs)
+    walk = steps(job, jobs)
+    require_same_walk(walk, job.out)
+    seconds = run_steps(walk, job.out, jobs)
     print(summary(job, seconds))
 
 

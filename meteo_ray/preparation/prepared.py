@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from meteo_ray.preparation.leakage import Gap
 from meteo_ray.schema import SPLITS
 
 REJECTED_FILE, REPORT_FILE = "rejected.parquet", "report.html"
@@ -21,7 +22,7 @@ class PreparedData:
     index: pa.Table
     rejected: pa.Table
     warnings: list[str]
-    gaps: list[str]
+    gaps: list[Gap]
 
     def summary(self) -> str:
         """A few lines for the terminal; report.html has the details."""
@@ -31,7 +32,7 @@ class PreparedData:
         splits = Counter(self.index["split"].to_pylist())
         charts = Counter(self.index.filter(self.index["is_meteo"])["split"].to_pylist())
         lines += [f"  {s}: {splits[s]} ({charts[s]} charts, {splits[s] - charts[s]} others)" for s in SPLITS]
-        lines += [f"warning: {gap}" for gap in self.gaps]
+        lines += [f"warning: {gap.short}" for gap in self.gaps]
         lines += [f"warning: {warning}" for warning in self.warnings[:SHOWN_WARNINGS]]
         if len(self.warnings) > SHOWN_WARNINGS:
             lines.append(f"warning: {len(self.warnings)} remarks in all, see the report")

@@ -1,12 +1,15 @@
 """The starter models: drawn, trained by the project's own recipes, scored, made small, described."""
 
 from pathlib import Path
+from tempfile import TemporaryFile
 
+from meteo_ray import bundle
+from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, write_atomically
 from meteo_ray.starter.card import card
 from meteo_ray.starter.compact import write_compact
 from meteo_ray.starter.config import BuildStarterJob
-from meteo_ray.walk import Step, run_steps
+from meteo_ray.walk import Step, require_same_walk, run_steps
 
 # In the order of the cascade, as the products learn from what the elements answer.
 STAGES = ("gate", "elements", "products")
@@ -45,9 +48,13 @@ def build(job: BuildStarterJob, jobs: Path) -> None:
     """Walk through all steps, then write the small bundles and their card to `job.target`.
 
     Raises:
-        UsageError: naming the step that failed, or why a bundle could not be written.
+        UsageError: naming the step that failed; before the first of them, which take hours, why `job.work` or
+            `job.target` cannot be used.
     """
-    seconds = run_steps(steps(job, jobs), job.work, jobs)
+    walk = steps(job, jobs)
+    require_same_walk(walk, job.work)
+    _require_target(job.target)
+    seconds = run_steps(walk, job.work, jobs)
     versions: dict[str, str] = {}
     for name in STAGES:
         source = job.work / "models" / name
@@ -56,6 +63,18 @@ def build(job: BuildStarterJob, jobs: Path) -> None:
     text = card(job, read_json(job.work / "metrics.json"), sizes, sum(seconds.values()))
     write_atomically(job.target / CARD, text)
     print(text)
+
+
+def _require_target(target: Path) -> None:
+    """Refuse a place that the bundles could not be written to."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=target):
+            pass
+    except OSError as error:
+        raise UsageError(f"--target {target}: cannot be written to ({error}); name another folder") from None
+    for name in STAGES:
+        bundle.require_free(target / name)
 
 
 def _megabytes(folder: Path) -> float:

@@ -8,8 +8,8 @@ from meteo_ray.versions import versions
 
 CARD = """# Starter models
 
-Built by `python jobs/build_starter.py --charts {charts} --others {others} --seed {seed}` in {hours:.1f} hours, with
-{versions}.
+Built by `python jobs/build_starter.py --work DIR --charts {charts} --others {others} --seed {seed}` in {hours:.1f}
+hours, with {versions}.
 
 **What they have seen.** {charts} weather charts and {others} other pictures, all drawn by this project; not one real
 image, and no pre-trained weights. They belong to nobody else and stand under the project's licence, Apache-2.0.

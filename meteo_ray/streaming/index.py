@@ -12,15 +12,16 @@ from meteo_ray.schema import INDEX
 INDEX_FILE = "index.parquet"
 
 
-def read_index(data: Path, index: Path | None = None) -> pa.Table:
+def read_index(data: Path, index: Path | None = None, flag: str = "--data") -> pa.Table:
     """The rows of a prepared data folder (schema.INDEX); `index` when it does not lie in `data`.
 
     Raises:
-        UsageError: when the folder is not prepared, or was by a version with other columns.
+        UsageError: when the folder, which `flag` has named, is not there, not prepared, or was by a version with other
+            columns.
     """
     path = (index or data / "index") / INDEX_FILE
     if not data.is_dir():
-        raise UsageError(f"{data}: no such folder")
+        raise UsageError(f"{flag} {data}: no such folder")
     if not path.is_file():
         raise UsageError(f"{path}: no index here; run: python jobs/prepare_data.py --data {data}")
     try:

@@ -23,7 +23,7 @@ def auxiliary_rows(config: AuxiliaryImages, seed: int, usable: Callable[[pa.Tabl
     """
     if config.data is None:
         return None
-    found = usable(read_index(config.data))
+    found = usable(read_index(config.data, flag="auxiliary.data"))
     chosen = np.random.default_rng(seed).permutation(found.num_rows)[: config.rows]
     found = with_texts(found.take(np.sort(chosen)), config.data)
     paths = pa.array([str(config.data / path) for path in found["path"].to_pylist()], pa.string())

@@ -159,7 +159,7 @@ def _asked_the_same(folder: Path, stage: str, labels: Sequence[str]) -> bool:
     known = document.get("labels", [])
     same = document.get("stage") == stage and list(labels[: len(known)]) == known
     if not same:
-        logger.info("%s: its trees answer other questions than those of the %s here; new ones are fitted", folder, stage)
+        logger.info("%s: its trees answer other questions than the %s here; new ones are fitted", folder, stage)
     return same
 
 

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from meteo_ray.archive import run
-from meteo_ray.archive.cascade.models import Models, examples_model
+from meteo_ray.archive.cascade.models import Models, bundled_models, examples_model
+from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.errors import UsageError
 from meteo_ray.vocabulary import load_vocabulary
 from tests.archive.fakes import BLUE, DARK_BLUE, fake_models, paint, paint_archive
@@ -47,6 +48,20 @@ def test_examples_need_the_gate_alone_and_their_stage(tmp_path, examples):
         config(tmp_path, tmp_path / "out", examples=examples, stages=("gate",))
     with pytest.raises(ValidationError, match="products needs elements before it"):
         config(tmp_path, tmp_path / "out", stages=("gate", "products"))
+
+
+def test_all_models_that_are_missing_are_named_at_once(tmp_path, examples):
+    (tmp_path / "models").mkdir()
+    with pytest.raises(UsageError, match=r"3 models are missing") as refused:
+        bundled_models(config(tmp_path, tmp_path / "out", examples=examples))
+    for name in ("gate", "elements", "retrieval"):
+        assert f"no {name} model here; train it with jobs/train_{name}.py" in str(refused.value)
+
+
+def test_the_packages_models_are_said_to_have_none_for_examples(tmp_path, examples):
+    asked = ArchiveConfig(archive=tmp_path / "archive", out=tmp_path / "out", examples=examples)
+    with pytest.raises(UsageError, match=r"--examples needs a retrieval model, and none comes with the package"):
+        bundled_models(asked)
 
 
 def test_without_a_retrieval_model_the_examples_are_refused(tmp_path, examples):

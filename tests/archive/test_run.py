@@ -12,8 +12,10 @@ from jobs import classify_archive
 from meteo_ray.archive import run
 from meteo_ray.archive.cascade.models import Models
 from meteo_ray.archive.config import ArchiveConfig, Batches
+from meteo_ray.archive.inputs.source import open_source
 from meteo_ray.archive.results import writer
 from meteo_ray.errors import MeteoRayError, TooManyBadRows, UsageError
+from meteo_ray.judging.starter import STARTER
 from meteo_ray.stages import PREDICTIONS
 from tests.archive.fakes import BLUE, DyingGate, fake_model, fake_models, paint, paint_archive
 from tests.archive.untrained import VOCABULARY, write_models
@@ -195,6 +197,14 @@ def test_unusable_arguments_end_with_status_2(tmp_path: Path, capsys: pytest.Cap
     assert classify_archive.main([f"--{name}={value}" for name, value in good.items()] + ["--retry-errors"]) == 2
     assert "give --resume as well" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_packages_own_models_may_lie_in_the_archive_and_the_output_in_neither(tmp_path: Path) -> None:
+    source = open_source(STARTER.parents[1])
+    run._require_apart(ArchiveConfig(archive=STARTER.parents[1], out=tmp_path), source)
+    for out in (STARTER / "out", STARTER.parents[1] / "out"):
+        with pytest.raises(UsageError, match=r"--out .* lies inside"):
+            run._require_apart(ArchiveConfig(archive=STARTER.parents[1], out=out), source)
 
 
 def test_empty_archive_ends_with_its_path_before_ray_starts(tmp_path: Path) -> None:

@@ -72,6 +72,13 @@ def test_without_known_elements_and_products_there_is_nothing_to_hold_them_again
     assert (found.told_apart, found.element_f1, found.products) == (1.0, None, None)
 
 
+def test_an_image_that_could_not_be_judged_is_not_told_apart(walked: Path) -> None:
+    unjudged = ("broken/empty.png", "absent.png")
+    others = [{"path": path, "is_meteo": 0, "labels": [], "product": None} for path in unjudged]
+    (walked / "few.jsonl").write_text("".join(json.dumps(row) + "\n" for row in others), "utf-8")
+    assert agreement(walked / "out" / "predictions", walked / "few.jsonl").told_apart == 0.0
+
+
 @pytest.mark.parametrize(("come_along", "whose"), [(True, "the package's models"), (False, "the models trained here")])
 def test_the_table_tells_of_the_archive_and_of_the_small_trainings(
     walked: Path, come_along: bool, whose: str, monkeypatch: pytest.MonkeyPatch

@@ -16,10 +16,11 @@ import pytest
 from meteo_ray import cluster
 from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.config import parse_config
-from meteo_ray.demo import short_walk
+from meteo_ray.demo import data_set, short_walk
 from meteo_ray.demo.config import RunDemoJob
 from meteo_ray.demo.walkthrough import run_demo, steps
 from meteo_ray.errors import UsageError
+from meteo_ray.files import SIGN
 from meteo_ray.starter.config import BuildStarterJob
 from meteo_ray.walk import Step, run_steps
 from tests.conftest import ROOT
@@ -96,6 +97,39 @@ def test_a_step_tells_what_it_found_and_hears_nothing_of_the_users_own_folders(
     assert capfd.readouterr().out == "False\nseen\n"
     run_steps([looking], tmp_path / "out", tmp_path)
     assert capfd.readouterr().out == ""
+
+
+def test_a_folder_of_other_settings_is_told_before_anything_is_drawn(tmp_path: Path, told: list[str]) -> None:
+    begun = steps(RunDemoJob(out=tmp_path), ROOT / "jobs")[0].shown
+    (tmp_path / "steps.json").write_text(json.dumps({begun: 20.0}), "utf-8")
+    with pytest.raises(UsageError, match=r"begun with other settings(?s:.)*--charts 220(?s:.)*--charts 7"):
+        run_demo(RunDemoJob(out=tmp_path, charts=7), ROOT / "jobs")
+    assert not told
+
+
+def test_a_drawing_that_was_interrupted_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whichever part: what says that it is complete is written last."""
+    job, drawn = load("make_demo_data"), list[str]()
+    arguments = ["--out", str(tmp_path / "data"), "--archive", str(tmp_path / "archive")]
+
+    def archive(folder: Path, config: Any) -> int:
+        (folder / "broken").mkdir(parents=True, exist_ok=True)
+        drawn.append("archive")
+        if len(drawn) == 1:
+            raise KeyboardInterrupt
+        return 1
+
+    def data(config: Any) -> int:
+        drawn.append("data")
+        config.out.mkdir()
+        (config.out / SIGN).touch()
+        (config.out / "labels.jsonl").touch()
+        return 1
+
+    monkeypatch.setattr(data_set, "build_archive", archive)
+    monkeypatch.setattr(data_set, "build_data", data)
+    assert [job.main(arguments) for _ in range(3)] == [130, 0, 2]
+    assert drawn == ["archive", "archive", "data"]
 
 
 @pytest.mark.parametrize("full", [False, True])

@@ -135,10 +135,11 @@ def test_a_bundle_knows_how_its_texts_were_read_and_an_archive_says_where_it_rea
     assert config["text_mode"] == "page"
     with caplog.at_level(logging.WARNING):
         for mode in ("off", "page"):
-            tell_other_reading(voting.bundle, config, mode)
+            tell_other_reading(voting.bundle.parent, {"elements": config}, mode)
         assert not caplog.text
-        tell_other_reading(voting.bundle, config, "title")
-    assert "learnt from texts read with --text.mode page; read with title" in caplog.text
+        tell_other_reading(voting.bundle.parent, {"gate": config, "elements": config, "products": {}}, "title")
+    (told,) = caplog.messages
+    assert "gate, elements: learnt from texts read with --text.mode page; read with title" in told
 
 
 def test_text_is_heard_end_to_end_on_what_an_archive_would_read(voting):

@@ -185,12 +185,21 @@ def test_gaps_name_what_each_split_lacks() -> None:
         {"split": TRAIN, "is_meteo": False},
         {"split": VALIDATION, "elements": ["wind"]},
     ]
-    assert gaps(index(rows), VOCABULARY) == [
+    assert [str(gap) for gap in gaps(index(rows), VOCABULARY)] == [
         "validation: no others",
         "validation: no positives of the elements snow",
         "validation: no positives of the products snow_depth",
         "test: no rows at all",
     ]
+
+
+def test_many_missing_labels_are_counted_and_a_few_are_named() -> None:
+    names = VOCABULARY.product_ids[:42]
+    rows = [{"split": TRAIN, "product": name} for name in names] + [{"split": VALIDATION, "product": names[0]}]
+    (gap,) = (gap for gap in gaps(index(rows), VOCABULARY) if gap.kind == "products")
+    few = ", ".join(names[1:4])
+    assert gap.short == f"validation: no positives of 41 products, such as {few}; the report has them all"
+    assert str(gap) == f"validation: no positives of the products {', '.join(names[1:])}"
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.2, 0.2), (0.9, 0.2, -0.1), (1.0, 0.0, 0.0)])

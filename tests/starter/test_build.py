@@ -42,6 +42,18 @@ def test_a_sweep_writes_nothing_into_the_package(tmp_path):
         sweep_cascade(TuneJob(space="cascade", data=tmp_path))
 
 
+@pytest.mark.parametrize("foreign", ["a file", "a folder"])
+def test_a_place_that_cannot_be_written_is_told_before_the_hours_and_not_after(tmp_path, monkeypatch, foreign):
+    monkeypatch.setattr("meteo_ray.starter.build.run_steps", lambda *_: pytest.fail("began"))
+    if foreign == "a file":
+        (tmp_path / "target").touch()
+    else:
+        (tmp_path / "target" / "products").mkdir(parents=True)
+        (tmp_path / "target" / "products" / "mine.txt").touch()
+    with pytest.raises(UsageError, match=r"--target .*cannot be written to|holds files, but no model bundle"):
+        build(BuildStarterJob(work=tmp_path / "work", target=tmp_path / "target"), ROOT / "jobs")
+
+
 @pytest.mark.slow
 def test_one_command_builds_them_and_an_archive_takes_them(tmp_path, monkeypatch, caplog):
     configs = {}

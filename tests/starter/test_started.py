@@ -9,6 +9,7 @@ import torch
 import yaml
 from torchvision.models import resnet18
 
+from jobs import train_gate
 from meteo_ray import bundle
 from meteo_ray.config import parse_config
 from meteo_ray.elements.config import FROM_STARTER as ELEMENTS_RECIPE
@@ -86,6 +87,14 @@ def test_another_input_size_is_refused_where_the_starter_is_asked_for(package, t
     with caplog.at_level(logging.INFO, "meteo_ray"):
         assert job(tmp_path, *size).gate == TrainGateJob(gate={"input_size": (160, 120)}).gate
     assert "--gate.input-size is 160x120, 80x60 there" in caplog.text
+
+
+def test_of_a_folder_that_is_not_there_nothing_but_that_is_said(package, tmp_path, caplog, capsys):
+    arguments = ["--data", str(tmp_path / "typo"), "--models", str(tmp_path / "models")]
+    with caplog.at_level(logging.INFO, "meteo_ray"):
+        assert train_gate.main(arguments) == 2
+    assert not caplog.text
+    assert capsys.readouterr().err == f"error: --data {tmp_path / 'typo'}: no such folder\n"
 
 
 def test_a_copy_without_models_says_what_to_do(tmp_path, monkeypatch):

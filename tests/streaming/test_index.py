@@ -9,7 +9,7 @@ from meteo_ray.streaming.index import read_index
 
 
 def test_a_folder_that_is_not_there_is_not_called_unprepared(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"nowhere: no such folder"):
+    with pytest.raises(UsageError, match=r"^--data .*nowhere: no such folder"):
         read_index(tmp_path / "nowhere")
 
 

@@ -1,7 +1,7 @@
 """The trained models that judge an archive, checked as far as that goes without loading their weights."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from meteo_ray.calibration.undecided import UNDECIDED
 from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json
 from meteo_ray.judging.predictor import Predictor
-from meteo_ray.judging.starter import tell_starter
+from meteo_ray.judging.starter import STARTER, tell_starter
 from meteo_ray.judging.verdict import Verdict
 from meteo_ray.retrieval.stage import RETRIEVAL
 from meteo_ray.stage import Judging
@@ -66,10 +66,10 @@ def bundled_models(config: ArchiveConfig) -> Models:
     folders = {name: config.models / name for name in config.stages if name != replaced}
     if not config.models.is_dir():
         raise UsageError(f"--models {config.models}: no such folder; train the models first, or set METEO_RAY_MODELS")
-    versions = {name: bundle.check(folder, name) for name, folder in folders.items()}
+    versions = _versions(config.models, [*folders, *([RETRIEVAL.name] if config.examples else [])])
     documents = {name: bundle.read_config(folder, name) for name, folder in folders.items()}
+    tell_other_reading(config.models, documents, config.text.mode)
     for name, folder in folders.items():
-        tell_other_reading(folder, documents[name], config.text.mode)
         bundle.tell_other_answers(folder, documents[name], versions)
     vocabulary = joined([bundle.read_labels(folder) for folder in folders.values()])
     models = []
@@ -87,6 +87,28 @@ def bundled_models(config: ArchiveConfig) -> Models:
     if config.examples:
         models.append(examples_model(config.models, config.examples, vocabulary, config.examples_none))
     return Models(models, vocabulary)
+
+
+def _versions(models: Path, names: Sequence[str]) -> dict[str, str]:
+    """Versions of the bundles in a folder. Raises UsageError naming all that are missing or damaged."""
+    found: dict[str, str] = {}
+    problems = []
+    for name in names:
+        try:
+            found[name] = bundle.check(models / name, name)
+        except UsageError as error:
+            problems.append(str(error))
+    if problems and models == STARTER and not (models / RETRIEVAL.name).is_dir() and RETRIEVAL.name in names:
+        raise UsageError(
+            "--examples needs a retrieval model, and none comes with the package: train one (jobs/train_retrieval.py) "
+            f"into a folder in which gate and elements stand too, such as copies of those in {models}, and give it as "
+            "--models"
+        )
+    if len(problems) > 1:
+        raise UsageError.of_problems(f"--models {models}: {len(problems)} models are missing or damaged:", problems)
+    if problems:
+        raise UsageError(problems[0])
+    return found
 
 
 def _undecided(folder: Path) -> float | None:
@@ -120,12 +142,20 @@ def examples_model(models: Path, examples: Path, vocabulary: Vocabulary, none_sh
     return Model(EXAMPLES_ANSWER, fitted.version, judging, partial(ExamplesPredictor.load, folder, fitted=fitted))
 
 
-def tell_other_reading(folder: Path, config: Mapping[str, Any], mode: str) -> None:
-    """A voter that learnt from whole pages finds less on title strips, and its threshold does not know that."""
-    known = config.get("text_mode")
-    if known and mode == "off":
-        logger.info("%s: learnt from texts too; without --text.mode %s the pixels alone answer", folder, known)
-    elif known and mode != known:
-        logger.warning(
-            "%s: learnt from texts read with --text.mode %s; read with %s, they tell it less", folder, known, mode
-        )
+def tell_other_reading(models: Path, configs: Mapping[str, Mapping[str, Any]], mode: str) -> None:
+    """A voter that learnt from whole pages finds less on title strips, and its threshold does not know that.
+
+    `configs` are those of the bundles in `models`; of those that were taught alike it is said once.
+    """
+    taught: dict[str, list[str]] = {}
+    for name, config in configs.items():
+        if config.get("text_mode"):
+            taught.setdefault(config["text_mode"], []).append(name)
+    for known, names in taught.items():
+        who = f"{models}: {', '.join(names)}"
+        if mode == "off":
+            logger.info("%s: learnt from texts too; without --text.mode %s the pixels alone answer", who, known)
+        elif mode != known:
+            logger.warning(
+                "%s: learnt from texts read with --text.mode %s; read with %s, they tell less", who, known, mode
+            )
