@@ -130,6 +130,7 @@ FROM_STARTER: Mapping[str, Any] = {
         "class_weight_limit": 3.0,
         "borrowed_positives": 1000.0,
         "further_trees": 0,
+        "voter_weights": {"parallel": 0.25, "sequence": 0.25},
         "auxiliary": {"rows": 500, "weight": 0.15},
         "augmentation": {
             "crop_share": 0.4,

@@ -73,6 +73,7 @@ FROM_STARTER: Mapping[str, Any] = {
         "frozen_epochs": 2,
         "full_epochs": 2,
         "backbone_rate": 2e-5,
+        "voter_weights": {"words": 0.5, "names": 0.5},
         "auxiliary": {"rows": 2000, "weight": 0.15},
         "augmentation": {
             "crop_share": 0.4,

@@ -45,6 +45,7 @@ class HeldOutText:
         sources: NDArray[np.int64],
         vocabulary: Vocabulary,
         images: NDArray[np.generic] | None = None,
+        earlier: TextVoter | None = None,
     ) -> Self:
         """Fit as `TextVoter.fit`, once for all and once for each fold of the sources.
 
@@ -52,9 +53,10 @@ class HeldOutText:
             sources: the source of each of the first pages; those that follow are learnt from in every fold.
             images: a number for each page that near-equal images share: what another source, or a page that follows,
                 has copied is not learnt from where it is asked. Default: no two are.
+            earlier: a voter that all of them go on from. Pages that it has learnt from itself flatter it.
         """
         features = TextFeatures.of(pages, vocabulary, targets.shape[1])
-        voter = TextVoter.learnt(features, targets, weights)
+        voter = TextVoter.learnt(features, targets, weights, earlier)
         votes = {name: np.zeros((len(sources), targets.shape[1]), np.float32) for name in TextVoter.VOTES}
         folds = min(FOLDS, len(np.unique(sources)))
         if folds < 2:
@@ -67,7 +69,7 @@ class HeldOutText:
             if targets[rows].all() or not targets[rows].any():
                 continue  # such as one source of charts alone and one of other images: neither teaches both answers
             told[unseen] = True
-            found = TextVoter.learnt(features.taken(rows), targets[rows], weights[rows])
+            found = TextVoter.learnt(features.taken(rows), targets[rows], weights[rows], earlier)
             for name, values in found.votes_on(features.taken(unseen)).items():
                 votes[name][unseen] = values
         return cls(voter, {name: values[told] for name, values in votes.items()}, targets[: len(sources)][told])

@@ -8,6 +8,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
@@ -28,6 +29,9 @@ from meteo_ray.voters.ngrams import WIDTH, NgramCounts
 Floats = NDArray[np.float32]
 
 TEXT_VOTER = "text_voter.safetensors"
+
+Line = tuple[Floats, np.float32]
+"""Coefficients `(WIDTH,)` and intercept of one question."""
 
 BLOCKS = ("title", "text")
 
@@ -90,20 +94,36 @@ class TextVoter:
     names: Floats
 
     @classmethod
-    def fit(cls, pages: Sequence[Page], targets: np.ndarray, weights: np.ndarray, vocabulary: Vocabulary) -> Self:
+    def fit(
+        cls,
+        pages: Sequence[Page],
+        targets: np.ndarray,
+        weights: np.ndarray,
+        vocabulary: Vocabulary,
+        earlier: "TextVoter | None" = None,
+    ) -> Self:
         """Fit on pages, targets `(pages, questions)` of 0 and 1 and what each page counts `(pages,)`.
 
         The questions are the vocabulary's elements, in its order, or a single one to which any element's name matters.
+
+        Args:
+            earlier: a voter on the first of these questions, gone on with: its answer is one more thing that words are
+                weighed beside, so that a few pages move little and many count for themselves. What names count stays.
         """
-        return cls.learnt(TextFeatures.of(pages, vocabulary, targets.shape[1]), targets, weights)
+        return cls.learnt(TextFeatures.of(pages, vocabulary, targets.shape[1]), targets, weights, earlier)
 
     @classmethod
-    def learnt(cls, pages: TextFeatures, targets: np.ndarray, weights: np.ndarray) -> Self:
+    def learnt(
+        cls, pages: TextFeatures, targets: np.ndarray, weights: np.ndarray, earlier: "TextVoter | None" = None
+    ) -> Self:
         """`fit`, of pages whose features are known."""
-        truth, idf = np.asarray(targets, dtype=bool), pages.counts.rarity()
+        truth = np.asarray(targets, dtype=bool)
+        idf = pages.counts.rarity() if earlier is None else earlier.idf
         features = pages.counts.features(idf)
-        found = [_fit_words(features, column, weights) for column in truth.T]
-        names = _fit_names(pages.matches, truth, weights)
+        known = [] if earlier is None else [*zip(earlier.coefficients, earlier.intercepts, strict=True)]
+        lines = zip_longest(truth.T, known)
+        found = [_fit_words(features, column, weights, line) for column, line in lines]
+        names = _fit_names(pages.matches, truth, weights) if earlier is None else earlier.names
         return cls(idf, np.array([line[0] for line in found]), np.array([line[1] for line in found]), names)
 
     def votes(self, pages: Sequence[Page], vocabulary: Vocabulary) -> dict[str, Floats]:
@@ -159,13 +179,18 @@ def _matches(pages: Sequence[Page], vocabulary: Vocabulary, questions: int) -> F
     return found.max(axis=1, keepdims=True) if questions == 1 else found[:, :questions]
 
 
-def _fit_words(features: sparse.csr_matrix, truth: np.ndarray, weights: np.ndarray) -> tuple[Floats, np.float32]:
-    """Coefficients and intercept of one question; of one that too few pages can teach, its base rate alone."""
+def _fit_words(features: sparse.csr_matrix, truth: np.ndarray, weights: np.ndarray, earlier: Line | None) -> Line:
+    """Coefficients and intercept of one question; of one that too few pages can teach, the earlier ones, or its base
+    rate alone. The earlier answer is a column beside the features; both are one line in the end."""
     if min(truth.sum(), len(truth) - truth.sum()) < LEAST_POSITIVES:
-        return np.zeros(features.shape[1], np.float32), _base_rate(truth)
+        return earlier or (np.zeros(features.shape[1], np.float32), _base_rate(truth))
+    before, start = earlier or (np.zeros(features.shape[1], np.float32), np.float32(0))
+    columns = sparse.hstack([features, sparse.csr_matrix((features @ before + start)[:, None])]).tocsr()
     model = LogisticRegression(C=STRENGTH, class_weight="balanced", solver="liblinear", random_state=0)
-    model.fit(features, truth, sample_weight=weights)
-    return model.coef_[0].astype(np.float32), np.float32(model.intercept_[0])
+    model.fit(columns, truth, sample_weight=weights)
+    trusted = model.coef_[0, -1]
+    line = model.coef_[0, :-1] + trusted * before, model.intercept_[0] + trusted * start
+    return line[0].astype(np.float32), np.float32(line[1])
 
 
 def _base_rate(truth: np.ndarray) -> np.float32:

@@ -10,15 +10,16 @@ import pyarrow as pa
 import torch
 
 from meteo_ray.batch import Batch, concatenate, objects
-from meteo_ray.bundle import CONFIG, check_file, folder_named
+from meteo_ray.bundle import folder_named
 from meteo_ray.errors import UsageError
-from meteo_ray.files import read_json, sha256_of, write_json
+from meteo_ray.files import read_json, write_json
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.text.table import texts_mode
 from meteo_ray.vocabulary import Vocabulary
-from meteo_ray.voters.boosted_trees import Trees, bundle_with_trees, check_installed, trees_file
+from meteo_ray.voters.boosted_trees import Trees, bundle_with_trees, check_installed
 from meteo_ray.voters.config import VoterSettings
 from meteo_ray.voters.descriptors import PrepareDescriptors
+from meteo_ray.voters.earlier_voters import EarlierVoters
 from meteo_ray.voters.held_out_text import HeldOutText, image_numbers, source_numbers
 from meteo_ray.voters.text_voter import TEXT_VOTER, pages_of
 from meteo_ray.voters.voters import COLUMN, PrepareVotes, Voters
@@ -43,7 +44,7 @@ class VoterTraining:
 
     Args:
         settings: who is to vote.
-        init: the network's first weights; trees of their bundle are gone on with where they answer the same questions.
+        init: the network's first weights; voters of their bundle are gone on with where they answer the same questions.
         stage: whose questions these are.
         labels: what they are about, one a question; empty for a stage with a single one.
         rounds: trees of each question, where there are no earlier ones.
@@ -54,16 +55,12 @@ class VoterTraining:
     ) -> None:
         self._settings, self._stage, self._rounds, self._seed = settings, stage, rounds, seed
         self._questions = len(labels) or 1
-        known = bundle_with_trees(init)
-        self.with_trees = init == "none" or known is not None if settings.descriptors is None else settings.descriptors
+        by_default = init == "none" or bundle_with_trees(init) is not None
+        self.with_trees = by_default if settings.descriptors is None else settings.descriptors
         if self.with_trees:
             check_installed()
-        self._earlier_bundle = known if known and self.with_trees and _asked_the_same(known, stage, labels) else None
         self._heard_before = (folder_named(init) / TEXT_VOTER).is_file()
-        self._earlier: Trees | None = None
-        if self._earlier_bundle:
-            check_file(self._earlier_bundle, self._trees_file().name)  # LightGBM may die of damaged ones
-            self._earlier = Trees.read(self._earlier_bundle, self._questions)
+        self._earlier = EarlierVoters.of(init, stage, labels, trees=self.with_trees, text=settings.text is not False)
         self._pages: Batch = {}
         self._sources, self._contents = np.zeros(0, dtype=np.int64), pa.table({})
         self._text_mode: str | None = None
@@ -111,7 +108,8 @@ class VoterTraining:
             pages = [page for page in pages_of(self._pages) if page is not None]
             truth, weights = targets(self._pages), _weights(self._pages)
             images = image_numbers(self._contents) if len(self._sources) else None
-            self.written = HeldOutText.fit(pages, truth, weights, self._sources, vocabulary, images)
+            earlier = self._earlier.text
+            self.written = HeldOutText.fit(pages, truth, weights, self._sources, vocabulary, images, earlier)
         self.voters = Voters(trees, self.written.voter if self.written else None, self._text_mode)
 
     def keep(self, folder: Path) -> None:
@@ -135,32 +133,16 @@ class VoterTraining:
         return PrepareVotes(prepared, self.voters, vocabulary) if self.voters else prepared
 
     def origin(self) -> list[str]:
-        """Digests of what the voters depend on besides rows and what was read on them: trees that they go on with."""
-        return [sha256_of(self._trees_file())] if self._earlier_bundle else []
-
-    def _trees_file(self) -> Path:
-        assert self._earlier_bundle is not None
-        found = trees_file(self._earlier_bundle)
-        assert found is not None  # `bundle_with_trees` has looked
-        return found
+        """Digests of what the voters depend on besides rows and what was read on them: those that they go on from."""
+        return self._earlier.digests()
 
     def _fit_trees(self, collect: Collect, look: Look, augmentation: AugmentConfig, targets: Targets) -> Trees:
-        if self._earlier and not self._settings.further_trees:
-            return self._earlier
+        if self._earlier.trees and not self._settings.further_trees:
+            return self._earlier.trees
         looks = _looks(look, augmentation).items()
         seen = concatenate([collect(label, PrepareDescriptors(one, keep_image=False)) for label, one in looks])
-        more = (self._earlier, self._settings.further_trees)
+        more = (self._earlier.trees, self._settings.further_trees)
         return Trees.fit(seen["descriptors"], targets(seen), _weights(seen), self._seed, self._rounds, *more)
-
-
-def _asked_the_same(folder: Path, stage: str, labels: Sequence[str]) -> bool:
-    """Whether a bundle's questions are those of `stage` about `labels`, of which some may have come up since."""
-    document = read_json(folder / CONFIG) if (folder / CONFIG).is_file() else {}
-    known = document.get("labels", [])
-    same = document.get("stage") == stage and list(labels[: len(known)]) == known
-    if not same:
-        logger.info("%s: its trees answer other questions than the %s here; new ones are fitted", folder, stage)
-    return same
 
 
 def vote_tensors(batch: Batch) -> dict[str, torch.Tensor]:

@@ -129,7 +129,7 @@ def test_trees_learn_on_only_where_they_are_asked_the_same(trees, tmp_path, monk
         voting = VoterTraining(VoterSettings(), str(tmp_path), stage, labels, rounds=ROUNDS, seed=0)
     assert voting.with_trees  # new ones, where not those
     assert bool(voting.origin()) is kept
-    assert ("its trees answer other questions" in caplog.text) is not kept
+    assert ("its voters answer other questions" in caplog.text) is not kept
 
 
 @pytest.mark.parametrize(("heard", "text", "told"), [(True, None, 1), (True, False, 0), (False, None, 0)])

@@ -70,6 +70,39 @@ def test_a_question_without_enough_pages_keeps_its_base_rate(voter):
     assert found[0, position] == found[1, position] < -3
 
 
+def test_a_few_pages_move_an_earlier_voter_little_and_many_count_for_themselves(voter):
+    """An office calls its rain charts Niederschlag, which the earlier pages never did."""
+    foreign, known = pages(["Niederschlag", "Windgeschwindigkeit"]), pages(["Rain accumulated in six hours"])
+    own = np.array([VOCABULARY.multi_hot(names) for names in (["precipitation"], ["wind"])])
+
+    def voted(count: int) -> list[np.ndarray]:
+        found = TextVoter.fit(foreign * count, np.tile(own, (count, 1)), np.ones(2 * count), VOCABULARY, voter)
+        return [found.votes(asked, VOCABULARY)["words"] for asked in (known, foreign)]
+
+    of_known, of_foreign = voted(2)
+    assert of_known[0].argmax() == RAIN  # a voter of these pages alone knows nothing of it
+    assert of_foreign[0, RAIN] > of_foreign[1, RAIN]
+    assert of_foreign[1, WIND] > of_foreign[0, WIND]
+    before = voter.votes(foreign, VOCABULARY)["words"]
+    margins = [np.ptp(voted(count)[1][:, RAIN]) for count in (2, 20)]
+    assert np.ptp(before[:, RAIN]) < margins[0] < margins[1]
+
+
+def test_a_question_that_too_few_pages_teach_keeps_the_earlier_answer(voter):
+    asked = pages(["Depth of snow on the ground", "Gusts"])
+    found = TextVoter.fit(pages(["Rain", "Wind"]), truth(1)[[0, 2]], np.ones(2), VOCABULARY, voter)
+    for name in TextVoter.VOTES:
+        expected = voter.votes(asked, VOCABULARY)[name][:, SNOW]
+        np.testing.assert_allclose(found.votes(asked, VOCABULARY)[name][:, SNOW], expected, rtol=1e-5)
+
+
+def test_questions_that_have_come_up_since_are_learnt_beside_the_earlier_ones(voter):
+    fewer = TextVoter(voter.idf, voter.coefficients[:-1], voter.intercepts[:-1], voter.names)
+    found = TextVoter.fit(pages(list(WRITTEN) * 4), truth(), np.ones(4 * len(WRITTEN)), VOCABULARY, fewer)
+    assert found.coefficients.shape == voter.coefficients.shape
+    assert np.isfinite(found.votes(pages(["Rain"]), VOCABULARY)["words"]).all()
+
+
 def test_a_single_question_hears_any_name():
     titles = ["24h precipitation", "Wind at 10 m", "Sea surface temperature", "Bicycle", "Sofa", "Kettle"]
     voter = TextVoter.fit(pages(titles), np.arange(6)[:, None] < 3, np.ones(6), VOCABULARY)
