@@ -51,7 +51,7 @@ class VoterGroup:
         return VoteScales.fit(joined, np.concatenate([targets, self.further_targets]), borrowed, self.weights)
 
 
-def weighed(groups: Sequence[VoterGroup], weights: Mapping[str, float]) -> list[VoterGroup]:
+def weighed(groups: Sequence[VoterGroup], weights: Mapping[str, float] | None) -> list[VoterGroup]:
     """The groups with given weights; without any their weights are fitted."""
     return [replace(group, weights=weights or None) for group in groups]
 

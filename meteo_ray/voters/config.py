@@ -23,16 +23,16 @@ class VoterSettings(Section):
     text: bool | None = None
     """Let what is written on the images vote: their title and their other words. Default: where it has been read, see
     jobs/read_text.py."""
-    voter_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    voter_weights: dict[str, Annotated[float, Field(ge=0)]] | None = None
     """How much each voter counts (the gate's network, the elements' parallel and sequence, trees, words, names; 1 where
     not named) instead of what validation says, which on drawings trusts those too much who know the drawing program
-    best. Empty: as validation says."""
+    best. Empty, or null in a --config file: as validation says."""
 
     @field_validator("voter_weights")
     @classmethod
-    def _known(cls, weights: dict[str, float]) -> dict[str, float]:
+    def _known(cls, weights: dict[str, float] | None) -> dict[str, float] | None:
         voters = (*cls.network_voters, "trees", "words", "names")
-        unknown = sorted(set(weights) - set(voters))
+        unknown = sorted(set(weights or {}) - set(voters))
         if unknown:
             raise ValueError(f"no voter is called {', '.join(unknown)}; there are {', '.join(voters)}")
         return weights

@@ -73,6 +73,13 @@ def test_it_starts_gently_from_the_starter_and_what_is_given_counts(package, tmp
     assert job(tmp_path, "--config", str(tmp_path / "saved.yaml")) == found
 
 
+def test_validation_weighs_the_voters_where_a_file_says_so(package, tmp_path):
+    file = tmp_path / "own.yaml"
+    file.write_text("gate: {voter_weights: null}\n", "utf-8")
+    assert job(tmp_path).gate.voter_weights == GATE_RECIPE["gate"]["voter_weights"]
+    assert job(tmp_path, "--config", str(file)).gate.voter_weights is None
+
+
 def test_imagenets_weights_are_taken_where_they_are_and_none_where_none_are_wanted(package, tmp_path, hub):
     assert job(tmp_path, "--gate.init", "none").gate == TrainGateJob(gate={"init": "none"}).gate
     torch.save(resnet18(weights=None).state_dict(), hub / "resnet18-f37072fd.pth")
