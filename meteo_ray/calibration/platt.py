@@ -37,6 +37,17 @@ class PlattPrior:
         return cls(IDENTITY, np.zeros((2, 2)))
 
     @classmethod
+    def around(cls, line: ArrayLike, logits: ArrayLike, rows: float) -> Self:
+        """A line `(2,)` known from elsewhere, that shall count as much as `rows` positive and as many negative rows.
+
+        Args:
+            logits: of the rows at hand, flattened here: where the line is sure is told by what it says of them.
+        """
+        mean, values = np.asarray(line, dtype=np.float64), np.ravel(np.asarray(logits, dtype=np.float64))
+        share = 2 * rows / max(len(values), 1)
+        return cls(mean, share * _curvature(mean, values), rows, rows)
+
+    @classmethod
     def pooled(cls, logits: ArrayLike, targets: ArrayLike, positives: float) -> Self:
         """Of rows that shall count as much as `positives` rows whose target is 1 (Laplace's approximation).
 
@@ -46,10 +57,14 @@ class PlattPrior:
         values, truth = np.ravel(np.asarray(logits, dtype=np.float64)), np.ravel(np.asarray(targets)).astype(bool)
         mean = fit_platt(values[:, None], truth[:, None])[0]
         share = positives / max(int(truth.sum()), 1)
-        probability = expit(mean[0] * values + mean[1])
-        design = np.stack([values, np.ones_like(values)], axis=1)
-        curvature = (design * (probability * (1 - probability))[:, None]).T @ design
-        return cls(mean, share * curvature, share * float(truth.sum()), share * float((~truth).sum()))
+        return cls(mean, share * _curvature(mean, values), share * float(truth.sum()), share * float((~truth).sum()))
+
+
+def _curvature(line: Floats, values: Floats) -> Floats:
+    """Second derivative `(2, 2)` of the loss of rows `values` at a line; their answers do not matter to it."""
+    probability = expit(line[0] * values + line[1])
+    design = np.stack([values, np.ones_like(values)], axis=1)
+    return np.asarray((design * (probability * (1 - probability))[:, None]).T @ design)
 
 
 def fit_platt(logits: ArrayLike, targets: ArrayLike, prior: PlattPrior | None = None) -> Floats:

@@ -26,19 +26,25 @@ Votes = Mapping[str, np.ndarray]
 
 FOLDS = 5
 
+# What an earlier model's scale counts beside this one's rows: as so many rows of either answer. With ten validation
+# images a gate's AUC on unseen sources was 0.960 without and 0.977 with it; with seventy nothing changes.
+EARLIER_ROWS = 30
+
 
 @dataclass(frozen=True)
 class VoterGroup:
     """Voters who are weighed against each other, on rows that the groups share.
 
     `further` votes with their `further_targets` `(other rows, questions)` are what the group alone was asked besides.
-    `weights` are given where these rows cannot tell them, by voter; those that are not named count 1.
+    `weights` are given where these rows cannot tell them, by voter; those that are not named count 1. `earlier` are
+    scales of the model that this one goes on from, by voter: a few rows move them little.
     """
 
     votes: Votes
     further: Votes = field(default_factory=dict)
     further_targets: NDArray[np.generic] | None = None
     weights: Mapping[str, float] | None = None
+    earlier: Mapping[str, "Scale"] = field(default_factory=dict)
 
     def taken(self, rows: np.ndarray) -> "VoterGroup":
         """With some of the shared rows, and all others."""
@@ -46,14 +52,23 @@ class VoterGroup:
 
     def scales(self, targets: np.ndarray, borrowed: float) -> "VoteScales":
         if self.further_targets is None:
-            return VoteScales.fit(self.votes, targets, borrowed, self.weights)
+            return VoteScales.fit(self.votes, targets, borrowed, self.weights, self.earlier)
         joined = {name: np.concatenate([votes, self.further[name]]) for name, votes in self.votes.items()}
-        return VoteScales.fit(joined, np.concatenate([targets, self.further_targets]), borrowed, self.weights)
+        truth = np.concatenate([targets, self.further_targets])
+        return VoteScales.fit(joined, truth, borrowed, self.weights, self.earlier)
 
 
-def weighed(groups: Sequence[VoterGroup], weights: Mapping[str, float] | None) -> list[VoterGroup]:
-    """The groups with given weights; without any their weights are fitted."""
-    return [replace(group, weights=weights or None) for group in groups]
+def weighed(
+    groups: Sequence[VoterGroup], weights: Mapping[str, float] | None, earlier: "VoteScales | None" = None
+) -> list[VoterGroup]:
+    """The groups with given weights; without any their weights are fitted.
+
+    Args:
+        earlier: how the model that this one goes on from hears the voters of a single question; what each counted
+            there is part of its scale, so that few rows leave the sum as it was.
+    """
+    known = {} if earlier is None else {name: earlier.heard(name, weights or {}) for name in earlier.voters}
+    return [replace(group, weights=weights or None, earlier=known) for group in groups]
 
 
 @dataclass(frozen=True)
@@ -64,17 +79,24 @@ class Scale:
     intercept: tuple[float, ...]
 
     @classmethod
-    def fit(cls, scores: np.ndarray, targets: np.ndarray, borrowed: float) -> Self:
-        """Each question's rows, and beside them those of all questions, which count as `borrowed` positive ones.
+    def fit(cls, scores: np.ndarray, targets: np.ndarray, borrowed: float, earlier: "Scale | None" = None) -> Self:
+        """Each question's rows, and beside them those of all questions, which count as `borrowed` positive ones; or an
+        earlier scale of a single question, which counts as EARLIER_ROWS.
 
         A question that a voter answers the wrong way round takes the scale of all; a voter that is wrong more often
         than right on the whole is not heard.
         """
         prior = PlattPrior.pooled(scores, targets, borrowed)
+        if earlier is not None:
+            prior = PlattPrior.around((earlier.slope[0], earlier.intercept[0]), scores, EARLIER_ROWS)
         pooled = prior.mean if prior.mean[0] > 0 else np.zeros(2)
         found = fit_platt(scores, targets, prior)
         found = np.where(found[:, :1] > 0, found, pooled)
         return cls(tuple(found[:, 0].tolist()), tuple(found[:, 1].tolist()))
+
+    def times(self, weight: float) -> Self:
+        """What a voter says that counts so much."""
+        return type(self)(*(tuple(weight * value for value in part) for part in (self.slope, self.intercept)))
 
     def log_odds(self, scores: np.ndarray) -> Floats:
         """Calibrated log-odds `(rows, questions)`."""
@@ -90,22 +112,28 @@ class VoteScales:
 
     @classmethod
     def fit(
-        cls, votes: Votes, targets: np.ndarray, borrowed: float = 0.0, weights: Mapping[str, float] | None = None
+        cls,
+        votes: Votes,
+        targets: np.ndarray,
+        borrowed: float = 0.0,
+        weights: Mapping[str, float] | None = None,
+        earlier: Mapping[str, Scale] | None = None,
     ) -> Self:
         """Fit one group's scales and weights on `votes` and targets of 0 and 1, `(rows, questions)`.
 
         Args:
             borrowed: how many positive rows' worth each question takes from all questions, see `Scale.fit`.
             weights: given ones, by voter, instead of fitted ones.
+            earlier: scales, by voter, that are leant on where rows are few; of a single question.
         """
-        scales = _fit_scales(votes, targets, borrowed)
+        scales = _fit_scales(votes, targets, borrowed, earlier or {})
         if weights is not None:
             return cls(scales, {name: weights[name] for name in votes if name in weights})
         if len(votes) == 1:
             return cls(scales)
         calibrated = {name: np.zeros(targets.shape) for name in votes}
         for fitted, scored in _folds(len(targets)):
-            for name, scale in _fit_scales(_rows(votes, fitted), targets[fitted], borrowed).items():
+            for name, scale in _fit_scales(_rows(votes, fitted), targets[fitted], borrowed, earlier or {}).items():
                 calibrated[name][scored] = scale.log_odds(votes[name][scored])
         fitted_weights = fit_weights(np.stack([calibrated[name].ravel() for name in votes], axis=1), targets.ravel())
         return cls(scales, dict(zip(votes, fitted_weights.tolist(), strict=True)))
@@ -118,6 +146,10 @@ class VoteScales:
             {name: scale for part in found for name, scale in part.voters.items()},
             {name: weight for part in found for name, weight in part.weights.items()},
         )
+
+    def heard(self, name: str, weights: Mapping[str, float]) -> Scale:
+        """The scale of a voter that says the same as here under other weights."""
+        return self.voters[name].times(self.weights.get(name, 1.0) / (weights.get(name) or 1.0))
 
     def log_odds(self, votes: Votes) -> Floats:
         """The weighted sum of all voters' calibrated log-odds, `(rows, questions)`.
@@ -171,8 +203,8 @@ def cross_fitted(groups: Sequence[VoterGroup], targets: np.ndarray, borrowed: fl
     return found
 
 
-def _fit_scales(votes: Votes, targets: np.ndarray, borrowed: float) -> dict[str, Scale]:
-    return {name: Scale.fit(scores, targets, borrowed) for name, scores in votes.items()}
+def _fit_scales(votes: Votes, targets: np.ndarray, borrowed: float, earlier: Mapping[str, Scale]) -> dict[str, Scale]:
+    return {name: Scale.fit(scores, targets, borrowed, earlier.get(name)) for name, scores in votes.items()}
 
 
 def _folds(rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

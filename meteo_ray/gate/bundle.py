@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from meteo_ray import bundle
+from meteo_ray.calibration.votes import VoteScales
+from meteo_ray.files import read_json
 from meteo_ray.gate.calibration import GateCalibration
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.model import ARCHITECTURE, GateModel
@@ -48,6 +50,21 @@ def read_bundle(folder: Path) -> Gate:
         model = GateModel("none", tuple(config["input_size"]))
         model.load_state_dict(weights)
     return Gate(model.eval(), voters, verdict, version)
+
+
+def earlier_scales(init: str) -> VoteScales | None:
+    """How the gate that `init` names, see `bundle.folder_named`, hears its voters; None where that is no gate.
+
+    Raises:
+        UsageError: when its calibration is damaged.
+    """
+    folder = bundle.folder_named(init)
+    if not (folder / bundle.CONFIG).is_file() or read_json(folder / bundle.CONFIG).get("stage") != STAGE:
+        return None
+    bundle.check_file(folder, bundle.CALIBRATION)
+    with voted.as_built_here(folder, MODEL):
+        image, with_text = voted.read_calibrations(folder, GateCalibration.from_json)
+    return (with_text or image).scales
 
 
 def read_verdict(folder: Path) -> GateVerdict:

@@ -73,7 +73,7 @@ FROM_STARTER: Mapping[str, Any] = {
         "frozen_epochs": 2,
         "full_epochs": 2,
         "backbone_rate": 2e-5,
-        "voter_weights": {"words": 0.5, "names": 0.5},
+        "voter_weights": {"network": 1.0, "trees": 1.0, "words": 1.0, "names": 1.0},
         "auxiliary": {"rows": 2000, "weight": 0.15},
         "augmentation": {
             "crop_share": 0.4,

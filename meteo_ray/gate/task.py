@@ -20,7 +20,7 @@ from meteo_ray.calibration.thresholds import best_f1_threshold
 from meteo_ray.calibration.undecided import UNDECIDED, is_undecided, undecided_share
 from meteo_ray.calibration.votes import VoterGroup, Votes, weighed
 from meteo_ray.errors import UsageError
-from meteo_ray.gate.bundle import write_bundle
+from meteo_ray.gate.bundle import earlier_scales, write_bundle
 from meteo_ray.gate.calibration import NETWORK, GateCalibration
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.hard_examples import sampling_weights
@@ -236,7 +236,8 @@ class GateTask(Task):
         }
 
     def _calibrate(self, groups: Sequence[VoterGroup], targets: np.ndarray) -> GateCalibration:
-        fitted = GateCalibration.fit(weighed(groups, self.config.voter_weights), targets)
+        heard = weighed(groups, self.config.voter_weights, earlier_scales(self.init))
+        fitted = GateCalibration.fit(heard, targets)
         return fitted if self.config.threshold is None else replace(fitted, threshold=self.config.threshold)
 
 

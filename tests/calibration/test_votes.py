@@ -52,6 +52,31 @@ def test_given_weights_stand_and_who_is_not_named_counts_one(split):
     assert fitted.scales(targets, 0.0) == VoteScales.fit(votes, targets)
 
 
+def test_few_rows_move_an_earlier_scale_little_and_many_decide(split):
+    votes, targets = split
+    one, truth = {"loud": votes["loud"][:, :1]}, targets[:, :1]
+    free = VoteScales.fit(one, truth).voters["loud"]
+    elsewhere = VoteScales({"loud": free.times(3.0)})
+
+    def slope(rows: int) -> float:
+        (group,) = weighed([VoterGroup(one).taken(np.arange(rows))], {"loud": 1.0}, elsewhere)
+        return group.scales(truth[:rows], borrowed=0.0).voters["loud"].slope[0]
+
+    (known,) = elsewhere.voters["loud"].slope
+    assert known > slope(6) > slope(20) > 1.3 * free.slope[0]
+    assert slope(600) == pytest.approx(free.slope[0], rel=0.03)
+
+
+def test_an_earlier_scale_says_the_same_under_other_weights(split):
+    votes, targets = split
+    before = VoteScales.fit(votes, targets[:, :1] & [True, True], borrowed=5, weights={"loud": 0.5})
+    groups = weighed([VoterGroup(votes)], {"quiet": 0.25}, before)
+    for name, weight in (("loud", 1.0), ("quiet", 0.25), ("guessing", 1.0)):
+        said = weight * groups[0].earlier[name].log_odds(votes[name])
+        expected = before.weights.get(name, 1.0) * before.voters[name].log_odds(votes[name])
+        np.testing.assert_allclose(said, expected)
+
+
 def test_scales_turn_scores_into_log_odds(split):
     votes, targets = split
     scale = VoteScales.fit(votes, targets, borrowed=5).voters["loud"]

@@ -10,6 +10,7 @@ import torch
 from meteo_ray import bundle
 from meteo_ray.batch import Batch, concatenate
 from meteo_ray.errors import UsageError
+from meteo_ray.gate.bundle import earlier_scales, read_verdict
 from meteo_ray.gate.config import GateTraining
 from meteo_ray.gate.hard_examples import sampling_weights
 from meteo_ray.gate.predictor import GatePredictor
@@ -200,6 +201,9 @@ def test_a_gate_that_starts_from_another_goes_on_with_its_trees(pictures, tmp_pa
     np.testing.assert_array_equal(*(t.voting.voters.trees.votes(descriptors) for t in (second, third)))
 
     by_its_weights = str(tmp_path / "gate" / bundle.WEIGHTS)
+    known = read_verdict(tmp_path / "gate").image.scales
+    assert earlier_scales(by_its_weights) == earlier_scales(second.config.init) == known
+    assert earlier_scales("none") is None
     for init in (second.config.init, by_its_weights):
         by_default = make_task(data, second.config.model_copy(update={"init": init, "descriptors": None}))
         assert by_default.voting.with_trees

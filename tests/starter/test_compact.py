@@ -9,9 +9,8 @@ from meteo_ray.files import read_json, write_json
 from meteo_ray.gate.bundle import read_bundle
 from meteo_ray.gate.predictor import GatePredictor
 from meteo_ray.starter.compact import write_compact
-from meteo_ray.voters.boosted_trees import Trees, bundle_with_trees
+from meteo_ray.voters.boosted_trees import LEAST_ROWS_FURTHER, Trees, bundle_with_trees
 from meteo_ray.voters.descriptors import FEATURES
-from tests.starter.conftest import ROWS
 
 
 def test_it_answers_as_the_whole_one_does(whole, small):
@@ -33,9 +32,9 @@ def test_it_is_a_third_as_large_and_whole(whole, small):
 def test_training_goes_on_from_its_trees(small):
     assert bundle_with_trees(str(small)) == small
     again = Trees.read(small, 1)
-    descriptors = np.random.default_rng(2).random((ROWS, FEATURES)).astype(np.float32)
-    targets = np.arange(ROWS)[:, None] % 3 == 0
-    further = Trees.fit(descriptors, targets, np.ones(ROWS), seed=0, rounds=9, earlier=again, further=5)
+    descriptors = np.random.default_rng(2).random((LEAST_ROWS_FURTHER, FEATURES)).astype(np.float32)
+    targets = np.arange(LEAST_ROWS_FURTHER)[:, None] % 3 == 0
+    further = Trees.fit(descriptors, targets, np.ones(len(targets)), seed=0, rounds=9, earlier=again, further=5)
     assert further.boosters[0].num_trees() == again.boosters[0].num_trees() + 5
 
 

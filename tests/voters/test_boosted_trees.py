@@ -14,7 +14,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.files import sha256_of, write_json
 from meteo_ray.imaging.augment_config import UNALTERED
 from meteo_ray.vocabulary import load_vocabulary
-from meteo_ray.voters.boosted_trees import TREES, Trees
+from meteo_ray.voters.boosted_trees import LEAST_ROWS_FURTHER, TREES, Trees
 from meteo_ray.voters.config import VoterSettings
 from meteo_ray.voters.text_voter import TEXT_VOTER
 from meteo_ray.voters.training import VoterTraining
@@ -89,6 +89,14 @@ def test_earlier_trees_are_kept_and_corrected(trees):
     kept = second.predict(unseen, raw_score=True, num_iteration=first.num_trees())
     assert kept == pytest.approx(trees.votes(unseen)[:, 0], abs=1e-5)
     assert auc(truth, further, unseen) > auc(truth, trees, unseen) + 0.03
+
+
+def test_earlier_trees_stay_as_they_are_where_few_rows_would_correct_them(trees):
+    descriptors, targets = rows(LEAST_ROWS_FURTHER, seed=8)
+    few = fit(descriptors[1:], targets[1:], earlier=trees, further=5)
+    enough = fit(descriptors, targets, earlier=trees, further=5)
+    assert few.boosters[0].num_trees() == trees.boosters[0].num_trees()
+    assert enough.boosters[0].num_trees() == trees.boosters[0].num_trees() + 5
 
 
 def test_earlier_trees_stay_as_they_are_where_none_are_to_learn_on(trees, tmp_path, monkeypatch):
