@@ -1,7 +1,8 @@
 """Reads what is written on the images of a prepared data folder, once: INDEX/texts.parquet for training and evaluation.
 
-Lines that labels.jsonl gives (`text_lines`, of drawn images) are taken as they are; others are read by OCR, in CPU
-workers, and kept by content, so that a job that was stopped goes on where it was and new images alone are read later.
+Lines that labels.jsonl gives (`text_lines`, of drawn images) are taken from there, as many as the mode would read;
+others are read by OCR, in CPU workers, and kept by content, so that a job that was stopped goes on where it was and new
+images alone are read later.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from meteo_ray.errors import MachineFault, UsageError
 from meteo_ray.imaging.decode import DecodeFailure, decode, read_bytes
 from meteo_ray.imaging.page_pixels import page_pixels
 from meteo_ray.preparation.config import ReadText
-from meteo_ray.preparation.given_lines import KEY, given_lines
+from meteo_ray.preparation.given_lines import KEY, as_read, given_lines
 from meteo_ray.preparation.json_lines import read_json_lines
 from meteo_ray.preparation.labels_file import FILE_NAME
 from meteo_ray.progress import ProgressLine
@@ -33,6 +34,7 @@ from meteo_ray.streaming.unchanged import require_unchanged
 from meteo_ray.text.cache import TextCache, reading_version
 from meteo_ray.text.config import ReadingSettings
 from meteo_ray.text.lines import TextLine
+from meteo_ray.text.modes import MODES, Mode
 from meteo_ray.text.reader import LINES, TextReader
 from meteo_ray.text.table import texts_path, write_texts, written
 
@@ -73,7 +75,7 @@ def read_texts(config: ReadText) -> TextsRead:
         raise UsageError("--text.mode off reads nothing; choose title or page")
     data = config.data.resolve()
     index = read_index(data, config.index)
-    lines = _given(data, index)
+    lines = _given(data, index, MODES[config.text.mode])
     given = len(lines)
     folder = (config.cache or data / "cache").resolve()
     with closing(TextCache(folder / CACHE_FILE, reading_version(config.text))) as cache:
@@ -141,16 +143,19 @@ def _reader(settings: ReadingSettings) -> TextReader:
     return TextReader(settings)
 
 
-def _given(data: Path, index: pa.Table) -> dict[str, tuple[TextLine, ...]]:
-    """What labels.jsonl says is written, by content. Of several rows of an image the first counts, as in the index."""
-    content = dict(zip(index["path"].to_pylist(), index["sha256"].to_pylist(), strict=True))
+def _given(data: Path, index: pa.Table, mode: Mode) -> dict[str, tuple[TextLine, ...]]:
+    """What labels.jsonl says is written, by content, as far as a reading in this mode would have found it.
+
+    Of several rows of an image the first counts, as in the index.
+    """
+    images = {row["path"]: row for row in index.select(["path", "sha256", "width", "height"]).to_pylist()}
     found: dict[str, tuple[TextLine, ...]] = {}
     file, seen = data / FILE_NAME, set[str]()
     if not file.is_file():
         return found
     for number, row in read_json_lines(file, []):  # its other problems are prepare_data's to tell
         path = posixpath.normpath(row["path"]) if isinstance(row.get("path"), str) else ""
-        if path not in content or path in seen:
+        if path not in images or path in seen:
             continue
         seen.add(path)
         try:
@@ -158,7 +163,8 @@ def _given(data: Path, index: pa.Table) -> dict[str, tuple[TextLine, ...]]:
         except ValueError as error:
             raise UsageError(f"{file}:{number}: {KEY}: {error}") from None
         if lines is not None:
-            found[content[path]] = lines
+            image = images[path]
+            found[image["sha256"]] = as_read(lines, mode, image["width"], image["height"])
     return found
 
 

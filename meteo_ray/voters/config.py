@@ -16,7 +16,7 @@ class VoterSettings(Section):
     descriptors: bool | None = None
     """Let boosted trees on hand-made descriptors (colour, edges, texture, gradients) vote beside the network; 2 ms an
     image on a CPU core. Default: where the network starts from random weights, or from a model that has trees, which
-    then learn on."""
+    learn on where they answer the same questions."""
     further_trees: int = Field(default=200, ge=0)
     """How many trees of each question learn on, where there are earlier ones; 0 keeps those as they are, and
     none are fitted to other questions."""

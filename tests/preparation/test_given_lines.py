@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from meteo_ray.preparation.given_lines import given_lines
+from meteo_ray.preparation.given_lines import as_read, given_lines
 from meteo_ray.preparation.labels_file import read_labels
 from meteo_ray.text.lines import TextLine
+from meteo_ray.text.modes import MODES
 
 LINE = {"text": "500hPa", "left": 0.1, "top": 0, "right": 0.5, "bottom": 1}
 
@@ -18,6 +19,19 @@ def test_lines_are_given_as_if_read_without_doubt() -> None:
     assert given_lines({"text_lines": []}) == ()
     assert given_lines({"text_lines": None}) is None
     assert given_lines({}) is None
+
+
+def test_of_given_lines_those_count_that_a_reading_in_the_mode_would_find() -> None:
+    title = TextLine("Wind at 850 hPa", 0.2, 0.02, 0.8, 0.08, 1.0)
+    tick = TextLine("30", 0.01, 0.1, 0.02, 0.12, 1.0)  # 10 x 10 of 1000 x 500 pixels
+    city = TextLine("a city in the middle", 0.4, 0.5, 0.6, 0.53, 1.0)
+    cut = TextLine("a legend that is cut", 0.4, 0.18, 0.6, 0.22, 1.0)
+    caption = TextLine("valid 12 UTC", 0.1, 0.95, 0.5, 0.98, 1.0)
+    written = (city, title, tick, cut, caption)
+    assert as_read(written, MODES["page"], 1000, 500) == written
+    assert as_read(written, MODES["title"], 1000, 500) == (title, caption)
+    many = tuple(TextLine(str(n), 0.0, 0.0, 0.3 + n / 100, 0.01, 1.0) for n in range(20))
+    assert as_read(many, MODES["title"], 1000, 500) == many[-MODES["title"].most_lines :]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from meteo_ray.preparation import texts
 from meteo_ray.preparation.config import PrepareData
 from meteo_ray.preparation.prepare import build_index
 from meteo_ray.streaming.index import read_index
+from meteo_ray.text.modes import MODES
 from meteo_ray.text.reader import Reading, TextReader
 from meteo_ray.text.table import texts_path, with_texts, write_texts
 from tests.preparation.folder import data_folder, write_labels
@@ -54,6 +55,16 @@ def test_text_is_read_once_and_given_lines_are_taken(data: Path, capsys: pytest.
 
     assert main(["--data", str(data), "--workers", "1"]) == 0
     assert "1 from labels.jsonl, 2 read before, 0 read now, 1 failed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("mode", "wanted"), [("page", ["Wind speed", "a city"]), ("title", ["Wind speed"])])
+def test_lines_are_given_as_the_mode_reads_them(tmp_path: Path, mode: str, wanted: list[str]) -> None:
+    title = {"text": "Wind speed", "left": 0.2, "top": 0.02, "right": 0.8, "bottom": 0.08}
+    lines = [title, {"text": "a city", "left": 0.2, "top": 0.5, "right": 0.8, "bottom": 0.55}]
+    row = {"path": "images/a.png", "is_meteo": 1, "text_lines": lines}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(row), "utf-8")
+    index = pa.table({"path": ["images/a.png"], "sha256": ["0"], "width": [640], "height": [480]})
+    assert [line.text for line in texts._given(tmp_path, index, MODES[mode])["0"]] == wanted
 
 
 def test_a_fault_of_the_machine_is_one_line_and_loses_nothing(
