@@ -1,11 +1,11 @@
 """What trained models can be told when they judge; evaluation, archive and sweeps share it."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt
 
-from meteo_ray.config.parsing import JobConfig, Section
+from meteo_ray.config.parsing import JobConfig, NameOrPath, Section
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.judging.starter import STARTER
 from meteo_ray.streaming.config import MOST_CACHE_GB
@@ -29,7 +29,8 @@ class CascadeSettings(Section):
     """Ask the language model only about charts of which elements, text and descriptors together are less sure than
     this. A training ends with the value from which they did as well (`below`). Default: ask about all."""
     products_blend: float = Field(1.0, ge=0)
-    """Multiplies how much the language model counts beside elements, text and descriptors; 0: they answer alone."""
+    """Multiplies how much the language model counts beside elements, text and descriptors; 0: they answer alone, and it
+    is not even loaded."""
     products_least: float = Field(0.0, ge=0, le=1)
     """Answer "none of these" where no product is as likely as this."""
     products_decoding: Literal["exact", "beam"] = "exact"
@@ -49,6 +50,9 @@ class JudgingJob(JobConfig):
     """Thresholds other than the calibrated ones, such as a sweep's; 8 bits."""
     min_recall: float | None = Field(None, gt=0, le=1)
     """Let the gate use the highest threshold that keeps this recall on validation, instead of the one of best F1."""
+    products_base: Annotated[str, NameOrPath()] | None = None
+    """Where the base model of the products' adapter lies now (a folder, or a name in the local hub cache), if not where
+    it was trained from. Another one is refused."""
 
 
 class EvaluationSettings(JudgingJob):

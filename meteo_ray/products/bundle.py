@@ -19,7 +19,7 @@ from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, write_json
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.imaging.load import PREPROCESSING_VERSION
-from meteo_ray.products.base_model import GemmaBase, Quantize
+from meteo_ray.products.base_model import GemmaBase, Quantize, find
 from meteo_ray.products.calibration import ProductsCalibration
 from meteo_ray.products.config import ProductsTraining
 from meteo_ray.products.lora_adapter import add_adapter, load_trained_state, trained_state
@@ -86,6 +86,7 @@ def read_bundle(
     base_model: str | Path | None = None,
     quantize: Quantize | None = None,
     dtype: torch.dtype | None = None,
+    with_language_model: bool = True,
 ) -> LoadedProducts:
     """The model on `device`, in evaluation mode, and what belongs to it.
 
@@ -96,6 +97,7 @@ def read_bundle(
         base_model: where an adapter's base lies now, if not where it was trained from.
         quantize: how to load an adapter's base, if not as in training.
         dtype: of an adapter's base, if not that which suits the device.
+        with_language_model: whether it is wanted, where the bundle has one; without, no base is looked for.
 
     Raises:
         UsageError: naming what is missing, damaged or made for something else.
@@ -113,7 +115,11 @@ def read_bundle(
         training = ProductsTraining.model_validate(document["training"])
         calibration = ProductsCalibration.from_json(read_json(folder / bundle.CALIBRATION))
     require_quantizable(folder, quantize)
-    model, base = _language_model(folder, device, document, training, base_model, quantize, dtype)
+    model, base = (
+        _language_model(folder, device, document, training, base_model, quantize, dtype)
+        if with_language_model
+        else (None, None)
+    )
     return LoadedProducts(model, base, shortlist, training, calibration, version)
 
 
@@ -149,7 +155,7 @@ def _language_model(
         base = GemmaBase.open(folder / BASE_FOLDER, with_weights=False)
         model = base.empty_model(device)
     else:
-        base = _adapters_base(folder, document, base_model)
+        base = _trained_base(folder, document, base_model)
         model = base.load_model(quantize or training.quantize, device, dtype=dtype)
         add_adapter(model, training.lora_rank, training.lora_alpha)
     load_trained_state(model, bundle.read_weights(folder), training.adaptation)
@@ -177,8 +183,8 @@ def require_quantizable(folder: Path, quantize: Quantize | None) -> None:
         )
 
 
-def read_origin(folder: Path) -> tuple[str, ProductsTraining]:
-    """Where the base model lies that a bundle was trained from (or its name), and the settings of the training.
+def read_origin(folder: Path) -> tuple[dict[str, Any], ProductsTraining]:
+    """The config.json of a bundle with a language model, and the settings of its training.
 
     Raises:
         UsageError: when the bundle has none.
@@ -188,29 +194,49 @@ def read_origin(folder: Path) -> tuple[str, ProductsTraining]:
     document = bundle.read_config(folder, STAGE)
     if document["base"] is None:
         raise UsageError(f"{folder}: has no language model: it was trained with --products.base-model none")
-    return _origin(document), ProductsTraining.model_validate(document["training"])
+    return document, ProductsTraining.model_validate(document["training"])
 
 
-def _origin(document: dict[str, Any]) -> str:
-    recorded, name = document["base"]["folder"], document["base"]["name"]
-    return str(recorded if Path(recorded).is_dir() else name)
+def base_before_training(folder: Path, base_model: str | Path | None = None) -> tuple[GemmaBase, ProductsTraining]:
+    """The base model that a bundle was trained from, still as it was then, and the settings of the training.
+
+    `base_model` is where it lies now, if not where it lay. Raises UsageError when the bundle has none, when it is gone,
+    or another one.
+    """
+    document, training = read_origin(folder)
+    return _trained_base(folder, document, base_model), training
 
 
-def _adapters_base(folder: Path, document: dict[str, Any], base_model: str | Path | None) -> GemmaBase:
-    """The base that the adapter was trained on: where the caller says, where it lay, or by its name."""
+def _origin(folder: Path, document: dict[str, Any]) -> Path:
+    """Where a bundle's base lay, or where its name leads. Raises UsageError when that is nowhere."""
+    recorded, name = Path(document["base"]["folder"]), document["base"]["name"]
+    if recorded.is_dir():
+        return recorded
+    try:
+        return find(name)
+    except UsageError:
+        raise UsageError(
+            f"{folder}: trained from a base model in {recorded}, which is not there any more, nor is {name!r} a folder "
+            "here or in the local hub cache; say where it lies now: --products-base FOLDER (--base-model FOLDER of "
+            "jobs/merge_products.py)"
+        ) from None
+
+
+def _trained_base(folder: Path, document: dict[str, Any], base_model: str | Path | None) -> GemmaBase:
+    """The base that a bundle was trained from: where the caller says, where it lay, or by its name."""
     made_from = document["base"]
-    base = GemmaBase.open(base_model or _origin(document))
+    base = GemmaBase.open(base_model or _origin(folder, document))
     recorded, actual = made_from["sha256"], base.fingerprint()
     changed = [name for name, expected in recorded.items() if actual.get(name) != expected]
     if changed:
         raise UsageError(
-            f"{base.folder}: not the base model that the adapter in {folder} was trained on "
+            f"{base.folder}: not the base model that the model in {folder} was trained from "
             f"({', '.join(changed)} differs); give {made_from['name']} as it was then, or train again"
         )
     unknown = [name for name in actual if name not in recorded]
     if unknown:
         raise UsageError(
-            f"{folder}: made by an earlier meteo_ray, which did not record which {', '.join(unknown)} its adapter was "
+            f"{folder}: made by an earlier meteo_ray, which did not record which {', '.join(unknown)} it was "
             "trained with, so nobody can tell whether this base fits; train it again with jobs/train_products.py"
         )
     return base

@@ -14,7 +14,8 @@ from meteo_ray.judging.stage_evaluation import Scored, SplitContext, StageEvalua
 from meteo_ray.metrics import plots
 from meteo_ray.metrics.bootstrap import bootstrap_interval
 from meteo_ray.metrics.ranking import ranking_metrics
-from meteo_ray.products.bundle import STAGE, read_origin
+from meteo_ray.products.answers import answers_of, ranked_answers, said_by_language_model
+from meteo_ray.products.bundle import STAGE, base_before_training
 from meteo_ray.products.calibration import NONE_OF_THESE
 from meteo_ray.products.candidates import match
 from meteo_ray.products.config import ProductsEvaluationSettings
@@ -27,6 +28,9 @@ from meteo_ray.vocabulary import Vocabulary, element_ids
 
 # A call of the predictor: as many as the archive job gives it.
 BATCH = 8
+
+# What is told of a probe.
+PROBED = ("rows", "top1", "top5", "candidate_recall", "none_of_these", "language_model_top1")
 
 # Confused pairs that are worth a line each.
 MOST_CONFUSIONS = 30
@@ -49,10 +53,11 @@ class ProductsEvaluation(StageEvaluation):
 
     @staticmethod
     def _require_language_model(job: ProductsEvaluationSettings) -> None:
-        """Raises UsageError when a language model is to be scored before its training and the bundle has none."""
+        """Raises UsageError when a language model is to be scored before its training, and the bundle has none or the
+        base is not there as it was."""
         folder = job.models.resolve() / STAGE
-        if job.zero_shot and (folder / SUMS).is_file():
-            read_origin(folder)
+        if job.zero_shot and ((folder / SUMS).is_file() or job.base_model is not None):
+            base_before_training(folder, job.products_base)
 
     def score(self, context: SplitContext, predictor: ProductsPredictor, rows: pa.Table) -> Scored:
         job = cast(ProductsEvaluationSettings, context.job)
@@ -69,6 +74,7 @@ class ProductsEvaluation(StageEvaluation):
                 context.vocabulary,
                 quantize=job.cascade.products_quantize,
                 most=job.cascade.products_candidates,
+                base_model=job.products_base,
                 decoding=job.cascade.products_decoding,
             )
             found["zero_shot"] = self._metrics(context, self._judge(context, base, asked, "products, zero-shot"))
@@ -84,7 +90,7 @@ class ProductsEvaluation(StageEvaluation):
 
     def _probe(self, context: SplitContext, probe: Probe) -> dict[str, Any]:
         metrics = self._metrics(context, self._judge(context, probe, probe.rows, f"products, {probe.label}"))
-        return {name: metrics[name] for name in ("rows", "top1", "top5", "candidate_recall", "none_of_these")}
+        return {name: metrics[name] for name in PROBED}
 
     def _metrics(self, context: SplitContext, judged: Judged) -> dict[str, Any]:
         return products_metrics(judged, context.vocabulary, context.job.bootstrap_rounds, context.job.seed)
@@ -127,7 +133,8 @@ def products_metrics(judged: Judged, vocabulary: Vocabulary, rounds: int, seed: 
     """`ranking_metrics`; chance, candidate_recall, agreement, confusion and an interval of top1 (R36).
 
     `chance` is what drawing evenly among the candidates would reach, `candidate_recall` the share of charts whose
-    product was among them. `agreement` is the mean share of the answered product's elements that the chart shows by its
+    product was among them, `language_model_top1` top1 of what the language model alone would choose where it was asked,
+    None where it was not. `agreement` is the mean share of the answered product's elements that the chart shows by its
     label. "None of these" counts as a wrong answer.
     """
     targets = [str(product) for product in judged.rows["product"].to_pylist()]
@@ -140,12 +147,14 @@ def products_metrics(judged: Judged, vocabulary: Vocabulary, rounds: int, seed: 
     )
     listed = [list(names) for names in judged.columns.get("product_candidates", ())]
     hits = [target in names for target, names in zip(targets, listed, strict=True)]
+    spoken = said_by_language_model(judged, vocabulary.product_ids)
     return {
         **ranking_metrics(targets, ranked_answers(judged), judged.columns.get("product_score", np.zeros(0))),
         "chance": _mean([hit / len(names) for hit, names in zip(hits, listed, strict=True)]),
         "candidate_recall": _mean(hits),
         "none_of_these": _mean([answer == NONE_OF_THESE for answer in answers]),
         "asked": _mean(list(judged.columns.get("product_asked", ()))),
+        "language_model_top1": ranking_metrics(*spoken, np.zeros(len(spoken[0])))["top1"],
         "interval": {"top1": interval},
         "agreement": agreement(answers, labelled_elements(judged), vocabulary),
         "equal_elements": _equal_elements(targets, answers, vocabulary),
@@ -162,20 +171,6 @@ def majority(context: SplitContext, judged: Judged) -> float | None:
         return None
     commonest = Counter(sorted(training)).most_common(1)[0][0]
     return _mean([target == commonest for target in targets])
-
-
-def answers_of(judged: Judged) -> list[str]:
-    """Each chart's answer: a product's id, or NONE_OF_THESE."""
-    return [NONE_OF_THESE if answer is None else str(answer) for answer in judged.columns.get("product", ())]
-
-
-def ranked_answers(judged: Judged) -> list[list[str]]:
-    """Each chart's products, the likeliest first; NONE_OF_THESE stands before them where it is the answer."""
-    tops = ([entry["id"] for entry in top] for top in judged.columns.get("product_top", ()))
-    return [
-        [NONE_OF_THESE, *top] if answer == NONE_OF_THESE else top
-        for answer, top in zip(answers_of(judged), tops, strict=True)
-    ]
 
 
 def labelled_elements(judged: Judged) -> list[list[str]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from meteo_ray.batch import Batch, objects
 from meteo_ray.imaging.fit import INPUT_SIZE
 from meteo_ray.products.base_model import GemmaBase, Quantize
-from meteo_ray.products.bundle import read_bundle, read_origin, read_shortlist
+from meteo_ray.products.bundle import base_before_training, read_bundle, read_shortlist
 from meteo_ray.products.config import CANDIDATES
 from meteo_ray.products.language_model import LanguageModel
 from meteo_ray.products.questions import AskingQuestions, elements_of, evidence_of, titles_of
@@ -69,13 +69,14 @@ class ProductsPredictor:
         """Read a bundle. `vocabulary` may hold products that came up after training: they are ranked like the others.
 
         `most` candidates are asked about, as in training unless given; the language model counts `blend` times as much
-        as there; `options` are those of `LanguageModel`.
+        as there, and with 0 is not loaded; `base_model` is where an adapter's base lies now, if not where it was
+        trained from; `options` are those of `LanguageModel`.
 
         Raises:
             UsageError: bundle missing or damaged, or its base model missing or another one.
         """
         place = torch.device(device) if device else pick_device()
-        loaded = read_bundle(Path(bundle), str(place), vocabulary, base_model, quantize)
+        loaded = read_bundle(Path(bundle), str(place), vocabulary, base_model, quantize, with_language_model=blend > 0)
         training, chooser = loaded.training, None
         asking = AskingQuestions(loaded.shortlist, most or training.candidates, training.title_in_prompt)
         if loaded.base is not None and loaded.model is not None:
@@ -115,19 +116,20 @@ class ProductsPredictor:
         device: str | None = None,
         quantize: Quantize | None = None,
         most: int | None = None,
+        base_model: str | Path | None = None,
         **options: Any,
     ) -> Self:
         """What a bundle's language model was before it was trained, loaded as in training unless `quantize` says
         otherwise, and asked the same: the baseline to report beside it.
 
         Raises:
-            UsageError: when the base model is no longer on this machine, or the bundle has none.
+            UsageError: when the base model is no longer on this machine or another one, or the bundle has none.
         """
-        origin, training = read_origin(Path(bundle))
+        base, training = base_before_training(Path(bundle), base_model)
         shortlist = read_shortlist(Path(bundle), vocabulary)
         asking = AskingQuestions(shortlist, most or training.candidates, training.title_in_prompt)
         options = {"beam_width": training.beam_width, **options}
-        return cls.from_base(origin, None, device, quantize or training.quantize, asking, **options)
+        return cls.from_base(base.folder, None, device, quantize or training.quantize, asking, **options)
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -169,7 +171,7 @@ class ProductsPredictor:
         return {
             **self._answers(self.verdict.probabilities(listed, log_likelihood, candidates)),
             "product_candidates": objects([question.candidates for question in questions]),
-            "product_alone": self._best(listed),
+            "product_alone": self._named(answered(listed, self.least)),
             "product_sure": listed.max(axis=1, initial=0.0),
             "product_asked": asked,
             "product_listed": listed,
@@ -200,10 +202,7 @@ class ProductsPredictor:
             "product_top": objects(tops),
         }
 
-    def _best(self, probabilities: np.ndarray) -> np.ndarray:
-        """The likeliest product's id of each row of `(rows, products + 1)`, None for "none of these"."""
-        return self._named(probabilities.argmax(axis=1))
-
     def _named(self, places: NDArray[np.int64]) -> np.ndarray:
+        """Ids of products by their places, None for "none of these", which comes after them."""
         ids = [*self.vocabulary.product_ids, None]
         return objects([ids[place] for place in places])

@@ -13,6 +13,7 @@ import pyarrow as pa
 from meteo_ray.batch import ANSWERED, Batch
 from meteo_ray.judging.judge import Judged
 from meteo_ray.metrics.ranking import ranking_metrics
+from meteo_ray.products.answers import answers_of, behind_none, ranked_answers, said_by_language_model
 from meteo_ray.products.predictor import ProductsPredictor
 from meteo_ray.products.questions import evidence_of
 from meteo_ray.products.rows import as_batch
@@ -60,12 +61,14 @@ def as_answered(rows: pa.Table) -> pa.Table:
 
 
 def probes(predictor: ProductsPredictor, rows: pa.Table, asked: pa.Table) -> dict[str, Probe]:
-    """true_elements: told the labelled elements; unseen: a black picture for the language model, all else told; unread:
-    as if no text had been read, though elements were found with it."""
+    """true_elements: told the labelled elements; unseen: a black picture for the language model, all else told, that is
+    descriptors of the picture too, so without such a model nothing would be hidden and it is left out; unread: as if no
+    text had been read, though elements were found with it."""
     labelled = as_answered(with_labels_as_answers(rows, predictor.vocabulary))
+    unseen = {"unseen": Probe(predictor, asked, "black pictures", unseen=True)}
     return {
         "true_elements": Probe(predictor, labelled, "true elements"),
-        "unseen": Probe(predictor, asked, "black pictures", unseen=True),
+        **(unseen if predictor.language_model is not None else {}),
         "unread": Probe(predictor, asked, "without text", unread=True),
     }
 
@@ -81,10 +84,11 @@ def with_labels_as_answers(rows: pa.Table, vocabulary: Vocabulary) -> pa.Table:
 
 
 def voices(predictor: ProductsPredictor, judged: Judged) -> dict[str, dict[str, Any]]:
-    """top1 and top5 of each voice of the shortlist alone, of all of them, and of everything together.
+    """top1 and top5 of each voice of the shortlist, of the language model, of the whole shortlist, of all together.
 
     elements: by the element stage's scores; text: by names and words; looks: a linear probe of the element stage's
-    descriptors.
+    descriptors; language_model: on the charts that it was asked about. These rank products alone; `shortlist` and `all`
+    answer "none of these" too, which counts as wrong, as in all other figures.
     """
     known = evidence_of(as_batch(judged.rows, "image_id", "element_scores", "descriptors", "title", "text"))
     shortlist, rows = predictor.asking.shortlist, judged.rows.num_rows
@@ -99,9 +103,13 @@ def voices(predictor: ProductsPredictor, judged: Judged) -> dict[str, dict[str, 
         for name, part in alone.items()
         if rows and _tells(part)
     }
+    said_of, said = said_by_language_model(judged, predictor.vocabulary.product_ids)
+    if said:
+        found["language_model"] = _ranked(said, said_of)
     if rows:
-        found["shortlist"] = _ranked(shortlist.candidates(shortlist.scores(*known), 5), targets)
-        found["all"] = _ranked([[entry["id"] for entry in top] for top in judged.columns["product_top"]], targets)
+        ranked = shortlist.candidates(shortlist.scores(*known), 5)
+        found["shortlist"] = _ranked(behind_none(answers_of(judged, "product_alone"), ranked), targets)
+        found["all"] = _ranked(ranked_answers(judged), targets)
     return found
 
 

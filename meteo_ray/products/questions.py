@@ -89,8 +89,9 @@ class AskingQuestions:
 class TrainingQuestions:
     """Questions with the right product always among the candidates and first among the answers.
 
-    Elements are drawn as the element stage would have found them (`detected`; None: as labelled). `hard` places are
-    kept for products of overlapping elements (R33), and a title is left out with chance `untitled_share`.
+    Labelled elements are drawn as the element stage would have found them (`detected`; None: as labelled), for it has
+    learnt from them; where there is no label it has not, and what it answered is told as in use. `hard` places are kept
+    for products of overlapping elements (R33), and a title is left out with chance `untitled_share`.
     """
 
     asking: AskingQuestions
@@ -103,12 +104,7 @@ class TrainingQuestions:
     def __call__(self, batch: Batch) -> list[Question]:
         """Reads image_id, product and elements besides what `evidence_of` reads."""
         rngs = [np.random.default_rng([self.seed, self.epoch, int(str(name), 16)]) for name in batch["image_id"]]
-        evidence, shown = evidence_of(batch, ANSWERED), elements_of(batch["elements"])
-        if self.detected is not None:
-            rows = zip(batch["elements"], batch["product"], rngs, strict=True)
-            drawn = [self.detected.draw(self._shown(elements, str(product)), rng) for elements, product, rng in rows]
-            shown = [names for _, names in drawn]
-            evidence = evidence._replace(element_scores=np.stack([scores for scores, _ in drawn]))
+        evidence, shown = self._drawn(batch, rngs)
         titles = [
             None if rng.random() < self.untitled_share else title
             for title, rng in zip(titles_of(batch), rngs, strict=True)
@@ -119,11 +115,21 @@ class TrainingQuestions:
             for question, product, rng in zip(questions, batch["product"], rngs, strict=True)
         ]
 
-    def _shown(self, elements: Any, product: str) -> list[str]:
-        """What a chart shows: by its label, or where that is not known by what its product requires."""
-        if _is_list(elements):
-            return element_ids(elements)
-        return list(self.asking.shortlist.vocabulary.product_by_id[product].elements)
+    def _drawn(self, batch: Batch, rngs: Sequence[np.random.Generator]) -> tuple[Evidence, list[list[str]]]:
+        """What is known of the charts, and the elements to tell of each."""
+        evidence = evidence_of(batch, ANSWERED)
+        shown = elements_of(batch.get(ANSWERED + "elements", objects([None] * len(rngs))))
+        labelled = [row for row, elements in enumerate(batch["elements"]) if _is_list(elements)]
+        for row in labelled:
+            shown[row] = element_ids(batch["elements"][row])
+        if self.detected is None or not labelled:
+            return evidence, shown
+        scores = np.full((len(rngs), len(self.detected.element_ids)), np.nan, dtype=np.float32)
+        if evidence.element_scores is not None:
+            scores[:] = evidence.element_scores
+        for row in labelled:
+            scores[row], shown[row] = self.detected.draw(shown[row], rngs[row])
+        return evidence._replace(element_scores=scores), shown
 
     def _with_answer(self, question: Question, product: str, rng: np.random.Generator) -> Question:
         """The right product takes a place, and hard negatives those kept for them; the others keep theirs by chance.

@@ -69,6 +69,7 @@ def _options(job: JudgingJob) -> dict[str, Any]:
         "least": job.cascade.products_least,
         "decoding": job.cascade.products_decoding,
         "quantize": job.cascade.products_quantize,
+        "base_model": job.products_base,
     }
 
 

@@ -16,6 +16,7 @@ from meteo_ray.judging.judge import Judged
 from meteo_ray.judging.stage_evaluation import SplitContext
 from meteo_ray.metrics.ranking import ranking_metrics
 from meteo_ray.metrics.slices import NOT_APPLIED, by_record
+from meteo_ray.products.answers import ranked_answers
 
 MEASURES = ("top1", "top3", "top5", "ece")
 
@@ -49,7 +50,7 @@ def _whose(judged: Judged) -> dict[str, np.ndarray]:
 def _measures(judged: Judged, members: np.ndarray) -> dict[str, Any]:
     chosen = np.flatnonzero(members)
     targets = judged.rows["product"].to_pylist()
-    ranked = [[entry["id"] for entry in judged.columns["product_top"][row]] for row in chosen]
+    ranked = ranked_answers(judged)
     confidence = np.asarray(judged.columns["product_score"])[chosen]
-    found = ranking_metrics([str(targets[row]) for row in chosen], ranked, confidence)
+    found = ranking_metrics([str(targets[row]) for row in chosen], [ranked[row] for row in chosen], confidence)
     return {"rows": len(chosen), **{name: found[name] for name in MEASURES}}

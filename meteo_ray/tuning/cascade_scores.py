@@ -143,6 +143,8 @@ class CascadeScores:
         asked = np.asarray(np.isfinite(self.log_likelihood).any(axis=1))
         if below is not None and below < 1:
             asked &= sure < below
+        if not settings.products_blend:
+            asked[:] = False  # as in `ProductsPredictor.load`
         said = np.where(asked[:, None], self.log_likelihood, -np.inf)
         return answered(verdict.probabilities(self.listed, said, self.candidates), settings.products_least), asked
 

@@ -63,6 +63,7 @@ class FakeProducts:
 
     version = "fake-products"
     image_size = (64, 64)
+    language_model = object()
     vocabulary = load_vocabulary()
     asking = AskingQuestions(Shortlist.untrained(vocabulary), most=4, with_title=True)
 

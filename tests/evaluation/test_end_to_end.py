@@ -147,6 +147,7 @@ def under_titles(rows, answers: list[str], whose: list[str | None]) -> Judged:
     """Charts of which each got the answer, and a title of the product named by `whose`, or none."""
     records = [{"title": {"whose": name}} if name else {"noise": {}} for name in whose]
     columns = {
+        "product": objects(answers),
         "product_top": objects([scored(answer) for answer in answers]),
         "product_score": np.full(len(answers), 0.75),
         "augmented": objects([json.dumps(record) for record in records]),

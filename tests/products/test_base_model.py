@@ -109,5 +109,5 @@ def test_an_adapter_on_another_base_is_refused(base_folder: Path, vocabulary, tm
         write_bundle(scratch, model, base, config, Shortlist.untrained(vocabulary), calibration)
     assert read_bundle(tmp_path / "products", "cpu").base is not None
     make_small_base(tmp_path / "other", vocabulary, TINY.model_copy(update={"seed": 1}))
-    with pytest.raises(UsageError, match="not the base model that the adapter"):
+    with pytest.raises(UsageError, match="not the base model that the model"):
         read_bundle(tmp_path / "products", "cpu", base_model=tmp_path / "other")

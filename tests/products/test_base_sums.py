@@ -67,7 +67,7 @@ def test_an_adapter_is_refused_when_one_shard_is_another(split_base: Path, vocab
     assert read_bundle(tmp_path / "products", "cpu").base is not None
     shard = sorted(split_base.glob("model-*.safetensors"))[-1]
     change_a_byte(shard)
-    with pytest.raises(UsageError, match=rf"not the base model that the adapter .*{shard.name} differs"):
+    with pytest.raises(UsageError, match=rf"not the base model that the model .*{shard.name} differs"):
         read_bundle(tmp_path / "products", "cpu")
 
 

@@ -1,5 +1,6 @@
 """The predictor on the untrained base model: columns, candidates, batches, both voices, and what it refuses."""
 
+import shutil
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.bundle import write_bundle
 from meteo_ray.products.calibration import ProductsCalibration
 from meteo_ray.products.config import CANDIDATES, ProductsEvaluationSettings, ProductsTraining
+from meteo_ray.products.evaluation import ProductsEvaluation
 from meteo_ray.products.language_model import LanguageModel
 from meteo_ray.products.lora_adapter import add_adapter
 from meteo_ray.products.predictor import ProductsPredictor
@@ -299,6 +301,56 @@ def test_a_bare_base_is_asked_as_the_settings_say(base_folder, vocabulary, tmp_p
     loaded = PRODUCTS.judging.replaced(job)(vocabulary=vocabulary)
     assert (loaded.language_model.decoding, loaded.asking.most) == ("beam", 4)
     assert PRODUCTS.judging.replaced(job.model_copy(update={"base_model": None})) is None
+
+
+def test_a_base_that_was_moved_is_found_where_the_settings_say(base_folder, vocabulary, batch, tmp_path) -> None:
+    here, there = tmp_path / "base", tmp_path / "moved"
+    shutil.copytree(base_folder, here)
+    written(tmp_path / "products", GemmaBase.open(here), vocabulary)
+    before = ProductsPredictor.load(tmp_path / "products", device="cpu")(batch)
+    here.rename(there)
+    lost = JudgingJob(models=tmp_path)
+    with pytest.raises(UsageError, match=rf"{here}, which is not there any more.* --products-base FOLDER"):
+        PRODUCTS.judging.load(tmp_path / "products", device="cpu", **PRODUCTS.judging.given_options(lost))
+    found = PRODUCTS.judging.given_options(lost.model_copy(update={"products_base": str(there)}))
+    PRODUCTS.judging.check(tmp_path / "products", **found)
+    after = PRODUCTS.judging.load(tmp_path / "products", device="cpu", **found)(batch)
+    np.testing.assert_array_equal(before["product_log_likelihood"], after["product_log_likelihood"])
+    assert ProductsPredictor.zero_shot_of(tmp_path / "products", device="cpu", base_model=there).language_model
+
+
+def test_without_its_language_model_the_others_answer_as_if_there_were_none(
+    base_folder, vocabulary, batch, tmp_path
+) -> None:
+    """`--cascade.products-blend 0`: no base is looked for, and nothing is asked of it."""
+    shutil.copytree(base_folder, tmp_path / "base")
+    written(tmp_path / "products", GemmaBase.open(tmp_path / "base"), vocabulary)
+    shutil.rmtree(tmp_path / "base")
+    job = JudgingJob(models=tmp_path, cascade=CascadeSettings(products_blend=0.0))
+    alone = PRODUCTS.judging.load(tmp_path / "products", device="cpu", **PRODUCTS.judging.given_options(job))
+    columns = alone(batch)
+    assert columns["product"].tolist() == columns["product_alone"].tolist()
+    assert not columns["product_asked"].any()
+    np.testing.assert_allclose(columns["product_score"], columns["product_sure"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("adaptation", ["lora", "full"])
+def test_the_zero_shot_baseline_is_of_no_other_base(adaptation: str, vocabulary, tmp_path) -> None:
+    """Told before anything is judged."""
+    make_small_base(tmp_path / "base", vocabulary, TINY)
+    written(tmp_path / "products", GemmaBase.open(tmp_path / "base"), vocabulary, adaptation)
+    job = ProductsEvaluationSettings(models=tmp_path, data=tmp_path, zero_shot=True)
+    ProductsEvaluation._require_language_model(job)
+    make_small_base(tmp_path / "base", vocabulary, TINY.model_copy(update={"seed": 3}))
+    for refused in (
+        lambda: ProductsEvaluation._require_language_model(job),
+        lambda: ProductsPredictor.zero_shot_of(tmp_path / "products", device="cpu"),
+    ):
+        with pytest.raises(UsageError, match=r"not the base model that the model in .* was trained from"):
+            refused()
+    shutil.rmtree(tmp_path / "base")
+    with pytest.raises(UsageError, match="not there any more"):
+        ProductsEvaluation._require_language_model(job)
 
 
 def test_products_that_came_up_after_training_are_asked_about(base, vocabulary, batch, tmp_path) -> None:

@@ -71,6 +71,8 @@ def test_asking_less_is_faster() -> None:
     speeds = [SCORES.measures(CascadeSettings(products_below=below))["images_per_second"] for below in (None, 0.7, 0.1)]
     # six images at the gate, three charts further on, asked about three, one and none of them
     assert speeds == pytest.approx([6 / (0.6 + 0.6 + asked) for asked in (3, 1, 0)], rel=1e-6)
+    alone = SCORES.measures(CascadeSettings(products_blend=0.0))["images_per_second"]
+    assert alone == pytest.approx(speeds[-1])
 
 
 def test_no_product_is_named_below_the_least_likelihood() -> None:
