@@ -11,8 +11,10 @@ import shutil
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -163,6 +165,26 @@ def replace_folder(scratch: Path, folder: Path) -> None:
         scratch.rename(folder)
         scratch = old
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder in one step: nothing of it stays under its name, however its removal ends.
+
+    What a kill, or a file that cannot go, leaves of it lies beside it under a hidden name, until the next time.
+
+    Raises:
+        UsageError: when it cannot be moved away; nothing has been touched.
+    """
+    for rest in folder.parent.glob(f".{escape(folder.name)}.*.removed"):
+        shutil.rmtree(rest, ignore_errors=True)
+    if not folder.exists():
+        return
+    gone = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.removed")
+    try:
+        folder.rename(gone)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be removed ({error.strerror}); remove it yourself") from None
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _exchange(first: Path, second: Path) -> bool:

@@ -32,6 +32,7 @@ from meteo_ray.elements.verdict import ElementsVerdict
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.metrics.multilabel import mean_average_precision, multilabel_metrics
+from meteo_ray.preparation.duplicates import near_any
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
@@ -87,7 +88,7 @@ class ElementsTask(Task):
     # -- data --------------------------------------------------------------------------------------------------------
 
     def rows(self, index: pa.Table, split: str) -> pa.Table:
-        training = with_auxiliary(self._labelled(index, TRAIN), self.auxiliary, index)
+        training = with_auxiliary(self._labelled(index, TRAIN), self.auxiliary, index, near_any)
         self._counts, self._weights = count_labels(training, self.vocabulary), None
         validation = labelled_charts(index, VALIDATION)
         self._samples = validation.take(sample_rows(validation.num_rows)).select(PIXEL_COLUMNS)

@@ -30,6 +30,7 @@ from meteo_ray.gate.rows import UNKNOWN_KIND, gate_rows, kind_positions, kinds
 from meteo_ray.gate.verdict import GateVerdict
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.metrics.binary import area_under_roc, binary_metrics
+from meteo_ray.preparation.duplicates import near_any
 from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.streaming.pixels import PIXEL_COLUMNS, PreparePixels
@@ -87,7 +88,7 @@ class GateTask(Task):
 
     def rows(self, index: pa.Table, split: str) -> pa.Table:
         own = self._labelled(index, TRAIN)
-        training = with_auxiliary(own, self.auxiliary, index)
+        training = with_auxiliary(own, self.auxiliary, index, near_any)
         self.voting.see(training, own.num_rows, ["is_meteo", "weight"], texts_path(self.data, self.index))
         found = training if split == TRAIN else self._labelled(index, split)
         positives = pc.sum(found["is_meteo"]).as_py() or 0

@@ -45,6 +45,14 @@ def duplicate_groups(sha256: ArrayLike, hashes: ArrayLike, distance: int = MAX_D
     return _numbered_by_appearance(join_partitions(groups[hash_of_image], np.asarray(sha256, dtype=str)))
 
 
+def near_any(hashes: ArrayLike, others: ArrayLike, distance: int = MAX_DISTANCE) -> np.ndarray:
+    """Whether at most `distance` bits tell each of `hashes` `(images,)` from one of `others`, as bool `(images,)`."""
+    known, wanted = (_words(_bits(np.asarray(part, dtype=str))) for part in (others, hashes))
+    # One after the other: all pairs at once, 2000 images against 20,000 would take 1.3 GB.
+    found = [(np.bitwise_count(known ^ one).sum(axis=1, dtype=np.int64) <= distance).any() for one in wanted]
+    return np.array(found, dtype=bool)
+
+
 def join_partitions(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Labels int `(rows,)`: equal for rows that either partition `(rows,)` puts together, directly or in a chain."""
     first_names, first_number = np.unique(first, return_inverse=True)

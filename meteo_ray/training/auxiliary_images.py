@@ -1,15 +1,19 @@
 """Images of another prepared folder that a stage learns from beside its own: drawn ones beside few real ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from meteo_ray.schema import TRAIN
 from meteo_ray.streaming.index import content_digest, read_index
 from meteo_ray.streaming.row_weights import row_weights
 from meteo_ray.text.table import with_texts
 from meteo_ray.training.config import AuxiliaryImages
+
+Near = Callable[[Sequence[str], Sequence[str]], np.ndarray]
+"""(perceptual hashes, others) -> bool, whether each is nearly one of the others."""
 
 
 def auxiliary_rows(config: AuxiliaryImages, seed: int, usable: Callable[[pa.Table], pa.Table]) -> pa.Table | None:
@@ -36,10 +40,19 @@ def auxiliary_digest(auxiliary: pa.Table | None) -> list[str]:
     return [] if auxiliary is None else [content_digest(auxiliary.drop_columns("path"))]
 
 
-def with_auxiliary(own: pa.Table, auxiliary: pa.Table | None, index: pa.Table) -> pa.Table:
-    """Training rows and those auxiliary ones whose image is not in the index: validation and test stay unseen."""
+def with_auxiliary(own: pa.Table, auxiliary: pa.Table | None, index: pa.Table, near: Near) -> pa.Table:
+    """Training rows and those auxiliary ones whose image is not in the index, nor a copy of one of validation or test,
+    saved again or resized: these stay unseen (R4). `near` is `preparation.duplicates.near_any`."""
     if auxiliary is None:
         return own
     known = index["sha256"].combine_chunks()
     foreign = auxiliary.filter(pc.invert(pc.is_in(auxiliary["sha256"], known)))
-    return pa.concat_tables([own, foreign.select(own.column_names)])
+    unseen = index.filter(pc.not_equal(index["split"], TRAIN))
+    copies = near(_hashes(foreign), _hashes(unseen))
+    return pa.concat_tables([own, foreign.filter(pa.array(~copies)).select(own.column_names)])
+
+
+def _hashes(rows: pa.Table) -> list[str]:
+    """Perceptual hashes; both these and sha256, which stands in where there is none, have 64 hex digits."""
+    found: list[str] = pc.coalesce(rows["perceptual_hash"], rows["sha256"]).to_pylist()
+    return found

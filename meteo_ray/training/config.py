@@ -82,7 +82,7 @@ class AuxiliaryImages(Section):
 
     data: Annotated[Path | None, NotInIdentity()] = None
     """That folder, prepared by jobs/prepare_data.py; its training split is used, without the images that the own folder
-    has too. Default: none."""
+    has too, and without copies of those that validate and test (saved again, resized). Default: none."""
     rows: int = Field(2000, gt=0)
     """How many of its images, chosen at random."""
     weight: float = Field(0.15, gt=0)

@@ -6,7 +6,6 @@ MODELS/STAGE/.
 """
 
 import logging
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,7 @@ from ray.train.torch import TorchTrainer
 from meteo_ray import bundle, cluster
 from meteo_ray.cores import data_workers_each, training_threads
 from meteo_ray.errors import UsageError
-from meteo_ray.files import held, read_json, require_ours, write_atomically, write_json
+from meteo_ray.files import held, read_json, remove_folder, require_ours, write_atomically, write_json
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.streaming.image_store import ImageStore
 from meteo_ray.training.config import LoopSettings, TrainingJob
@@ -74,13 +73,13 @@ def _train(job: TrainingJob, task: Task, inputs: TaskInputs, rows: list[pa.Table
     bundle.require_free(inputs.models / task.name)
     if job.fresh:
         require_ours(folder, "training run", RUN_CONFIG)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
     if (folder / "finished.json").is_file() and _made_by(inputs.models / task.name, name):
         logger.info("%s: this config was already trained on this data (%s); --fresh trains anew", task.name, folder)
         return read_json(inputs.models / task.name / bundle.METRICS)
     _write_run_folder(folder, job)
     cluster.connect()
-    use_gpu = _use_gpu(job.training)
+    use_gpu = uses_gpu(job.training)
     _check_resources(job.training, use_gpu)
     require_on_every_node(needs_of(task, inputs, rows, folder / RUN_CONFIG), "GPU" if use_gpu else "CPU")
     _fit(job.training, task, inputs, folder, use_gpu)
@@ -99,7 +98,8 @@ def _write_run_folder(folder: Path, job: TrainingJob) -> None:
     write_json(folder / "versions.json", versions())
 
 
-def _use_gpu(settings: LoopSettings) -> bool:
+def uses_gpu(settings: LoopSettings) -> bool:
+    """Whether a training takes GPUs of the cluster that is connected."""
     return ray.cluster_resources().get("GPU", 0) > 0 if settings.use_gpu is None else settings.use_gpu
 
 

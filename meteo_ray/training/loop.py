@@ -169,7 +169,7 @@ class TrainingRun:
         watched = self.workers.of_first(metrics[self.task.watch])
         entry = {**learnt, **scalars(metrics, "validation/"), "unreadable_validation_rows": unreadable.count}
         entry["validation_seconds"] = round(time.monotonic() - started, 2)
-        if _is_better(watched, state.best_metric):
+        if is_better(watched, state.best_metric):
             state.best_metric, state.best_epoch, state.epochs_without_gain = watched, entry["epoch"], 0
             if self.host.rank == 0:
                 self.learner.keep_judged(self.best_folder)
@@ -205,7 +205,7 @@ class TrainingRun:
             self.record.restore(self.state.history)  # an epoch's line may have outlived its checkpoint
 
 
-def _is_better(watched: float, best: float | None) -> bool:
+def is_better(watched: float, best: float | None) -> bool:
     """A number beats NaN and infinity: nothing is greater than NaN, and an epoch with it would stay the best."""
     if best is not None and math.isfinite(watched) == math.isfinite(best):
         return watched > best

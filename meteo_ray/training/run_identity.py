@@ -7,6 +7,7 @@ marked `NotInIdentity` where they are declared.
 """
 
 import hashlib
+from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
@@ -58,11 +59,17 @@ def _kept_unseen(job: TrainingJob, index: pa.Table) -> str:
 
 def _texts(job: TrainingJob, inputs: TaskInputs) -> str:
     """What was read on the images that are looked at, and how; where it is to be heard."""
-    path = texts_path(inputs.data, inputs.index_folder)
-    if any(getattr(section, "text", None) is False for section in _sections(job)) or not path.is_file():
+    if any(getattr(section, "text", None) is False for section in _sections(job)):
         return ""
-    rows = _learnt(inputs.index).select(["sha256"])
-    return f"{texts_mode(path)} {content_digest(with_texts(rows, inputs.data, inputs.index_folder))}"
+    return texts_identity(_learnt(inputs.index), inputs.data, inputs.index_folder)
+
+
+def texts_identity(index: pa.Table, data: Path, index_folder: Path | None = None) -> str:
+    """What was read on the images of `index`, and how; empty where nothing was."""
+    path = texts_path(data, index_folder)
+    if not path.is_file():
+        return ""
+    return f"{texts_mode(path)} {content_digest(with_texts(index.select(['sha256']), data, index_folder))}"
 
 
 def _sections(job: TrainingJob) -> list[Section]:

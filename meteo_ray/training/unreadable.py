@@ -21,6 +21,10 @@ logger = logging.getLogger("meteo_ray")
 EXAMPLES = 10
 
 
+class TooManyUnreadable(UsageError):
+    """Raised when more rows cannot be read than may be lost: folder, mount or files are to blame, no setting."""
+
+
 class Lost(NamedTuple):
     """A row that could not be read."""
 
@@ -53,7 +57,7 @@ class UnreadableRows:
     examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, lost: Sequence[Lost]) -> None:
-        """Count them. Raises UsageError as soon as they are too many, however the rest may read."""
+        """Count them. Raises TooManyUnreadable as soon as they are too many, however the rest may read."""
         self.count += len(lost)
         for row in lost:
             if len(self.examples) < EXAMPLES:
@@ -62,16 +66,16 @@ class UnreadableRows:
             self.require_few()
 
     def join(self, workers: Workers) -> None:
-        """Account for those of the other workers too. Raises UsageError in all of them when there are too many."""
+        """Account for the other workers' too. Raises TooManyUnreadable in all of them when there are too many."""
         told = workers.all_of((self.count, self.examples))
         self.count = sum(count for count, _ in told)
         self.examples = {path: why for _, examples in told for path, why in examples.items()}
         self.require_few()
 
     def require_few(self) -> None:
-        """Raises UsageError naming some of the files and reasons."""
+        """Raises TooManyUnreadable naming some of the files and reasons."""
         if self.count > self.most * self.drawn:
-            raise UsageError.of_problems(
+            raise TooManyUnreadable.of_problems(
                 f"{self.stage}: at least {self.count} of {self.drawn} {self.split} rows cannot be read, more than the "
                 f"{100 * self.most:g} % of --training.max-unreadable. Mend folder, mount or files and give the same "
                 "command again, or leave them out by jobs/prepare_data.py:",

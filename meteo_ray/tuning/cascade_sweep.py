@@ -22,6 +22,7 @@ from meteo_ray.judging.starter import STARTER
 from meteo_ray.progress import ProgressLine
 from meteo_ray.stages import CASCADE
 from meteo_ray.streaming.index import content_digest
+from meteo_ray.training.run_identity import texts_identity
 from meteo_ray.tuning import study as memory
 from meteo_ray.tuning.cascade_scores import MEASURES, QUALITY, CascadeScores
 from meteo_ray.tuning.config import TuneJob
@@ -94,6 +95,7 @@ def _made_of(base: EvaluateJob) -> dict[str, str]:
     return {
         "set of models": " ".join(evaluation.predictors[name].version for name in CASCADE),
         "index": content_digest(context.index),
+        "set of texts": texts_identity(context.index, base.data, base.index) if base.text else "",
         "base config": base.cascade.model_dump_json() + f"{base.min_recall} {base.text}",
         "vocabulary": hashlib.sha256(context.vocabulary.to_yaml().encode()).hexdigest(),
     }
@@ -194,7 +196,9 @@ def _check(base: EvaluateJob, values: Values, study: optuna.Study) -> list[Check
 
 
 def _lost(checks: list[Check]) -> bool:
-    return any(check.split == "test" and check.chosen < check.default for check in checks)
+    """Whether test contradicts the first objective, which chose; others may be the price of it."""
+    chose = checks[0].name
+    return any(check.split == "test" and check.name == chose and check.chosen < check.default for check in checks)
 
 
 def _tell(study: optuna.Study, chosen: FrozenTrial | None, checks: list[Check], folder: SweepFolder) -> None:

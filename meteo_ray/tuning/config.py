@@ -65,6 +65,11 @@ class TuneJob(JobConfig):
     def _fits(self) -> Self:
         if self.resume and self.overwrite:
             raise ValueError("--resume keeps what --overwrite removes: give one of them")
+        if self.space == END_TO_END and (self.concurrent > 1 or self.grace_epochs is not None):
+            raise ValueError(
+                f"--concurrent and --grace-epochs are for trainings; --space {END_TO_END} trains nothing and tries one "
+                "setting after the other, in milliseconds: leave them out"
+            )
         if SPEED in self.objectives and self.concurrent > 1:
             raise ValueError(f"--objectives {SPEED}: trials side by side slow each other down: leave --concurrent at 1")
         if len(set(self.objectives)) < len(self.objectives):

@@ -1,13 +1,12 @@
 """Where a sweep lies: MODELS/tune/SPACE/, and what may be found there when a command comes."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from meteo_ray.errors import UsageError
-from meteo_ray.files import SIGN, held, require_ours
+from meteo_ray.files import SIGN, held, remove_folder, require_ours
 from meteo_ray.tuning.config import TuneJob
 from meteo_ray.tuning.study import JOURNAL
 
@@ -67,7 +66,7 @@ class SweepFolder:
             raise UsageError(f"{self.path}: no sweep to resume here; leave --resume out to start one")
         if job.overwrite:
             require_ours(self.path, "sweep", JOURNAL)
-            shutil.rmtree(self.path, ignore_errors=True)
+            remove_folder(self.path)
         elif not job.resume and self.path.exists() and any(self.path.iterdir()):
             raise UsageError(
                 f"{self.path}: a sweep of this space stands here; --resume goes on, --overwrite forgets it"

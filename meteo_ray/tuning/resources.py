@@ -12,8 +12,8 @@ LEAST_CPU = 0.1
 HUNDREDTHS = 100
 
 
-def trial_resources(cluster: Mapping[str, float], concurrent: int) -> dict[str, float]:
-    """CPUs and GPUs of one of `concurrent` trials.
+def trial_resources(cluster: Mapping[str, float], concurrent: int, use_gpu: bool | None = None) -> dict[str, float]:
+    """CPUs and GPUs of one of `concurrent` trials; `use_gpu` as in `LoopSettings`.
 
     A trial's data workers are tasks that need a CPU each: if trials held all CPUs, every one would wait for its data
     for ever. So one CPU is left to those, and trials share the rest; and they share the GPUs, each at most one.
@@ -21,7 +21,9 @@ def trial_resources(cluster: Mapping[str, float], concurrent: int) -> dict[str, 
     Raises:
         UsageError: when the cluster is too small for so many.
     """
-    cpus, gpus = cluster.get("CPU", 0.0), cluster.get("GPU", 0.0)
+    cpus, gpus = cluster.get("CPU", 0.0), 0.0 if use_gpu is False else cluster.get("GPU", 0.0)
+    if use_gpu and not gpus:
+        raise UsageError("--base: training.use_gpu asks for a GPU, and the cluster has none")
     if cpus < 2:
         raise UsageError(f"a trial and its data workers need 2 CPUs, the cluster has {cpus:.0f}; give it more")
     share = _cut(min(1.0, (cpus - 1) / concurrent))

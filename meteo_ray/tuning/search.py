@@ -5,6 +5,7 @@ outside of the study; here the study alone knows, so that an interrupted sweep l
 """
 
 import logging
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from meteo_ray.tuning import study as memory
-from meteo_ray.tuning.trial_host import ENDED, ERROR, PLACE, VALUES
+from meteo_ray.tuning.trial_host import ENDED, ERROR, FAULT, PLACE, VALUES
 
 logger = logging.getLogger("meteo_ray")
 
@@ -82,7 +83,7 @@ class StudySearch(Searcher):
         elif trial_id in self._pruned:
             self.study.tell(trial, state=TrialState.PRUNED)
         elif result and result.get(ENDED):
-            self.study.tell(trial, list(result[VALUES]))
+            self._ended(trial, list(result[VALUES]))
         else:
             memory.cut_off(self.study, trial, "time was up")
         self._log(trial.number)
@@ -94,15 +95,22 @@ class StudySearch(Searcher):
             memory.cut_off(self.study, trial, why)
         self._open.clear()
 
+    def _ended(self, trial: optuna.Trial, values: list[float]) -> None:
+        if all(map(math.isfinite, values)):
+            self.study.tell(trial, values)
+            return
+        trial.set_user_attr(memory.WHY, "its best epoch's score is no number")
+        self.study.tell(trial, state=TrialState.FAIL)
+
     def _failed(self, trial: optuna.Trial, place: Path) -> None:
-        """A reason of its own will come again; a process that died may have died of something else."""
-        known = place / ERROR
-        if known.is_file():
-            trial.set_user_attr(memory.WHY, known.read_text("utf-8").strip().splitlines()[-1])
+        """A reason of its own will come again; the machine may be mended, and a process may have died of anything."""
+        if (place / ERROR).is_file():
+            trial.set_user_attr(memory.WHY, _reason(place / ERROR))
             self.study.tell(trial, state=TrialState.FAIL)
             return
         trial.set_user_attr("deaths", trial.user_attrs.get("deaths", 0) + 1)
-        memory.cut_off(self.study, trial, "its process died")
+        why = _reason(place / FAULT) if (place / FAULT).is_file() else "its process died"
+        memory.cut_off(self.study, trial, why)
 
     def _log(self, number: int) -> None:
         trial = self.study.get_trials(deepcopy=False)[number]
@@ -133,6 +141,12 @@ class StudySearch(Searcher):
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
+
+
+def _reason(error: Path) -> str:
+    """The error's own line, at a traceback's end; further lines of a message are indented."""
+    lines = [line for line in error.read_text("utf-8").splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if not line[0].isspace()), "failed")
 
 
 class StudyScheduler(FIFOScheduler):

@@ -3,10 +3,10 @@
 import time
 
 import pyarrow as pa
+import torch
 from torch import nn
 
 from meteo_ray.schema import VALIDATION
-from meteo_ray.training.device import pick_device
 from meteo_ray.training.memory_guard import MemoryGuard
 from meteo_ray.training.ready_batches import ReadyBatch, Transfer
 from meteo_ray.training.row_source import row_source
@@ -20,9 +20,9 @@ ROWS, BATCH = 256, 32
 PASSES = 3
 
 
-def images_per_second(task: Task, model: nn.Module, index: pa.Table, precision: str) -> float:
+def images_per_second(task: Task, model: nn.Module, index: pa.Table, precision: str, device: torch.device) -> float:
     """Validation rows that `task.outputs` answers in a second; prepared beforehand, decoding does not count."""
-    rows, device = task.rows(index, VALIDATION).slice(0, ROWS), pick_device()
+    rows = task.rows(index, VALIDATION).slice(0, ROWS)
     transfer = Transfer(device)
     prepared = row_source(task)(rows, task.prepare(VALIDATION, 0), BATCH)
     batches = [ReadyBatch(task, batch, BATCH, transfer) for batch in prepared]

@@ -6,6 +6,7 @@ where its last checkpoint lies.
 """
 
 import logging
+import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ JOURNAL = "study.journal"
 # User attributes: of the study what it was begun with; of a trial its folder, why it failed, whether it was cut off.
 MADE_OF, WATCHED = "made_of", "watched"
 FOLDER, WHY, CUT_OFF = "folder", "why", "cut_off"
+
+INTERRUPTED = "the sweep was interrupted"
 
 # A trial whose process dies twice has a reason that a third try would meet again.
 TRIES = 2
@@ -96,7 +99,7 @@ def go_on(
             "with new ones: give the same again, or --overwrite to begin anew"
         )
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        cut_off(study, trial, "the sweep was interrupted")
+        cut_off(study, trial, INTERRUPTED)
     put_back(study)
     return study
 
@@ -149,6 +152,17 @@ def complete(study: optuna.Study) -> list[FrozenTrial]:
     """
     found = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.COMPLETE]
     return sorted(found, key=lambda trial: [-value for value in trial.values])
+
+
+def score_of(trial: FrozenTrial) -> float | None:
+    """Its first objective; of one that was cut off that of its best epoch so far, None before its first epoch.
+
+    The last that was told, not the highest: the watched metric decides on the best epoch, an objective may be another.
+    """
+    if trial.values:
+        return float(trial.values[0])
+    told = [trial.intermediate_values[step] for step in sorted(trial.intermediate_values)]
+    return float(told[-1]) if told and math.isfinite(told[-1]) else None
 
 
 def default_trial(study: optuna.Study) -> FrozenTrial | None:

@@ -1,10 +1,12 @@
 """A sweep of a stage's training: trials on Ray Tune, the best one's weights saved as a bundle."""
 
 import logging
+import math
 import os
 import shutil
 import time
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,9 @@ logger = logging.getLogger("meteo_ray")
 DEFAULT_TRIALS = 20
 
 # Tune's banner; its own files of every trial, beside those of the training loop; tracebacks, which stand in the folders
-# of their trials.
+# of their trials; its own way with Ctrl-C, which would end the trials, and go on as if time were up.
 QUIET = {
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
@@ -93,7 +96,7 @@ def _search(
     job: TuneJob, trials: TrainingTrials, space: Space, folder: SweepFolder, study: optuna.Study, started: float
 ) -> dict[str, Any]:
     """Run the trials that are left; the trials' share of the cluster comes back."""
-    resources = trial_resources(ray.cluster_resources(), job.concurrent)
+    resources = trial_resources(ray.cluster_resources(), job.concurrent, trials.base.training.use_gpu)
     left = (job.trials or DEFAULT_TRIALS) - len(memory.tried(study))
     allowed = job.searching_seconds
     seconds = None if allowed is None else allowed - (time.monotonic() - started)
@@ -106,7 +109,8 @@ def _search(
         os.environ.setdefault(name, value)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it misses those files, and tells of every failed trial
     search = StudySearch(study, space.distributions, folder.trials)
-    shared = replace(trials, gpu_share=resources.get("gpu", 1.0))
+    machines = sum(bool(node["Alive"]) for node in ray.nodes())
+    shared = replace(trials, gpu_share=resources.get("gpu", 1.0), beside=math.ceil(job.concurrent / machines))
     tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(_trial, trials=shared), resources),
         tune_config=tune.TuneConfig(
@@ -121,8 +125,10 @@ def _search(
     )
     try:
         tuner.fit()
-    finally:
-        search.close()
+    except BaseException:
+        search.close(memory.INTERRUPTED)
+        raise
+    search.close()
     return resources
 
 
@@ -155,8 +161,8 @@ def _best(study: optuna.Study) -> FrozenTrial | None:
     if ended:
         return ended[0]
     cut = [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(memory.CUT_OFF)]
-    scored = [trial for trial in cut if trial.intermediate_values]
-    return max(scored, key=lambda trial: max(trial.intermediate_values.values()), default=None)
+    scored = [(score, -trial.number, trial) for trial in cut if (score := memory.score_of(trial)) is not None]
+    return max(scored, key=itemgetter(0, 1))[-1] if scored else None
 
 
 def _nothing_to_choose(job: TuneJob, study: optuna.Study, folder: SweepFolder) -> str:
@@ -191,7 +197,7 @@ def _saved(trials: TrainingTrials, values: Values, place: Path, bundle: Path, ru
 
 def _tell(study: optuna.Study, chosen: FrozenTrial, folder: SweepFolder, bundle: Path, trials: TrainingTrials) -> None:
     first = trials.objectives[0]
-    score = chosen.values[0] if chosen.values else max(chosen.intermediate_values.values())
+    score = memory.score_of(chosen)
     print(f"{study.study_name}: best {first.words} {score:.4f} of {len(memory.tried(study))} trials")
     default = memory.default_trial(study)
     if default is not None and default.values:

@@ -4,29 +4,31 @@ On one GPU the second layer would only add processes. Everything of a trial lies
 its latest checkpoint and its best weights, which are what is saved in the end: nothing is trained twice.
 """
 
+import json
 import logging
 import os
+import shutil
 import time
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import ray
 import torch
 from ray import tune
 
 from meteo_ray import bundle, cluster
 from meteo_ray.cascade.training import stage_inputs
 from meteo_ray.config import parse_config
-from meteo_ray.errors import UsageError
-from meteo_ray.files import write_json
+from meteo_ray.errors import MachineFault, UsageError
+from meteo_ray.files import write_atomically, write_json
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.stage import Stage
 from meteo_ray.stages import stage_named
 from meteo_ray.training.config import TrainingJob
 from meteo_ray.training.device import pick_device
 from meteo_ray.training.inputs import TaskInputs
+from meteo_ray.training.launch import share_of_machine, uses_gpu
 from meteo_ray.training.learning_rate import total_epochs
 from meteo_ray.training.loop import TrainingRun
 from meteo_ray.training.node_probe import needs_of, require_on_every_node
@@ -34,15 +36,22 @@ from meteo_ray.training.row_source import row_source
 from meteo_ray.training.run_identity import identity_parts
 from meteo_ray.training.run_log import log_to_run
 from meteo_ray.training.task import Phase, Task
+from meteo_ray.training.unreadable import TooManyUnreadable
 from meteo_ray.tuning.config import SPEED, TuneJob
 from meteo_ray.tuning.space import Space, Values
 from meteo_ray.tuning.speed import images_per_second
 from meteo_ray.tuning.study import Objective
-from meteo_ray.tuning.trial_host import ENDED, ERROR, PLACE, VALUES, Report, TrialHost
+from meteo_ray.tuning.trial_host import CHECKPOINT, ENDED, ERROR, FAULT, PLACE, VALUES, Report, TrialHost
 
 logger = logging.getLogger("meteo_ray")
 
 PATIENCE = "training.patience"
+
+# In a trial's folder: the settings that its epochs were learnt with.
+SETTINGS = "settings.json"
+
+# What ends a trial without its settings being to blame: such a trial goes on with the next `--resume`.
+FAULTS = (OSError, MachineFault, TooManyUnreadable)
 
 # Tune gives a trial that is ended early two seconds to leave the process to the next one, which else fails. Longer than
 # `training.read_ahead` waits for a thread that sits in a call which nobody can cut short.
@@ -62,6 +71,8 @@ class TrainingTrials:
     objectives: tuple[Objective, ...]
     varied: tuple[str, ...] = ()
     gpu_share: float = 1.0
+    beside: int = 1
+    """Trials at a time on one machine, this one among them."""
 
     @classmethod
     def of(cls, job: TuneJob) -> "TrainingTrials":
@@ -88,7 +99,7 @@ class TrainingTrials:
         """Raise UsageError naming the machines that lack what trials need, `sign` in the sweep's folder among it."""
         task = self.stage.make_task(self.base, self.inputs)
         rows = [task.rows(self.inputs.index, split) for split in (TRAIN, VALIDATION)]
-        trains_on = "GPU" if ray.cluster_resources().get("GPU") else "CPU"
+        trains_on = "GPU" if uses_gpu(self.base.training) else "CPU"
         require_on_every_node(needs_of(task, self.inputs, rows, sign), trains_on)
 
     def with_space(self, space: Space) -> "TrainingTrials":
@@ -123,7 +134,7 @@ class TrainingTrials:
 
     def best_values(self, values: Values) -> Values:
         """A trial's values with what the sweep changed besides."""
-        return {**values, PATIENCE: self.base.training.patience}
+        return {PATIENCE: self.base.training.patience, **values}
 
     def _phases(self, job: TrainingJob) -> list[Phase]:
         return self.stage.make_task(job, self.inputs).phases()
@@ -133,16 +144,16 @@ class TrainingTrials:
     def run(self, values: Values) -> None:
         """Train with one setting; `tune.report` after every epoch, and once more at the end."""
         folder, values = Path(values[PLACE]), {name: value for name, value in values.items() if name != PLACE}
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ERROR).unlink(missing_ok=True)
+        _take(folder, values)
         os.environ.update(LEAVING)  # read here, by what runs the next trial
         cluster.quiet_logs()
         log_to_run(folder, rank=0)
         try:
             self._try(values, folder)
-        except Exception:
+        except Exception as error:
             logger.exception("the trial failed")
-            (folder / ERROR).write_text(traceback.format_exc(), "utf-8")
+            reason = FAULT if isinstance(error, FAULTS) else ERROR
+            (folder / reason).write_text(traceback.format_exc(), "utf-8")
             raise
 
     def _try(self, values: Values, folder: Path) -> None:
@@ -154,7 +165,8 @@ class TrainingTrials:
         finished = self._training(task, job, folder, host).fit()
         found = dict(zip(measures, host.values(), strict=False))
         if SPEED in {objective.name for objective in self.objectives}:
-            found[SPEED] = images_per_second(task, finished.model, self.inputs.index, job.training.precision)
+            precision, device = job.training.precision, _device(job)
+            found[SPEED] = images_per_second(task, finished.model, self.inputs.index, precision, device)
         tune.report(
             {
                 ENDED: True,
@@ -167,9 +179,10 @@ class TrainingTrials:
         )
 
     def _job(self, values: Values) -> TrainingJob:
-        """The base with a trial's values; on a shared GPU with its share of the memory."""
+        """The base with a trial's values, its part of the machine, and on a shared GPU of the memory."""
         job = self.base.with_values(**values)
-        if self.gpu_share == 1 or not torch.cuda.is_available():
+        job = job.model_copy(update={"training": share_of_machine(job.training, self.beside)})
+        if self.gpu_share == 1 or _device(job).type == "cpu":
             return job
         share = job.training.memory_share * self.gpu_share
         torch.cuda.set_per_process_memory_fraction(share)
@@ -177,7 +190,7 @@ class TrainingTrials:
 
     def _training(self, task: Task, job: TrainingJob, folder: Path, host: TrialHost) -> TrainingRun:
         batches = row_source(task, job.training.data_workers, drop_failed=False)
-        return TrainingRun(task, self.inputs.index, job.training, folder, host, batches, pick_device())
+        return TrainingRun(task, self.inputs.index, job.training, folder, host, batches, _device(job))
 
     # -- the best one ------------------------------------------------------------------------------------------------
 
@@ -201,6 +214,26 @@ class TrainingTrials:
             record: dict[str, Any] = {**metrics, "run": run, **epochs}
             write_json(scratch / bundle.METRICS, record)
         return record
+
+
+def _device(job: TrainingJob) -> torch.device:
+    return torch.device("cpu") if job.training.use_gpu is False else pick_device()
+
+
+def _take(folder: Path, values: Values) -> None:
+    """Make a trial's folder ready; epochs that stand there and were learnt with other settings go.
+
+    A journal whose last lines were lost with the power gives a number, and with it a folder, a second time.
+    """
+    told, known = json.dumps(values, sort_keys=True, default=str), folder / SETTINGS
+    if not known.is_file() or known.read_text("utf-8") != told:
+        shutil.rmtree(folder, ignore_errors=True)
+        if (folder / CHECKPOINT).exists():
+            raise MachineFault(f"{folder / CHECKPOINT}: epochs of other settings, which cannot be removed")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(known, told)
+    for reason in (ERROR, FAULT):
+        (folder / reason).unlink(missing_ok=True)
 
 
 def _objectives(job: TuneJob, stage: Stage, task: Task) -> tuple[Objective, ...]:

@@ -1,5 +1,6 @@
 """The training loop's host inside a trial: scores go to Ray Tune, checkpoints into the trial's own folder."""
 
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,12 +8,14 @@ from typing import Any
 
 from meteo_ray.files import replace_folder
 from meteo_ray.training.checkpoint import load_state
+from meteo_ray.training.loop import is_better
 
 # Keys of what a trial is given and of what it reports: its folder; its scores so far; that it ended by itself.
 PLACE, VALUES, ENDED = "_folder", "values", "ended"
 
-# Left in the folder of a trial that ended with an exception.
-ERROR = "error.txt"
+# Left in the folder of a trial that ended with an exception: one that its settings are to blame for, and would come
+# again; one of the machine, its disks or its mounts.
+ERROR, FAULT = "error.txt", "fault.txt"
 
 CHECKPOINT = "checkpoint"
 
@@ -55,8 +58,8 @@ class TrialHost:
         self._note(entry)
 
     def values(self) -> list[float]:
-        """The measures of the best epoch so far."""
-        return [float(self.best[f"validation/{name}"]) for name in self.measures]
+        """The measures of the best epoch so far; NaN where one is no number, which no entry holds."""
+        return [float(self.best.get(f"validation/{name}", math.nan)) for name in self.measures]
 
     def metrics(self) -> dict[str, float]:
         """All of the best epoch's metrics on the validation split."""
@@ -65,7 +68,8 @@ class TrialHost:
 
     def _note(self, entry: dict[str, Any]) -> None:
         watched = f"validation/{self.watch}"
-        if not self.best or entry[watched] > self.best[watched]:
+        best = self.best.get(watched, math.nan) if self.best else None
+        if is_better(entry.get(watched, math.nan), best):
             self.best = entry
         self.epochs = int(entry["epoch"]) + 1
         self._tell({VALUES: self.values(), "epochs": self.epochs, "acts_from": self.acts_from})

@@ -1,5 +1,6 @@
 """Rows of another folder: how many, what they weigh, where their pixels come from; and that runs know them."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -79,6 +80,24 @@ def test_images_that_the_own_folder_has_too_are_left_out(folders):
     own, _, index = folders
     write_index(own, index)
     assert task_with(own, own).rows(index, TRAIN).num_rows == 24
+
+
+def test_copies_of_what_validates_and_tests_are_left_out(folders, tmp_path):
+    """Saved again they have other bytes, and hashes that a few bits tell apart."""
+    own, _, index = folders
+    rows = index.to_pylist()
+    for number, row in enumerate(rows):
+        row["perceptual_hash"] = hashlib.sha256(str(number).encode()).hexdigest()
+    hashed = pa.Table.from_pylist(rows, schema=index.schema)
+    taken = {row["split"]: row["perceptual_hash"] for row in rows}
+    foreign = picture_index(tmp_path, seed=1).to_pylist()
+    for row, split in zip(foreign, ("train", "validation", "test"), strict=False):
+        row["perceptual_hash"] = f"{int(taken[split], 16) ^ 0b10101:064x}"
+    write_index(tmp_path, pa.Table.from_pylist(foreign, schema=index.schema))
+    found = task_with(own, tmp_path).rows(hashed, TRAIN)["path"].to_pylist()
+    added = [path for path in found if path.startswith(str(tmp_path))]
+    assert len(added) == 24 - 2
+    assert str(tmp_path / "images/train_0.png") in added  # a copy of a training image counts as one more of them
 
 
 def test_a_run_is_another_one_when_they_change(folders, tmp_path):

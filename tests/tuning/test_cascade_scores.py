@@ -199,6 +199,8 @@ def test_a_page_says_that_test_lost_and_what_was_not_set(tmp_path: Path) -> None
     checks = [Check("validation", "quality", 0.8, 0.9), Check("test", "quality", 0.8, 0.7)]
     assert cascade_sweep._lost(checks)
     assert not cascade_sweep._lost(checks[:1])
+    slower = [Check(split, "images_per_second", 90.0, 80.0) for split in ("validation", "test")]
+    assert not cascade_sweep._lost([checks[0], Check("test", "quality", 0.8, 0.85), *slower])  # the price of it
     ending = Ending(memory.complete(study)[0], {}, base, {}, checks, cascade_sweep.LUCK)
     write_report(tmp_path / "report.html", study, ending)
     page = (tmp_path / "report.html").read_text()

@@ -6,14 +6,19 @@ import optuna
 import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
+from pydantic import ValidationError
 
+from meteo_ray import files
 from meteo_ray.errors import UsageError
 from meteo_ray.tuning import search as search_module
 from meteo_ray.tuning import study as memory
+from meteo_ray.tuning import training_sweep
+from meteo_ray.tuning.config import TuneJob
+from meteo_ray.tuning.folder import SweepFolder
 from meteo_ray.tuning.resources import trial_resources
 from meteo_ray.tuning.results import table_of
 from meteo_ray.tuning.search import StudySearch, pruner_of
-from meteo_ray.tuning.trial_host import ENDED, ERROR, PLACE, VALUES
+from meteo_ray.tuning.trial_host import ENDED, ERROR, FAULT, PLACE, VALUES
 
 SPACE = {"rate": FloatDistribution(0.0, 1.0)}
 OBJECTIVES = (memory.Objective("map", "map on validation"),)
@@ -120,6 +125,53 @@ def test_a_failure_with_a_reason_is_not_repeated_and_a_death_is_once(tmp_path: P
     assert len(memory.tried(study)) == 2
 
 
+def test_a_trial_that_the_machine_ended_goes_on_and_says_why(tmp_path: Path) -> None:
+    search = StudySearch(begun(tmp_path, 0.1, 0.2), SPACE, tmp_path)
+    for name, left in (("lost mount", FAULT), ("wrong", ERROR)):
+        place = Path(search.suggest(name)[PLACE])
+        place.mkdir()
+        (place / left).write_text("Traceback\n  File x\nerror: 3 of 3 rows cannot be read:\n  a.png: missing\n")
+        search.on_trial_complete(name, error=True)
+    study = gone_on(tmp_path)
+    assert [trial.user_attrs[memory.WHY] for trial in study.trials[:2]] == ["error: 3 of 3 rows cannot be read:"] * 2
+    assert [memory.folder_of(trial) for trial in study.trials if trial.state == TrialState.WAITING] == ["0000"]
+
+
+def test_a_trial_without_a_score_that_is_a_number_failed_and_says_so(tmp_path: Path) -> None:
+    search = StudySearch(begun(tmp_path, 0.1), SPACE, tmp_path)
+    search.suggest("one")
+    search.weak("one", epoch(1, float("nan")))
+    search.on_trial_complete("one", {**epoch(3, float("nan")), ENDED: True})
+    table = table_of(gone_on(tmp_path))
+    assert (table["end"].item(), table["why"].item()) == ("failed", "its best epoch's score is no number")
+
+
+def test_a_trial_that_was_cut_off_is_worth_what_its_best_epoch_was(tmp_path: Path) -> None:
+    """The best by the watched metric: the objective may be another, and may have been higher before."""
+    search = StudySearch(begun(tmp_path, 0.1, 0.2, 0.3), SPACE, tmp_path)
+    for name, scores in (("fell", (0.9, 0.3)), ("rose", (0.2, 0.4)), ("began", ())):
+        search.suggest(name)
+        for number, score in enumerate(scores, start=1):
+            search.weak(name, epoch(number, score))
+    search.close()
+    assert [memory.score_of(trial) for trial in search.study.trials] == [0.3, 0.4, None]
+    best = training_sweep._best(search.study)
+    assert best is not None
+    assert best.number == 1
+
+
+def test_what_cannot_be_removed_whole_stays_out_of_the_next_sweep(tmp_path: Path, monkeypatch) -> None:
+    folder, job = SweepFolder(tmp_path / "gate"), TuneJob(space="gate", overwrite=True)
+    with folder.taken(job):
+        (folder.trials / "0000").mkdir()
+    monkeypatch.setattr(files.shutil, "rmtree", lambda *given, **named: None)  # a file that is held, or a kill
+    with folder.taken(job):
+        assert not (folder.trials / "0000").exists()
+    monkeypatch.undo()
+    with folder.taken(job):
+        assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["gate"]
+
+
 def test_weights_are_kept_of_the_trial_that_is_saved(tmp_path: Path) -> None:
     both = (*OBJECTIVES, memory.Objective("speed", "speed"))
     study = memory.begin(tmp_path, "elements", both, MADE_OF, SPACE, [{"rate": 0.1}, {"rate": 0.2}])
@@ -173,6 +225,19 @@ def test_trials_side_by_side_leave_a_cpu_to_their_data(cluster: dict[str, float]
     if "GPU" in cluster:
         fitting = cluster["GPU"] * (1 // share["gpu"])
         assert fitting >= concurrent
+
+
+def test_trials_take_a_gpu_where_the_base_lets_them() -> None:
+    assert "gpu" in trial_resources({"CPU": 4.0, "GPU": 1.0}, 1)
+    assert "gpu" not in trial_resources({"CPU": 4.0, "GPU": 1.0}, 1, use_gpu=False)
+    with pytest.raises(UsageError, match="the cluster has none"):
+        trial_resources({"CPU": 4.0}, 1, use_gpu=True)
+
+
+def test_what_a_cascade_does_not_follow_is_refused() -> None:
+    for given in ({"concurrent": 2}, {"grace_epochs": 3}):
+        with pytest.raises(ValidationError, match="are for trainings"):
+            TuneJob(space="cascade", **given)
 
 
 def test_too_many_trials_for_the_cluster_are_refused() -> None:

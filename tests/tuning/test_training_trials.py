@@ -1,6 +1,7 @@
 """When a trial may be ended, what it keeps in its folder, and a whole sweep of the smallest task on Ray."""
 
 import json
+import math
 import os
 from dataclasses import asdict, replace
 from functools import partial
@@ -21,6 +22,7 @@ from meteo_ray.training.checkpoint import RUN, RunState, save_validated
 from meteo_ray.training.config import LoopSettings, TrainingJob
 from meteo_ray.training.inputs import TaskInputs
 from meteo_ray.training.learning_rate import total_epochs
+from meteo_ray.training.unreadable import TooManyUnreadable
 from meteo_ray.tuning import study as memory
 from meteo_ray.tuning import training_sweep, training_trials
 from meteo_ray.tuning.config import TuneJob
@@ -29,7 +31,7 @@ from meteo_ray.tuning.space import Space
 from meteo_ray.tuning.study import Objective
 from meteo_ray.tuning.sweep import sweep
 from meteo_ray.tuning.training_trials import TrainingTrials
-from meteo_ray.tuning.trial_host import CHECKPOINT, PLACE, VALUES, TrialHost
+from meteo_ray.tuning.trial_host import CHECKPOINT, ERROR, FAULT, PLACE, VALUES, TrialHost
 from meteo_ray.vocabulary import load_vocabulary
 from tests.training import line_task
 from tests.training.line_task import LineTask, points
@@ -147,6 +149,77 @@ def test_of_a_trial_that_time_cut_off_the_weights_so_far_are_saved(monkeypatch, 
     run_upto(4, trials, folder, monkeypatch)  # and it still goes on from where it was
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 4
     assert os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] == "60"
+
+
+def trial_told(trials: TrainingTrials, weight_decay: float, folder: Path, monkeypatch) -> list[dict[str, Any]]:
+    """What a trial that runs to its end tells."""
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(training_trials, "row_source", without_ray)
+    monkeypatch.setattr(training_trials.tune, "report", told.append)
+    trials = replace(trials, objectives=(Objective("negative_error", "error"),))
+    trials.run({"training.weight_decay": weight_decay, PLACE: str(folder)})
+    return told
+
+
+def test_a_trial_never_goes_on_from_epochs_of_other_settings(monkeypatch, tmp_path: Path) -> None:
+    """A journal that lost its last lines gives a trial's number, and its folder, to other settings."""
+    trials, folder = trials_of(line_stage(), TrainingJob(training=LOOP), tmp_path), tmp_path / "trials" / "0000"
+    monkeypatch.setattr(training_trials, "row_source", without_ray)
+    objective = (Objective("negative_error", "error"),)
+    run_upto(2, replace(trials, objectives=objective), folder, monkeypatch)
+    mixed = trial_told(trials, 0.05, folder, monkeypatch)
+    alone = trial_told(trials, 0.05, tmp_path / "trials" / "0001", monkeypatch)
+    assert [told[VALUES] for told in mixed] == [told[VALUES] for told in alone]
+
+
+class OnceNoNumber(LineTask):
+    """Its second epoch's watched metric is no number."""
+
+    epoch = 0
+
+    def metrics(self, outputs: Any) -> dict[str, float]:
+        self.epoch += 1
+        return {self.watch: float("nan")} if self.epoch == 2 else super().metrics(outputs)
+
+
+def test_an_epoch_without_a_number_ends_no_trial(monkeypatch, tmp_path: Path) -> None:
+    stage = replace(line_stage(), make_task=lambda job, inputs: OnceNoNumber(epochs=(1, 3)))
+    trials = trials_of(stage, TrainingJob(training=LOOP), tmp_path)
+    told = trial_told(trials, FIRST, tmp_path / "trials" / "0000", monkeypatch)
+    assert [entry["epochs"] for entry in told] == [1, 2, 3, 4, 4]
+    assert told[1][VALUES] == told[0][VALUES]
+    assert all(math.isfinite(entry[VALUES][0]) for entry in told)
+
+
+class LostMount(LineTask):
+    def build(self) -> Any:
+        raise self.failure
+
+
+@pytest.mark.parametrize(
+    ("failure", "left"),
+    [(OSError("no space left"), FAULT), (TooManyUnreadable("line: 9 of 9"), FAULT), (ValueError("no head"), ERROR)],
+    ids=["disk", "rows", "setting"],
+)
+def test_what_the_machine_does_is_no_settings_fault(monkeypatch, tmp_path: Path, failure: Exception, left: str) -> None:
+    task = LostMount()
+    task.failure = failure
+    trials = trials_of(replace(line_stage(), make_task=lambda job, inputs: task), TrainingJob(training=LOOP), tmp_path)
+    with pytest.raises(type(failure)):
+        trial_told(trials, FIRST, tmp_path / "0000", monkeypatch)
+    assert {name for name in (ERROR, FAULT) if (tmp_path / "0000" / name).is_file()} == {left}
+
+
+def test_trials_side_by_side_take_their_part_of_the_machine(tmp_path: Path) -> None:
+    job = TrainingJob(training=LOOP.model_copy(update={"data_workers": 6, "torch_threads": None}))
+    trials = replace(trials_of(line_stage(), job, tmp_path), beside=3)
+    assert trials._job({"training.weight_decay": FIRST}).training.data_workers == 2
+
+
+def test_a_patience_that_is_varied_is_the_trials_own(tmp_path: Path) -> None:
+    trials = trials_of(line_stage(), TrainingJob(training=LOOP), tmp_path)
+    assert trials.best_values({"training.patience": 7}) == {"training.patience": 7}
+    assert trials.best_values({"a": 1}) == {"training.patience": LOOP.patience, "a": 1}
 
 
 @pytest.fixture
