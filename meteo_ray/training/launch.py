@@ -73,14 +73,15 @@ def _train(job: TrainingJob, task: Task, inputs: TaskInputs, rows: list[pa.Table
     bundle.require_free(inputs.models / task.name)
     if job.fresh:
         require_ours(folder, "training run", RUN_CONFIG)
-        remove_folder(folder)
-    if (folder / "finished.json").is_file() and _made_by(inputs.models / task.name, name):
+    elif (folder / "finished.json").is_file() and _made_by(inputs.models / task.name, name):
         logger.info("%s: this config was already trained on this data (%s); --fresh trains anew", task.name, folder)
         return read_json(inputs.models / task.name / bundle.METRICS)
-    _write_run_folder(folder, job)
     cluster.connect()
     use_gpu = uses_gpu(job.training)
     _check_resources(job.training, use_gpu)
+    if job.fresh:  # not before it is known that the new one can run
+        remove_folder(folder)
+    _write_run_folder(folder, job)
     require_on_every_node(needs_of(task, inputs, rows, folder / RUN_CONFIG), "GPU" if use_gpu else "CPU")
     _fit(job.training, task, inputs, folder, use_gpu)
     return read_json(inputs.models / task.name / bundle.METRICS)

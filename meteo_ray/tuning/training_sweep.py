@@ -55,6 +55,9 @@ def sweep_training(job: TuneJob) -> None:
     made_of = {**trials.made_of(), "--grace-epochs": str(grace)}
     trials = trials.with_patience(grace)
     folder = SweepFolder(trials.inputs.models / "tune" / job.space)
+    if job.overwrite:  # the sweep that stands there is forgotten for one that can run
+        cluster.connect()
+        _resources(job, trials)
     with folder.taken(job):
         study = _study(job, trials, space, folder, made_of)
         study.pruner = pruner_of(grace, trials.rounds(), len(trials.objectives) > 1)
@@ -96,7 +99,7 @@ def _search(
     job: TuneJob, trials: TrainingTrials, space: Space, folder: SweepFolder, study: optuna.Study, started: float
 ) -> dict[str, Any]:
     """Run the trials that are left; the trials' share of the cluster comes back."""
-    resources = trial_resources(ray.cluster_resources(), job.concurrent, trials.base.training.use_gpu)
+    resources = _resources(job, trials)
     left = (job.trials or DEFAULT_TRIALS) - len(memory.tried(study))
     allowed = job.searching_seconds
     seconds = None if allowed is None else allowed - (time.monotonic() - started)
@@ -130,6 +133,10 @@ def _search(
         raise
     search.close()
     return resources
+
+
+def _resources(job: TuneJob, trials: TrainingTrials) -> dict[str, float]:
+    return trial_resources(ray.cluster_resources(), job.concurrent, trials.base.training.use_gpu)
 
 
 def _trial(config: Values, trials: TrainingTrials) -> None:
@@ -167,7 +174,9 @@ def _best(study: optuna.Study) -> FrozenTrial | None:
 
 def _nothing_to_choose(job: TuneJob, study: optuna.Study, folder: SweepFolder) -> str:
     """Why there is no best trial, and what to do."""
-    cut = [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(memory.CUT_OFF)]
+    over = {memory.folder_of(trial) for trial in memory.tried(study)}  # those that died twice do not go on
+    begun = [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(memory.CUT_OFF)]
+    cut = {memory.folder_of(trial) for trial in begun} - over
     if not cut:
         return f"{job.space}: no trial ended with a score; the reasons are in {folder.table}"
     several = "; of several objectives only trials that ended can be compared" if len(study.directions) > 1 else ""

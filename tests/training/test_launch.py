@@ -67,6 +67,19 @@ def test_more_gpus_than_the_cluster_holds_fail_at_once(monkeypatch):
         launch._check_resources(SETTINGS.model_copy(update={"workers": 2}), use_gpu=True)
 
 
+def test_a_fresh_run_that_cannot_begin_leaves_the_one_before(monkeypatch, tmp_path):
+    monkeypatch.setattr(launch.cluster, "connect", lambda: None)
+    monkeypatch.setattr(launch.ray, "cluster_resources", lambda: {"CPU": 16.0})
+    settings, inputs = SETTINGS.model_copy(update={"use_gpu": True}), inputs_in(tmp_path)
+    job = TrainingJob(data=tmp_path, models=tmp_path / "models", fresh=True, training=settings)
+    before = tmp_path / "models" / "runs" / f"line-{run_digest(job, inputs)}" / launch.RUN_CONFIG
+    before.parent.mkdir(parents=True)
+    before.write_text("the one before")
+    with pytest.raises(UsageError, match="1 GPUs asked for"):
+        train(job, LineTask(), inputs)
+    assert before.read_text() == "the one before"
+
+
 @pytest.mark.slow
 def test_two_workers_share_every_batch(ray_session, tmp_path):
     settings = SETTINGS.model_copy(update={"workers": 2})

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from optuna import load_study
@@ -9,9 +10,14 @@ from optuna import load_study
 from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.config import parse_config
 from meteo_ray.errors import UsageError
+from meteo_ray.evaluation.config import EvaluateJob
+from meteo_ray.stages import CASCADE
+from meteo_ray.text.table import texts_path, write_texts
+from meteo_ray.tuning import cascade_sweep
 from meteo_ray.tuning import study as memory
 from meteo_ray.tuning.config import TuneJob
 from meteo_ray.tuning.sweep import sweep
+from meteo_ray.vocabulary import load_vocabulary
 from tests.archive.untrained import write_models
 from tests.pictures import picture_index, write_index
 
@@ -47,3 +53,23 @@ def test_a_cascade_without_models_is_refused_before_ray_starts(tmp_path: Path) -
     with pytest.raises(UsageError, match="no gate and no elements and no products model"):
         sweep(TuneJob(space="cascade", data=data, models=tmp_path / "models"))
     assert not (tmp_path / "models").exists()
+
+
+def test_texts_that_were_read_again_are_not_judged_with_what_was_stored(tmp_path: Path, monkeypatch) -> None:
+    index = picture_index(tmp_path, per_split=2)
+    write_index(tmp_path, index)
+    said = SimpleNamespace(
+        context=SimpleNamespace(index=index, vocabulary=load_vocabulary()),
+        predictors=dict.fromkeys(CASCADE, SimpleNamespace(version="1")),
+    )
+    monkeypatch.setattr(cascade_sweep, "Evaluation", lambda job: said)
+    base = EvaluateJob(data=tmp_path, models=tmp_path, out=tmp_path / "o.json")
+    deaf = base.model_copy(update={"text": False})
+    made_of = []
+    for title in ("wind", "rain"):
+        rows = [{"sha256": row["sha256"], "title": title, "text": title} for row in index.to_pylist()]
+        write_texts(texts_path(tmp_path), rows)
+        made_of.append((cascade_sweep._made_of(base), cascade_sweep._made_of(deaf)))
+    (wind, deaf_then), (rain, deaf_now) = made_of
+    assert [part for part in wind if wind[part] != rain[part]] == ["set of texts"]
+    assert deaf_then == deaf_now

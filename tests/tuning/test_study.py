@@ -123,6 +123,8 @@ def test_a_failure_with_a_reason_is_not_repeated_and_a_death_is_once(tmp_path: P
     search.on_trial_complete("dead again", error=True)
     assert not [trial for trial in gone_on(tmp_path).trials if trial.state == TrialState.WAITING]
     assert len(memory.tried(study)) == 2
+    told = training_sweep._nothing_to_choose(TuneJob(space="elements"), study, SweepFolder(tmp_path))
+    assert "no trial ended with a score" in told  # and not that --resume would go on with one
 
 
 def test_a_trial_that_the_machine_ended_goes_on_and_says_why(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from meteo_ray.training.unreadable import TooManyUnreadable
 from meteo_ray.tuning import study as memory
 from meteo_ray.tuning import training_sweep, training_trials
 from meteo_ray.tuning.config import TuneJob
+from meteo_ray.tuning.folder import SweepFolder
 from meteo_ray.tuning.search import StudySearch
 from meteo_ray.tuning.space import Space
 from meteo_ray.tuning.study import Objective
@@ -252,6 +253,17 @@ def test_a_sweep_does_not_go_on_with_another_grace(line_sweep: TuneJob, tmp_path
         sweep(line_sweep.model_copy(update={"grace_epochs": 4, "resume": True}))
     with pytest.raises(KeyboardInterrupt):
         sweep(line_sweep.model_copy(update={"concurrent": 2, "resume": True}))
+
+
+def test_a_sweep_that_cannot_run_forgets_none(line_sweep: TuneJob, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(training_sweep.cluster, "connect", lambda: None)
+    monkeypatch.setattr(training_sweep.ray, "cluster_resources", lambda: {"CPU": 2.0})
+    with SweepFolder(tmp_path / "models" / "tune" / "gate").taken(line_sweep):
+        journal = tmp_path / "models" / "tune" / "gate" / memory.JOURNAL
+        journal.write_text("a night's work")
+    with pytest.raises(UsageError, match="--concurrent 40: too many"):
+        sweep(line_sweep.model_copy(update={"concurrent": 40, "overwrite": True}))
+    assert journal.read_text() == "a night's work"
 
 
 @pytest.mark.parametrize("objectives", [("negative_error",), ("negative_error", "images_per_second")])
