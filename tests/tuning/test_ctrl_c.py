@@ -38,7 +38,7 @@ def test_it_saves_nothing_and_leaves_what_can_go_on(tmp_path: Path) -> None:
     )
     folder = models / "tune" / "gate"
     while not (folder / "trials" / "0000" / "checkpoint").is_dir():
-        assert running.poll() is None, "the sweep ended before it was interrupted"
+        assert running.poll() is None, running.communicate()[1]
         time.sleep(0.02)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=120)
