@@ -154,7 +154,7 @@ def plot(found: Found, file: Path) -> None:
     """Each stage's curves: without training, then after 100, 300 and all images."""
     sizes = sorted({size for _, size in found})
     names = ["all" if size == ALL else str(size) for size in sizes]
-    figure, panels = plt.subplots(1, 2, figsize=(8, 3))
+    figure, panels = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
     for axes, stage, unit in zip(panels, ("gate", "elements"), ("AUC", "mAP"), strict=True):
         for start, colour in zip(STARTS, ("tab:blue", "tab:orange"), strict=True):
             for name, line in zip(GIVEN, ("--", "-"), strict=True):
@@ -163,8 +163,7 @@ def plot(found: Found, file: Path) -> None:
                 axes.plot(places, values, line, marker="o", color=colour, label=f"from {start}, {GIVEN[name]}")
         axes.set_xticks(range(len(sizes)), names)
         axes.set(title=f"{stage}: {unit} on unseen sources", xlabel="labelled images")
-    panels[0].legend(fontsize=7)
-    figure.tight_layout()
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.savefig(file, metadata={"Date": None})
 
 
