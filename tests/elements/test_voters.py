@@ -180,7 +180,9 @@ def test_auxiliary_charts_are_learnt_from_with_their_weight_and_their_texts(writ
     write_index(written.data, written.index)
     auxiliary = AuxiliaryImages(data=written.data, rows=10, weight=0.2)
     task = ElementsTask(SMALL.model_copy(update={"auxiliary": auxiliary}), colours.data, colour_vocabulary())
-    other = colours.index.set_column(colours.index.schema.get_field_index("sha256"), "sha256", pa.array(["0"] * 36))
+    other = colours.index.set_column(
+        colours.index.schema.get_field_index("sha256"), "sha256", pa.array(["0" * 64] * 36)
+    )
     rows = task.rows(other, TRAIN)
     assert rows.num_rows == 28
     assert sorted(set(rows["weight"].to_pylist())) == [0.2, 1.0]
