@@ -82,6 +82,7 @@ class GateTask(Task):
             config.auxiliary, seed, lambda index: gate_rows(index, TRAIN, skip_ambiguous=False)
         )
         self.voting = VoterTraining(config, self.init, self.name, (), TREE_ROUNDS, seed)
+        self._earlier = earlier_scales(self.init)  # now: damage is told before the training, not after it
         self._kinds: tuple[str, ...] = ()
 
     # -- data --------------------------------------------------------------------------------------------------------
@@ -237,7 +238,7 @@ class GateTask(Task):
         }
 
     def _calibrate(self, groups: Sequence[VoterGroup], targets: np.ndarray) -> GateCalibration:
-        heard = weighed(groups, self.config.voter_weights, earlier_scales(self.init))
+        heard = weighed(groups, self.config.voter_weights, self._earlier)
         fitted = GateCalibration.fit(heard, targets)
         return fitted if self.config.threshold is None else replace(fitted, threshold=self.config.threshold)
 

@@ -119,7 +119,7 @@ class VoterTraining:
             self.written.write(folder)
 
     def recall(self, folder: Path) -> bool:
-        """Whether `keep` has written there what is asked for now. Raises UsageError when a file is damaged."""
+        """Whether `keep` has written there what these settings want. Raises UsageError when a file is damaged."""
         fitted = read_json(folder / FITTED) if (folder / FITTED).is_file() else {}
         if (fitted.get("descriptors"), fitted.get("text")) != (self.with_trees, bool(self._pages)):
             return False
