@@ -43,8 +43,9 @@ class NowcastTraining(Section):
     """Gates look at the cell too."""
     residual: bool = True
     """The network corrects the extrapolation; else it answers the rain itself."""
-    rain_share: Share = 0.5
-    """How much of the loss is the squared error in mm/h, the rest being that in decibels."""
+    rain_share: Share = 1.0
+    """How much of the loss is the squared error in mm/h, the rest being that in decibels: their mean lies below that of
+    rain, and forecasts come out too weak."""
     chance_weight: float = Field(0.1, ge=0)
     """Weight of the loss of the likelihoods of rain."""
     cap: float = Field(50.0, gt=0)

@@ -7,7 +7,7 @@ from scipy.signal import correlate2d
 
 from meteo_ray.nowcast.config import NowcastTraining
 from meteo_ray.nowcast.models.conv_lstm import ConvLstm, ConvLstmCell
-from meteo_ray.nowcast.models.forecaster import Forecaster, to_rain, to_scale
+from meteo_ray.nowcast.models.forecaster import GATE_AT_FIRST, Forecaster, to_rain, to_scale
 
 
 def sigmoid(x):
@@ -102,13 +102,14 @@ def given(rows=16, columns=16):
     return [4 * torch.rand(2, frames, rows, columns) ** 3 for frames in (4, 4, 4)]
 
 
-def test_an_untrained_residual_network_answers_between_the_extrapolations():
+def test_an_untrained_residual_network_answers_between_the_extrapolations_and_nearer_to_the_blurred():
+    assert GATE_AT_FIRST > 0
     past, sharp, soft = given()
     with torch.no_grad():
         rain, logits = Forecaster(settings())(past, sharp, soft)
     assert rain.shape == (2, 4, 16, 16)
     assert logits.shape == (2, 4, 3, 16, 16)
-    share = torch.sigmoid(torch.tensor(-2.0))
+    share = torch.sigmoid(torch.tensor(GATE_AT_FIRST))
     mixed = (1 - share) * sharp + share * soft
     np.testing.assert_allclose(rain[mixed >= 0.1].numpy(), mixed[mixed >= 0.1].numpy(), rtol=1e-3)
     sure = logits[:, :, 0].sigmoid()

@@ -2,7 +2,8 @@
 
 Rain is read on a logarithmic scale: z = (10 log10(mm/h) + 15) / 35, from 0 (none) to 1 (100 mm/h). As a residual
 network it is given the extrapolation of every lead, sharp and blurred; what it answers is a mixture of the two, place
-by place, and a correction of that. Untrained it answers the extrapolation, nearly.
+by place, and a correction of that. Untrained it answers the blurred extrapolation, nearly: of the two the better one,
+and what a network that learnt too little should fall back to.
 """
 
 import torch
@@ -15,8 +16,8 @@ from meteo_ray.nowcast.models.conv_lstm import ConvLstm
 RANGE_DB = 35.0
 """From NO_RAIN_DB to 20 dB, 100 mm/h."""
 
-GATE_AT_FIRST = -2.0
-"""Logit of the blurred extrapolation's share: 0.12."""
+GATE_AT_FIRST = 2.0
+"""Logit of the blurred extrapolation's share: 0.88."""
 
 SKIP = 8
 """Channels that go around the coarse grid."""
