@@ -18,7 +18,7 @@ from meteo_ray.nowcast.config import THRESHOLDS, NowcastTraining
 from meteo_ray.nowcast.models.forecaster import Forecaster, to_scale
 from meteo_ray.nowcast.radar.events import EventsBySplit
 from meteo_ray.nowcast.radar.fields import RadarFields
-from meteo_ray.nowcast.windows import Windows, turned
+from meteo_ray.nowcast.windows import Windows
 from meteo_ray.schema import TRAIN
 from meteo_ray.training.task import Feedback, Loss, Phase, Prepare, Progress, Task
 
@@ -34,20 +34,18 @@ CSI_FROM = 2.0
 
 @dataclass(frozen=True)
 class PrepareCrops:
-    """Rows of windows -> crops; in training drawn and turned anew in every epoch, in validation always the same."""
+    """Rows of windows -> crops; in training drawn anew in every epoch, in validation always the same."""
 
     windows: Windows
     seed: int
     epoch: int
-    turns: bool = False
 
     def __call__(self, batch: Batch) -> Batch:
         """Adds `past`, `future`, `sharp`, `soft`, float32, and `seen`; a crop that nothing is seen of has no loss."""
         found = []
         for event, window, crop in zip(batch["event"], batch["window"], batch["crop"], strict=True):
             rng = np.random.default_rng([self.seed, self.epoch, int(event), int(window), int(crop)])
-            drawn = self.windows.crop(int(event), int(window), rng)
-            found.append(turned(drawn, rng) if self.turns else drawn)
+            found.append(self.windows.crop(int(event), int(window), rng))
         names = ("past", "future", "sharp", "soft", "seen")
         columns = {name: np.stack([getattr(one, name) for one in found]) for name in names}
         return {**batch, **columns, "ok": np.ones(len(found), dtype=bool)}
@@ -93,8 +91,7 @@ class NowcastTask(Task):
         return False
 
     def prepare(self, split: str, epoch: int) -> Prepare:
-        training = split == TRAIN
-        return PrepareCrops(self.windows, self.seed, epoch if training else 0, turns=training)
+        return PrepareCrops(self.windows, self.seed, epoch if split == TRAIN else 0)
 
     def collate(self, batch: Batch) -> dict[str, Tensor]:
         return {name: torch.from_numpy(batch[name]) for name in ("past", "future", "sharp", "soft", "seen")}

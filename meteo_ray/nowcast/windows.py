@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -86,19 +86,6 @@ class Windows:
         sharp, soft = sharp[:, : frames.shape[1], : frames.shape[2]], soft[:, : frames.shape[1], : frames.shape[2]]
         seen = np.asarray(np.isfinite(frames).all(axis=0) & np.isfinite(sharp).all(axis=0))
         return Window(frames[:past], frames[past:], sharp, soft, seen)
-
-
-def turned(window: Window, rng: np.random.Generator) -> Window:
-    """One of the eight ways to mirror and turn a square: a few events show a few directions of motion."""
-    mirrored, upside_down, transposed = rng.integers(2, size=3).astype(bool)
-
-    def turn(field: np.ndarray) -> np.ndarray:
-        field = field[..., ::-1] if mirrored else field
-        field = field[..., ::-1, :] if upside_down else field
-        square = field.shape[-1] == field.shape[-2]  # others would not stack
-        return np.ascontiguousarray(field.swapaxes(-1, -2) if transposed and square else field)
-
-    return Window(*(turn(getattr(window, part.name)) for part in fields(window)))
 
 
 def require_windows(windows: Windows, events: Iterable[str], advice: str) -> None:

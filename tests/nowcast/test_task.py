@@ -16,7 +16,7 @@ from meteo_ray.nowcast.predictor import NowcastPredictor
 from meteo_ray.nowcast.radar.events import by_split, read_frames, with_splits
 from meteo_ray.nowcast.run import evaluate, nowcast
 from meteo_ray.nowcast.task import NowcastTask
-from meteo_ray.nowcast.windows import Windows, _widened, margin_of, turned
+from meteo_ray.nowcast.windows import Windows, _widened, margin_of
 from meteo_ray.streaming.in_process import stream_in_process
 from meteo_ray.training.config import LoopSettings
 from meteo_ray.training.loop import TrainingRun
@@ -68,27 +68,6 @@ def test_a_crop_is_what_the_whole_window_shows_there(fields):
     for name in ("future", "sharp"):
         np.testing.assert_array_equal(getattr(whole, name)[:, y : y + 16, x : x + 16], getattr(part, name))
     np.testing.assert_allclose(whole.soft[:, y : y + 16, x : x + 16], part.soft, rtol=1e-3, atol=1e-3)
-
-
-def test_training_crops_are_turned_and_all_parts_of_one_alike(fields):
-    window = Windows(SETTINGS, fields).crop(0, 0, np.random.default_rng(0))
-    found = set()
-    for seed in range(60):
-        other = turned(window, np.random.default_rng(seed))
-        ways = [
-            (up, left, over) for up in (1, -1) for left in (1, -1) for over in (False, True)
-            if np.array_equal(_turn(window.past, up, left, over), other.past, equal_nan=True)
-        ]  # fmt: skip
-        (way,) = ways
-        found.add(way)
-        for name in ("future", "sharp", "soft", "seen"):
-            np.testing.assert_array_equal(_turn(getattr(window, name), *way), getattr(other, name))
-    assert len(found) == 8
-
-
-def _turn(field, up, left, over):
-    field = field[..., ::up, ::left]
-    return field.swapaxes(-1, -2) if over else field
 
 
 @pytest.mark.parametrize("leads", [3, 12, 30])
