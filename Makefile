@@ -15,6 +15,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pysteps || \
 		echo "Without pysteps, which wants a C compiler and Python's headers: radar nowcasts and their tests are left out."
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt eccodes || \
+		echo "Without eccodes, which has no wheel for this machine: GRIB files and their tests are left out."
 	@touch $@
 
 demo: setup
