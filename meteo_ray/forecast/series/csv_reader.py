@@ -32,7 +32,7 @@ def read_csv(path: Path, table: Table, found: list[Defect]) -> list[Records]:
 def _columns(path: Path, table: Table, header: Sequence[str]) -> Columns:
     """Which columns are whose. Raises UsageError for columns that are declared and not there."""
     wanted = {name: column.column for name, column in table.quantities.items()}
-    missing = [name for name in (*table.time.columns, table.station.column) if name and name not in header]
+    missing = [name for name in (*table.time_columns.columns, table.station.column) if name and name not in header]
     if not table.station.prefixes:
         missing += [column for column in wanted.values() if column not in header]
         found = {table.station.name or "": wanted}
@@ -75,11 +75,11 @@ def _read(
 
 
 def _time(path: Path, table: Table, line: int, row: Mapping[str, str | None]) -> datetime:
-    text = "-".join(row[name] or "" for name in table.time.columns)
+    text = "-".join(row[name] or "" for name in table.time_columns.columns)
     try:
-        return datetime.strptime(text, table.time.format).replace(tzinfo=None)  # the day is the station's own
+        return datetime.strptime(text, table.time_columns.format).replace(tzinfo=None)  # the day is the station's own
     except ValueError:
-        raise UsageError(f"{path.name}:{line}: {text!r} is no time of the form {table.time.format}") from None
+        raise UsageError(f"{path.name}:{line}: {text!r} is no time of the form {table.time_columns.format}") from None
 
 
 def _number(

@@ -1,5 +1,7 @@
-"""Station files as NetCDF, read through xarray: a time coordinate, and perhaps one of stations."""
+"""Station files as NetCDF, read through xarray: a time coordinate, and perhaps one of stations, or a grid."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,25 +9,31 @@ import numpy as np
 import pandas as pd
 
 from meteo_ray.errors import UsageError
-from meteo_ray.forecast.series.quantities import QUANTITIES, same_unit, unit_problem
+from meteo_ray.forecast.series.grids import nearest_points, rows_begin_before
+from meteo_ray.forecast.series.quantities import require_declared
 from meteo_ray.forecast.series.records import Records
-from meteo_ray.forecast.series.source import Table
+from meteo_ray.forecast.series.source import Place, Table
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+KIND, INSTANT = "GRIB_stepType", "instant"
+"""The attribute that says, in files made of GRIB, whether values are of a moment."""
+
 NETCDF_3 = b"CDF"
 """How its files begin; those of NetCDF-4 are HDF5."""
 
 
-def read_netcdf(path: Path, table: Table) -> list[Records]:
+def read_netcdf(path: Path, table: Table, places: Mapping[str, Place]) -> list[Records]:
     """The series of every station; `lines` are time steps, counted from 1. Fill values are NaN already.
 
-    A variable's `units` attribute must name the declared unit or one that means the same.
+    A variable's `units` attribute must name the declared unit or one that means the same. Of a grid, every one of
+    `places` has the series of the point nearest to it.
 
     Raises:
-        UsageError: when the file or a variable cannot be read, or its unit is another one than declared.
+        UsageError: when the file or a variable cannot be read, its unit is another one than declared, or a place lies
+            outside of the grid.
     """
     import xarray as xr
 
@@ -38,11 +46,16 @@ def read_netcdf(path: Path, table: Table) -> list[Records]:
         raise UsageError(f"{path}: cannot read: {error}") from None
     with data:
         _require(path, table, data)
-        return [_station(path, table, data, station) for station in _stations(path, table, data)]
+        if table.station.places:
+            data = _without_single(table, data)
+            stations, before = _places(path, data, places), _begin_before(path, table, data)
+        else:
+            stations, before = _stations(path, table, data), timedelta(0)
+        return [_station(path, table, data, station, before) for station in stations]
 
 
 def _require(path: Path, table: Table, data: "xr.Dataset") -> None:
-    wanted = [*table.time.columns, *(column.column for column in table.quantities.values())]
+    wanted = [*table.time_columns.columns, *(column.column for column in table.quantities.values())]
     if table.station.column:
         wanted.append(table.station.column)
     missing = [name for name in wanted if name not in data.variables]
@@ -50,18 +63,16 @@ def _require(path: Path, table: Table, data: "xr.Dataset") -> None:
         raise UsageError(
             f"{path}: no variable {', '.join(missing)}; the file has {', '.join(map(str, data.variables))}"
         )
-    if not np.issubdtype(data[table.time.columns[0]].dtype, np.datetime64):
+    if not np.issubdtype(data[table.time_columns.columns[0]].dtype, np.datetime64):
         raise UsageError(
-            f"{path}: {table.time.columns[0]} counts no time: it lacks units such as 'days since 2000-01-01'"
+            f"{path}: {table.time_columns.columns[0]} counts no time: it lacks units such as 'days since 2000-01-01'"
         )
-    lacking = np.flatnonzero(np.isnat(data[table.time.columns[0]].values))
+    lacking = np.flatnonzero(np.isnat(data[table.time_columns.columns[0]].values))
     if len(lacking):
-        raise UsageError(f"{path}: step {lacking[0] + 1} of {table.time.columns[0]} has no time")
+        raise UsageError(f"{path}: step {lacking[0] + 1} of {table.time_columns.columns[0]} has no time")
     for name, column in table.quantities.items():
         unit = data[column.column].attrs.get("units")
-        if unit is not None and not same_unit(str(unit), column.unit, QUANTITIES[name]):
-            problem = unit_problem(QUANTITIES[name], str(unit)) or "the file and its description differ"
-            raise UsageError(f"{path}: {column.column} is in {unit!r}, declared is {column.unit!r}: {problem}")
+        require_declared(path, name, column.column, None if unit is None else str(unit), column.unit)
 
 
 def _stations(path: Path, table: Table, data: "xr.Dataset") -> list[tuple[str, dict[str, Any]]]:
@@ -76,9 +87,44 @@ def _stations(path: Path, table: Table, data: "xr.Dataset") -> list[tuple[str, d
     return [(name, {} if dimension is None else {str(dimension): number}) for number, name in enumerate(names)]
 
 
-def _station(path: Path, table: Table, data: "xr.Dataset", station: tuple[str, dict[str, Any]]) -> Records:
+def _without_single(table: Table, data: "xr.Dataset") -> "xr.Dataset":
+    """Without dimensions of one entry, such as ECMWF's `number` and `expver`, but for the time."""
+    times = data[table.time_columns.columns[0]].dims
+    return data.isel({name: 0 for name, size in data.sizes.items() if size == 1 and name not in times})
+
+
+def _places(path: Path, data: "xr.Dataset", places: Mapping[str, Place]) -> list[tuple[str, dict[str, Any]]]:
+    """Name and selection of every place: the grid point nearest to it."""
+    import xarray as xr
+
+    latitudes, longitudes = xr.broadcast(_degrees(path, data, "latitude"), _degrees(path, data, "longitude"))
+    grid = np.asarray(latitudes.values, np.float64), np.asarray(longitudes.values, np.float64)
+    found = nearest_points(path, *grid, places)
+    return [(name, dict(zip(map(str, latitudes.dims), point, strict=True))) for name, point in found.items()]
+
+
+def _degrees(path: Path, data: "xr.Dataset", which: str) -> "xr.DataArray":
+    """The grid's latitudes or longitudes, known by their name or by the CF conventions' standard name."""
+    for name, variable in data.variables.items():
+        if str(name).lower() in (which, which[:3]) or variable.attrs.get("standard_name") == which:
+            return data[name]
+    raise UsageError(f"{path}: no {which}s; places need a grid, and the file has {', '.join(map(str, data.variables))}")
+
+
+def _begin_before(path: Path, table: Table, data: "xr.Dataset") -> timedelta:
+    """How long before the file's time rows begin: ECMWF's files tell the kind of interval, and not its length."""
+    length = 60 if table.hourly else 24 * 60
+    kinds = {column.column: data[column.column].attrs.get(KIND, INSTANT) for column in table.quantities.values()}
+    minutes = {name: 0 if str(kind) == INSTANT else length for name, kind in kinds.items()}
+    return timedelta(minutes=rows_begin_before(path, table, minutes))
+
+
+def _station(
+    path: Path, table: Table, data: "xr.Dataset", station: tuple[str, dict[str, Any]], before: timedelta
+) -> Records:
     name, chosen = station
-    times = pd.DatetimeIndex(data[table.time.columns[0]].values).to_pydatetime().tolist()
+    stamps = pd.DatetimeIndex(data[table.time_columns.columns[0]].values) - before
+    times = stamps.to_pydatetime().tolist()
     records = Records(path.name, name, times, list(range(1, len(times) + 1)))
     for quantity, column in table.quantities.items():
         values = np.asarray(data[column.column].isel(chosen).values, np.float64)

@@ -8,9 +8,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from meteo_ray.errors import UsageError
 
 if TYPE_CHECKING:
     import pint
@@ -69,6 +72,9 @@ QUANTITIES = {quantity.name: quantity for quantity in _QUANTITIES}
 WATER = 1000
 """kg/m^3: 1 kg of rain on a square metre stands 1 mm deep there."""
 
+SHARE = "(0 - 1)"
+"""The unit of cloud cover in ECMWF's files."""
+
 
 @cache
 def _registry() -> "pint.UnitRegistry":
@@ -83,7 +89,9 @@ def _registry() -> "pint.UnitRegistry":
 
 
 def _with_powers(text: str) -> str:
-    """`W m-2` -> `W m**-2`."""
+    """`W m-2` -> `W m**-2`; ECMWF's name for shares is no formula."""
+    if text == SHARE:
+        return "dimensionless"
     return re.sub(r"(?<=[^\W\d_])(-?\d+)(?![\w.])", r"**\1", text)
 
 
@@ -127,3 +135,11 @@ def same_unit(first: str, second: str, quantity: Quantity) -> bool:
         return False
     points = np.array([0.0, 100.0])
     return np.allclose(converted(points, first, quantity), converted(points, second, quantity), rtol=1e-9, atol=1e-9)
+
+
+def require_declared(path: Path, name: str, column: str, unit: str | None, declared: str) -> None:
+    """Raises UsageError when a file tells another unit of a column than its description does; None: it tells none."""
+    quantity = QUANTITIES[name]
+    if unit is not None and not same_unit(unit, declared, quantity):
+        problem = unit_problem(quantity, unit) or "the file and its description differ"
+        raise UsageError(f"{path}: {column} is in {unit!r}, declared is {declared!r}: {problem}")

@@ -15,11 +15,12 @@ import numpy as np
 from meteo_ray.errors import UsageError
 from meteo_ray.forecast.series.csv_reader import read_csv
 from meteo_ray.forecast.series.defects import DOUBLED, GAP, Defect, require_allowed, told
+from meteo_ray.forecast.series.grib_reader import read_grib
 from meteo_ray.forecast.series.hours import Row, days_of_hours
 from meteo_ray.forecast.series.netcdf_reader import read_netcdf
 from meteo_ray.forecast.series.panel import Panel
 from meteo_ray.forecast.series.records import Records, checked
-from meteo_ray.forecast.series.source import Source, Table
+from meteo_ray.forecast.series.source import Place, Source, Table
 
 logger = logging.getLogger("meteo_ray")
 
@@ -61,16 +62,18 @@ def _rows(source: Source, table: Table, folder: Path, found: list[Defect]) -> di
     """Station -> time -> the row of the table's files that counts; the time is a day's begin where rows are days."""
     stations: dict[str, dict[datetime, Row]] = {}
     for name in table.files:
-        for records in _read(folder / name, table, found):
+        for records in _read(folder / name, table, source.stations, found):
             rows = stations.setdefault(records.station, {})
             _add_rows(rows, records, table, source.defects.doubled, found)
     return stations
 
 
-def _read(path: Path, table: Table, found: list[Defect]) -> list[Records]:
+def _read(path: Path, table: Table, places: Mapping[str, Place], found: list[Defect]) -> list[Records]:
     if not path.is_file():
         raise UsageError(f"{path}: no such file; --data names the folder in which the described files lie")
-    return read_csv(path, table, found) if table.format == "csv" else read_netcdf(path, table)
+    if table.format == "csv":
+        return read_csv(path, table, found)
+    return read_grib(path, table, places) if table.format == "grib" else read_netcdf(path, table, places)
 
 
 def _add_rows(rows: dict[datetime, Row], records: Records, table: Table, doubled: str, found: list[Defect]) -> None:

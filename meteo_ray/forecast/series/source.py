@@ -46,16 +46,20 @@ class TimeColumns(Section):
 
 
 class StationOf(Section):
-    """Which station a row or a column is of: a fixed name, a column, or prefixes of the columns."""
+    """Which station a row or a column is of: a fixed name, a column, prefixes of the columns, or, of grids, every place
+    that is described."""
 
     name: str | None = None
     column: str | None = None
     prefixes: tuple[str, ...] = ()
+    places: bool = False
+    """The files hold a grid (GRIB; NetCDF with latitudes and longitudes): each of the description's `stations` is given
+    the series of the grid point nearest to it."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if sum((self.name is not None, self.column is not None, bool(self.prefixes))) != 1:
-            raise ValueError("give exactly one of name, column and prefixes")
+        if sum((self.name is not None, self.column is not None, bool(self.prefixes), self.places)) != 1:
+            raise ValueError("give exactly one of name, column, prefixes and places")
         return self
 
 
@@ -64,9 +68,10 @@ class Table(Section):
 
     files: tuple[str, ...]
     """Relative to the data folder, in the order in which their rows are read."""
-    format: Literal["csv", "netcdf"] = "csv"
-    time: TimeColumns
-    """NetCDF: the time coordinate; its own attributes say how it counts."""
+    format: Literal["csv", "netcdf", "grib"] = "csv"
+    time: TimeColumns | None = None
+    """NetCDF: the time coordinate; its own attributes say how it counts. GRIB: none, every message tells its time.
+    Where gridded files tell that values are sums or means over an hour or a day, these belong to its begin."""
     station: StationOf
     missing: tuple[str, ...] = ("", "NA", "NaN", "nan", "-9999")
     """Texts that stand for no value."""
@@ -74,6 +79,22 @@ class Table(Section):
     """Rows are an hour apart: a day is the mean of its hours (rain, sunshine: their sum, scaled to 24), where at least
     18 of 24 are there."""
     quantities: dict[str, Column]
+
+    @property
+    def time_columns(self) -> TimeColumns:
+        """Of formats that need them."""
+        assert self.time is not None
+        return self.time
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.format == "grib" and not self.station.places:
+            raise ValueError("GRIB holds grids: give station: {places: true}, and the places under stations")
+        if self.format == "csv" and self.station.places:
+            raise ValueError("station: {places: true} is for gridded data, not for CSV")
+        if self.format != "grib" and self.time is None:
+            raise ValueError("time is missing: which column is the time?")
+        return self
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -111,10 +132,16 @@ class Source(Section):
     name: str
     tables: tuple[Table, ...]
     stations: dict[str, Place] = Field(default_factory=dict)
-    """Where they are; the graph network needs to know."""
+    """Where they are; the graph network and gridded tables need to know."""
     defects: Defects = Defects()
     credit: str = ""
     """Whose data they are, for reports."""
+
+    @model_validator(mode="after")
+    def _placed(self) -> Self:
+        if any(table.station.places for table in self.tables) and not self.stations:
+            raise ValueError("stations is missing: gridded tables (places: true) need the places of the stations")
+        return self
 
 
 def load_source(name_or_path: str) -> Source:
