@@ -38,7 +38,7 @@ def read_frames(data: Path) -> pa.Table:
                 raise UsageError(f"{path}: {found[key].name} beside it is of the same time, {key[1]:%Y-%m-%d %H:%M}")
             found[key] = path
     if not found:
-        raise UsageError(f"{data}: no radar images in folders here; a folder of .gif, .pgm.gz or .h5 is an event")
+        raise UsageError(f"{data}: no radar images in folders here; one of .gif, .pgm.gz, .h5 or .grib2 is an event")
     keys = sorted(found)
     return pa.table(
         {

@@ -1,4 +1,4 @@
-"""One radar file to rain rates in mm/h, NaN where the radars see nothing; read by pysteps' importers.
+"""One radar file to rain rates in mm/h, NaN where the radars see nothing; read by pysteps' importers and eccodes.
 
 | file | what it holds | to mm/h |
 |---|---|---|
@@ -6,6 +6,7 @@
 | `.gif` (MeteoSwiss AQC) | classes of mm in 5 minutes, 255 no data | x 12 |
 | `.h5` (KNMI) | hundredths of mm in 5 minutes, 65535 no data | x 12 |
 | `.h5` (ODIM) | RATE in mm/h, or DBZH | as above, a = 200, b = 1.6 |
+| `.grib2`, `.grb2`, `.grib`, `.grb`, also `.gz` | rain rate in kg m-2 s-1, MRMS' in mm/h; or dBZ | x 3600; as above |
 """
 
 import re
@@ -17,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from meteo_ray import grib
 from meteo_ray.errors import UsageError
+from meteo_ray.nowcast.radar.grib_image import grib_time, read_grib_image
 from meteo_ray.nowcast.radar.library import pysteps
 
 HDF5 = (".h5", ".hdf")
-SUFFIXES = (".pgm.gz", ".pgm", ".gif", *HDF5)
+SUFFIXES = (".pgm.gz", ".pgm", ".gif", *HDF5, *grib.SUFFIXES)
 
 METEOSWISS = "AQC"
 """The one product of MeteoSwiss whose classes are known: others have another scale in files that look alike."""
@@ -49,7 +52,7 @@ def require_known_product(path: Path) -> None:
     if name.endswith(".GIF") and not name.startswith(METEOSWISS):
         raise UsageError(
             f"{path}: product {name[:3]}, whose scale is not known; of GIFs MeteoSwiss' {METEOSWISS} can be read, "
-            "besides FMI's PGM and HDF5 of KNMI and ODIM"
+            "besides FMI's PGM, HDF5 of KNMI and ODIM, and GRIB"
         )
 
 
@@ -64,6 +67,9 @@ def read_rate(path: Path) -> tuple[np.ndarray, float]:
     from pysteps.exceptions import DataModelError
 
     name = path.name.lower()
+    if grib.is_grib(path):
+        field, unit, pixel_km = read_grib_image(path)
+        return _in_mm_per_hour(path, field, {"unit": unit}), pixel_km
     try:
         if name.endswith((".pgm", ".pgm.gz")):
             field, _, about = importers.import_fmi_pgm(str(path), gzipped=name.endswith(".gz"))
@@ -121,7 +127,7 @@ def _pixel_km(path: Path, about: dict[str, Any]) -> float:
 
 
 def time_of(path: Path) -> datetime:
-    """When an image was taken, to the minute: what ODIM says in the file, else its name.
+    """When an image was taken, to the minute: what ODIM or GRIB say in the file, else its name.
 
     Names hold YYYYMMDDHHMM, with or without seconds, also with T, _ or - before the hour; DWD's YYMMDDHHMM between
     hyphens; MeteoSwiss' YYDDDHHMM after three letters.
@@ -141,9 +147,15 @@ def time_of(path: Path) -> datetime:
 
 
 def _recorded_time(path: Path) -> list[tuple[str, str]]:
-    """The nominal time that ODIM keeps in /what, with its format; nothing where it is not there."""
+    """The nominal time that ODIM keeps in /what, or GRIB's, with its format; nothing where it is not there."""
     import h5py
 
+    if grib.is_grib(path):
+        grib.eccodes()  # without it no name helps
+        try:
+            return [(f"{grib_time(path):%Y%m%d%H%M%S}", "%Y%m%d%H%M%S")]
+        except UsageError:
+            return []
     if not path.name.lower().endswith(HDF5) or not path.is_file():
         return []
     try:
