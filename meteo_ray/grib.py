@@ -53,9 +53,11 @@ def _libraries_apart() -> Iterator[None]:
     findlibs, which eccodes asks for them, loads them for the whole process: their PROJ and SQLite would stand in for
     those of pyproj, which then crashes, and of Python. So they are loaded here, and findlibs is told where eccodes is.
     """
-    packages = [find_spec(name) for name in ("eckitlib", "eccodeslib")]
-    folders = [Path(found.origin).parent for found in packages if found is not None and found.origin]
-    if "eccodes" in sys.modules or not sys.platform.startswith("linux") or len(folders) < 2:
+    folders = []
+    if "eccodes" not in sys.modules and sys.platform.startswith("linux"):
+        packages = [find_spec(name) for name in ("eckitlib", "eccodeslib")]
+        folders = [Path(found.origin).parent for found in packages if found is not None and found.origin]
+    if len(folders) < 2:
         yield
         return
     for library in sorted((folders[0] / "lib64").glob("libeckit*.so")):

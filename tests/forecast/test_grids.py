@@ -175,6 +175,7 @@ def test_without_eccodes_it_is_said_what_to_install(tmp_path, monkeypatch):
         ({"station": {"name": "A"}}, "GRIB holds grids: give station"),
         ({"format": "csv", "time": {"columns": ["t"]}}, "is for gridded data, not for CSV"),
         ({"format": "netcdf"}, "time is missing"),
+        ({"time": {"columns": ["time"]}}, "leave time out"),
         ({"station": {"places": True, "name": "A"}}, "exactly one of"),
     ],
 )
@@ -214,6 +215,22 @@ def test_grids_in_netcdf_are_read_alike(tmp_path):
 def test_means_over_hours_in_netcdf_begin_an_hour_before_too(tmp_path):
     _, (*_, short) = read_panel(described(**IN_NETCDF, hourly=True), netcdf(tmp_path, kind="avg"))
     assert "(2020-01-01): East: 2 of 24 hours" in str(short)
+    days = netcdf(tmp_path, kind="avg", hours=24)  # daily statistics bear the date of their day
+    assert str(read_panel(described(**IN_NETCDF), days)[0].days[0]) == "2020-01-01"
+
+
+def test_a_grid_of_one_point_has_those_nearby(tmp_path):
+    one = degrees(1, 1, 49.0, 359.0, 0.25)
+    raw = message(np.full(1, 280.0), **one, shortName="2t", dataDate=20200101, dataTime=0)
+    write(tmp_path / "a.grib", raw)
+    panel, _ = read_panel(described(stations={"West": WEST}), tmp_path)
+    assert panel.values.item() == pytest.approx(280 - 273.15)
+    with pytest.raises(UsageError, match=r"East: 47\.8, 2\.3 is 278 km from the nearest point"):
+        read_panel(described(), tmp_path)
+    time = {"valid_time": np.datetime64("2020-01-01", "ns"), "latitude": 49.0, "longitude": 359.0}
+    xr.Dataset({"t2m": ((), 280.0)}, time).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    panel, _ = read_panel(described(**IN_NETCDF, stations={"West": WEST}), tmp_path)
+    assert panel.values.item() == pytest.approx(280 - 273.15)
 
 
 def test_netcdf_on_a_grid_of_its_own_and_without_one(tmp_path):

@@ -62,7 +62,7 @@ def _spacing(points: np.ndarray, at: tuple[int, ...]) -> float:
         for other in (index - 1, index + 1):
             if 0 <= other < points.shape[axis]:
                 steps.append(float(_km(points[at] @ points[(*at[:axis], other, *at[axis + 1 :])])))
-    return np.nanmax(steps, initial=0.0) or LONE_POINT_KM
+    return max((step for step in steps if np.isfinite(step)), default=0.0) or LONE_POINT_KM
 
 
 def _spacing_without_rows(points: np.ndarray, at: tuple[int, ...]) -> float:

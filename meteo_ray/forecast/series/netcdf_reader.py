@@ -112,8 +112,9 @@ def _degrees(path: Path, data: "xr.Dataset", which: str) -> "xr.DataArray":
 
 
 def _begin_before(path: Path, table: Table, data: "xr.Dataset") -> timedelta:
-    """How long before the file's time rows begin: ECMWF's files tell the kind of interval, and not its length."""
-    length = 60 if table.hourly else 24 * 60
+    """How long before the file's time rows begin. ECMWF's files tell the kind of interval, and not its length: hours
+    are stamped with their end, days of its daily statistics with the day itself."""
+    length = 60 if table.hourly else 0
     kinds = {column.column: data[column.column].attrs.get(KIND, INSTANT) for column in table.quantities.values()}
     minutes = {name: 0 if str(kind) == INSTANT else length for name, kind in kinds.items()}
     return timedelta(minutes=rows_begin_before(path, table, minutes))
@@ -123,11 +124,11 @@ def _station(
     path: Path, table: Table, data: "xr.Dataset", station: tuple[str, dict[str, Any]], before: timedelta
 ) -> Records:
     name, chosen = station
-    stamps = pd.DatetimeIndex(data[table.time_columns.columns[0]].values) - before
+    stamps = pd.DatetimeIndex(np.atleast_1d(data[table.time_columns.columns[0]].values)) - before
     times = stamps.to_pydatetime().tolist()
     records = Records(path.name, name, times, list(range(1, len(times) + 1)))
     for quantity, column in table.quantities.items():
-        values = np.asarray(data[column.column].isel(chosen).values, np.float64)
+        values = np.atleast_1d(np.asarray(data[column.column].isel(chosen).values, np.float64))
         if values.shape != (len(times),):
             raise UsageError(f"{path}: {column.column} is no series of the time alone, its shape is {values.shape}")
         records.values[quantity] = values.tolist()

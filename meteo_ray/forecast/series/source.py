@@ -92,6 +92,8 @@ class Table(Section):
             raise ValueError("GRIB holds grids: give station: {places: true}, and the places under stations")
         if self.format == "csv" and self.station.places:
             raise ValueError("station: {places: true} is for gridded data, not for CSV")
+        if self.format == "grib" and self.time is not None:
+            raise ValueError("leave time out: every message of GRIB tells its own")
         if self.format != "grib" and self.time is None:
             raise ValueError("time is missing: which column is the time?")
         return self

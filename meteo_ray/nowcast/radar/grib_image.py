@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from pyproj import Proj
 
 RATES = ("tprate", "prate", "rdpr", "rprate")
-"""eccodes' names of rain rates in kg m-2 s-1."""
+"""eccodes' names of rain rates; some centres' `tprate` is in m/s and something else."""
+
+RATE_UNIT = "kg m**-2 s**-1"
 
 REFLECTIVITIES = ("bref", "lmaxbr", "rare", "refc", "refd")
 """eccodes' names of reflectivities in dB(Z)."""
@@ -119,7 +121,7 @@ def _unit(message: "GRIBMessage") -> str | None:
     name = message["shortName"]
     of_mrms = (message.get("parameterCategory"), message.get("parameterNumber"))
     known = message.get("discipline") == MRMS
-    if name in RATES or (known and of_mrms == MRMS_RATE):
+    if (name in RATES and message["units"] == RATE_UNIT) or (known and of_mrms == MRMS_RATE):
         return "mm/h"
     if name in REFLECTIVITIES or (known and of_mrms in MRMS_REFLECTIVITIES):
         return "dBZ"
