@@ -48,18 +48,19 @@ class GemmaBase:
     processor: Gemma3Processor
 
     @classmethod
-    def open(cls, name: str | Path, with_weights: bool = True) -> Self:
+    def open(cls, name: str | Path, with_weights: bool = True, advice: str = "") -> Self:
         """Open a folder, or a model that the local hub cache holds; the network is never asked.
 
         Args:
             name: folder or model name.
             with_weights: whether the folder must hold weights; a fully trained bundle keeps them elsewhere.
+            advice: what to do where it cannot be used; default: how to give a training its base model.
 
         Raises:
             UsageError: when nothing is there, a file is missing, or it is not a Gemma 3 with vision.
         """
-        folder = find(str(name))
-        _require_gemma3(folder, with_weights)
+        folder = find(str(name), advice)
+        _require_gemma3(folder, with_weights, advice)
         try:
             config = Gemma3Config.from_pretrained(folder, local_files_only=True)
             processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
@@ -154,8 +155,9 @@ class GemmaBase:
         return digest_of(self.fingerprint())
 
 
-def find(name: str) -> Path:
-    """The folder of a base model: `name` itself, or its snapshot in the local hub cache."""
+def find(name: str, advice: str = "") -> Path:
+    """The folder of a base model: `name` itself, or its snapshot in the local hub cache. Raises UsageError, which ends
+    with the `advice` of `GemmaBase.open`."""
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder.resolve()
@@ -166,14 +168,14 @@ def find(name: str) -> Path:
             pass
     raise UsageError(
         f"base model {name!r}: neither a folder here nor in the local hub cache, and nothing is fetched at run time. "
-        f"{_advice(name if re.fullmatch(HUB_NAME, name) else DEFAULT_NAME)}"
+        f"{advice or _advice(name if re.fullmatch(HUB_NAME, name) else DEFAULT_NAME)}"
     )
 
 
-def _require_gemma3(folder: Path, with_weights: bool) -> None:
+def _require_gemma3(folder: Path, with_weights: bool, advice: str) -> None:
     config = folder / "config.json"
     if not config.is_file():
-        raise UsageError(f"{folder}: no config.json, so no base model. {_advice()}")
+        raise UsageError(f"{folder}: no config.json, so no base model. {advice or _advice()}")
     try:
         kind = json.loads(config.read_text("utf-8")).get("model_type")
     except ValueError as error:
@@ -181,7 +183,7 @@ def _require_gemma3(folder: Path, with_weights: bool) -> None:
     if kind != "gemma3":
         raise UsageError(f"{folder}: model_type is {kind!r}, wanted 'gemma3' (Gemma 3 with vision, 4B or larger)")
     if with_weights and not list(folder.glob("model*.safetensors")):
-        raise UsageError(f"{folder}: no model*.safetensors. {_advice()}")
+        raise UsageError(f"{folder}: no model*.safetensors. {advice or _advice()}")
 
 
 def _advice(name: str = DEFAULT_NAME) -> str:

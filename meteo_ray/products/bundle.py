@@ -31,6 +31,8 @@ from meteo_ray.voters.bundle import as_built_here
 STAGE = "products"
 BASE_FOLDER = "base"
 
+WHERE_NOW = "say where it lies now: --products-base FOLDER (--base-model FOLDER of jobs/merge_products.py)"
+
 
 @dataclass(frozen=True)
 class LoadedProducts:
@@ -183,6 +185,14 @@ def require_quantizable(folder: Path, quantize: Quantize | None) -> None:
         )
 
 
+def require_base(folder: Path, base_model: str | Path | None = None) -> None:
+    """Raises UsageError when the base model of a bundle's adapter is not there, see `base_before_training`, or has
+    changed. Its files are read once for their sums, which are kept; no weights are loaded."""
+    document = bundle.read_config(folder, STAGE)
+    if document["base"] is not None and document["training"]["adaptation"] == "lora":
+        _trained_base(folder, document, base_model)
+
+
 def read_origin(folder: Path) -> tuple[dict[str, Any], ProductsTraining]:
     """The config.json of a bundle with a language model, and the settings of its training.
 
@@ -217,15 +227,15 @@ def _origin(folder: Path, document: dict[str, Any]) -> Path:
     except UsageError:
         raise UsageError(
             f"{folder}: trained from a base model in {recorded}, which is not there any more, nor is {name!r} a folder "
-            "here or in the local hub cache; say where it lies now: --products-base FOLDER (--base-model FOLDER of "
-            "jobs/merge_products.py)"
+            f"here or in the local hub cache; {WHERE_NOW}"
         ) from None
 
 
 def _trained_base(folder: Path, document: dict[str, Any], base_model: str | Path | None) -> GemmaBase:
     """The base that a bundle was trained from: where the caller says, where it lay, or by its name."""
     made_from = document["base"]
-    base = GemmaBase.open(base_model or _origin(folder, document))
+    advice = f"The model in {folder} was trained from a base model; {WHERE_NOW}"
+    base = GemmaBase.open(base_model or _origin(folder, document), advice=advice)
     recorded, actual = made_from["sha256"], base.fingerprint()
     changed = [name for name, expected in recorded.items() if actual.get(name) != expected]
     if changed:

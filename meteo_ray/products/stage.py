@@ -73,11 +73,20 @@ def _options(job: JudgingJob) -> dict[str, Any]:
     }
 
 
-def _check(bundle: Path, *, quantize: "Quantize | None" = None, **others: Any) -> None:
-    from meteo_ray.products.bundle import require_current, require_quantizable
+def _check(
+    bundle: Path,
+    *,
+    quantize: "Quantize | None" = None,
+    blend: float = 1.0,
+    base_model: str | None = None,
+    **others: Any,
+) -> None:
+    from meteo_ray.products.bundle import require_base, require_current, require_quantizable
 
     require_current(bundle)
     require_quantizable(bundle, quantize)
+    if blend > 0:  # else the language model is not asked
+        require_base(bundle, base_model)
 
 
 def _stand_in(job: JudgingJob) -> "Callable[..., ProductsPredictor] | None":

@@ -207,6 +207,24 @@ def test_the_packages_own_models_may_lie_in_the_archive_and_the_output_in_neithe
             run._require_apart(ArchiveConfig(archive=STARTER.parents[1], out=out), source)
 
 
+def test_a_base_model_that_is_gone_is_named_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: Any) -> None:
+        raise AssertionError("nothing may start")
+
+    models = write_models(tmp_path / "models", adaptation="lora")
+    monkeypatch.setattr(run, "Work", refused)
+    (models / "base").rename(tmp_path / "moved")
+    good = {"archive": paint_archive(tmp_path / "archive", 1, 0), "models": models, "out": tmp_path / "out"}
+    for place, changes in ((models / "base", {}), (tmp_path / "wrong", {"products-base": tmp_path / "wrong"})):
+        status, error = status_of(capsys, **good, **changes)
+        assert (status, str(place) in error, "--products-base FOLDER" in error) == (2, True, True), error
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(AssertionError, match="nothing may start"):
+        status_of(capsys, **good, **{"products-base": tmp_path / "moved"})
+
+
 def test_empty_archive_ends_with_its_path_before_ray_starts(tmp_path: Path) -> None:
     (tmp_path / "a" / "sub").mkdir(parents=True)
     with pytest.raises(UsageError, match=f"{tmp_path}/a: holds no file"):

@@ -1,6 +1,7 @@
 """All three bundles as training writes them, of models that know nothing yet: small, real, and made in seconds."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from meteo_ray.products.base_model import GemmaBase
 from meteo_ray.products.bundle import write_bundle as write_products
 from meteo_ray.products.calibration import ProductsCalibration
 from meteo_ray.products.config import ProductsTraining, SmallBase
+from meteo_ray.products.lora_adapter import add_adapter
 from meteo_ray.products.shortlist import Shortlist
 from meteo_ray.products.small_base import make_small_base
 from meteo_ray.products.verdict import ProductsVerdict
@@ -31,12 +33,17 @@ from meteo_ray.voters.boosted_trees import Trees
 from meteo_ray.voters.descriptors import FEATURES
 from meteo_ray.voters.voters import Voters
 
+Adaptation = Literal["full", "lora"]
+
 INPUT_SIZE = (80, 60)
 VOCABULARY = load_vocabulary()
 
 
-def write_models(models: Path, gate_threshold: float = 0.0, with_trees: bool = False) -> Path:
-    """MODELS/{gate,elements,products}; a gate threshold of 0 lets every readable image through."""
+def write_models(
+    models: Path, gate_threshold: float = 0.0, with_trees: bool = False, adaptation: Adaptation = "full"
+) -> Path:
+    """MODELS/{gate,elements,products}; a gate threshold of 0 lets every readable image through. The base model of a
+    products adapter ("lora") lies in MODELS/base."""
     torch.manual_seed(0)
     with bundle.writing(models / "gate") as folder:
         voters = Voters(trees(1)) if with_trees else Voters()
@@ -49,7 +56,7 @@ def write_models(models: Path, gate_threshold: float = 0.0, with_trees: bool = F
         _write_elements(folder, with_trees)
     make_small_base(models / "base", VOCABULARY, SmallBase(hidden_size=32, layers=1, image_size=64))
     with bundle.writing(models / "products") as folder:
-        _write_products(folder, models / "base")
+        _write_products(folder, models / "base", adaptation)
     return models
 
 
@@ -87,8 +94,11 @@ def as_it_is(voter: str, questions: int, with_trees: bool = False) -> VoteScales
     return VoteScales({name: Scale((1.0,) * questions, (0.0,) * questions) for name in names})
 
 
-def _write_products(folder: Path, base_folder: Path) -> None:
-    config = ProductsTraining(base_model=str(base_folder), adaptation="full", quantize="none")
+def _write_products(folder: Path, base_folder: Path, adaptation: Adaptation) -> None:
+    config = ProductsTraining(base_model=str(base_folder), adaptation=adaptation, quantize="none")
     base = GemmaBase.open(base_folder)
+    model = base.load_model("none", "cpu")
+    if adaptation == "lora":
+        add_adapter(model, config.lora_rank, config.lora_alpha)
     calibration = ProductsCalibration(ProductsVerdict.of_language_model(), 10)
-    write_products(folder, base.load_model("none", "cpu"), base, config, Shortlist.untrained(VOCABULARY), calibration)
+    write_products(folder, model, base, config, Shortlist.untrained(VOCABULARY), calibration)

@@ -310,8 +310,13 @@ def test_a_base_that_was_moved_is_found_where_the_settings_say(base_folder, voca
     before = ProductsPredictor.load(tmp_path / "products", device="cpu")(batch)
     here.rename(there)
     lost = JudgingJob(models=tmp_path)
-    with pytest.raises(UsageError, match=rf"{here}, which is not there any more.* --products-base FOLDER"):
-        PRODUCTS.judging.load(tmp_path / "products", device="cpu", **PRODUCTS.judging.given_options(lost))
+    for refuses in (PRODUCTS.judging.check, PRODUCTS.judging.load):
+        with pytest.raises(UsageError, match=rf"{here}, which is not there any more.* --products-base FOLDER"):
+            refuses(tmp_path / "products", **PRODUCTS.judging.given_options(lost))
+        nowhere = PRODUCTS.judging.given_options(lost.model_copy(update={"products_base": str(tmp_path / "nowhere")}))
+        with pytest.raises(UsageError, match=rf"'{tmp_path}/nowhere'.* --products-base FOLDER") as refusal:
+            refuses(tmp_path / "products", **nowhere)
+        assert "--products.base-model" not in str(refusal.value)  # which only a training knows
     found = PRODUCTS.judging.given_options(lost.model_copy(update={"products_base": str(there)}))
     PRODUCTS.judging.check(tmp_path / "products", **found)
     after = PRODUCTS.judging.load(tmp_path / "products", device="cpu", **found)(batch)
@@ -327,6 +332,7 @@ def test_without_its_language_model_the_others_answer_as_if_there_were_none(
     written(tmp_path / "products", GemmaBase.open(tmp_path / "base"), vocabulary)
     shutil.rmtree(tmp_path / "base")
     job = JudgingJob(models=tmp_path, cascade=CascadeSettings(products_blend=0.0))
+    PRODUCTS.judging.check(tmp_path / "products", **PRODUCTS.judging.given_options(job))
     alone = PRODUCTS.judging.load(tmp_path / "products", device="cpu", **PRODUCTS.judging.given_options(job))
     columns = alone(batch)
     assert columns["product"].tolist() == columns["product_alone"].tolist()
