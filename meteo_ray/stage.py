@@ -29,7 +29,8 @@ class Judging:
     Args:
         columns: what its predictor adds to a row of the predictions.
         tells: what it may answer besides, for later stages to read; it is not written down.
-        load: `load(bundle, vocabulary=..., **options)` -> its predictor.
+        load: `load(bundle, vocabulary=..., **options)` -> its predictor; of a stage from whose answers others learn
+            with `device="cpu"` where their training leaves a GPU alone.
         options: those that a job's settings ask for, None where a setting leaves the calibrated value in force.
         check: `check(bundle, **options)` raises UsageError for options that this machine or this bundle cannot follow,
             without loading weights; None where there are no such options.

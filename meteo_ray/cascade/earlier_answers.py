@@ -36,11 +36,14 @@ logger = logging.getLogger("meteo_ray")
 BATCH = 64
 
 
-def with_earlier_answers(stage: Stage, inputs: TaskInputs, cascade: Mapping[str, Judging]) -> TaskInputs:
+def with_earlier_answers(
+    stage: Stage, inputs: TaskInputs, cascade: Mapping[str, Judging], use_gpu: bool | None = None
+) -> TaskInputs:
     """The inputs, and where the stage learns from answers, an index with those on the rows that it learns from.
 
     Every column of an earlier stage that it reads comes as ANSWERED + its name, null on other rows. Answers are kept in
     the cache folder by model, rows and texts: a run that goes on does not ask again, unless images could not be read.
+    `use_gpu` is the training's setting.
 
     Raises:
         UsageError: when a model is missing, damaged or made for other labels.
@@ -54,7 +57,7 @@ def with_earlier_answers(stage: Stage, inputs: TaskInputs, cascade: Mapping[str,
     for name in dict.fromkeys(place for place, _ in wanted.values()):
         fields = {column: place for column, place in wanted.items() if place[0] == name}
         versions[name] = _version(name, inputs)
-        index = _joined(index, _answers(name, versions[name], cascade[name], fields, known, inputs))
+        index = _joined(index, _answers(name, versions[name], cascade[name], fields, known, inputs, use_gpu))
     return replace(inputs, index=index, answered_by=versions)
 
 
@@ -76,6 +79,7 @@ def _answers(
     fields: Mapping[str, tuple[str, pa.Field]],
     rows: pa.Table,
     inputs: TaskInputs,
+    use_gpu: bool | None,
 ) -> pa.Table:
     """image_id, and one stage's answers under their prefixed names."""
     made_of = f"{version} {PREPROCESSING_VERSION} {sorted(fields)} {content_digest(rows)}"
@@ -84,7 +88,8 @@ def _answers(
     known = _kept(kept)
     if known is not None:
         return known
-    predictor = judging.load(inputs.models / name, vocabulary=inputs.vocabulary)
+    place = {"device": "cpu"} if use_gpu is False else {}
+    predictor = judging.load(inputs.models / name, vocabulary=inputs.vocabulary, **place)
     connect()
     pixels = PreparePixels(inputs.data, 0, None, UNALTERED, inputs.images, vocabulary=inputs.vocabulary)
     judged = judge(f"what {name} answers", predictor, rows, pixels, ("title", "text"), BATCH, None)

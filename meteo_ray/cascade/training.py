@@ -20,7 +20,7 @@ def stage_inputs(stage: Stage, job: TrainingJob) -> "TaskInputs":
 
     if stage.require is not None:
         stage.require(job, inputs)
-    return with_earlier_answers(stage, inputs, CASCADE)
+    return with_earlier_answers(stage, inputs, CASCADE, job.training.use_gpu)
 
 
 def train_stage(stage: Stage, job: TrainingJob) -> None:

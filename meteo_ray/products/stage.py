@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def _task(job: TrainProductsJob, inputs: "TaskInputs") -> "ProductsTask":
     from meteo_ray.products.task import ProductsTask
 
-    return ProductsTask(job.products, inputs, job.training.seed)
+    return ProductsTask(job.products, inputs, job.training.seed, job.training.use_gpu)
 
 
 def _require(job: TrainProductsJob, inputs: "TaskInputs") -> None:

@@ -43,6 +43,7 @@ class ProductsTask(Task):
             stand in the prompt; the cache, where decoded images are kept and what the vision tower makes of them, see
             `FeatureStore`.
         seed: of order, candidate lists, augmentation and the adapter's first weights.
+        use_gpu: the training's setting; False: on the CPU even where there is a GPU.
 
     Raises:
         UsageError: when the base model is not on this machine.
@@ -51,8 +52,10 @@ class ProductsTask(Task):
     name: ClassVar[str] = "products"
     watch: ClassVar[str] = "log_probability"
 
-    def __init__(self, config: ProductsTraining, inputs: TaskInputs, seed: int = 0) -> None:
-        self.config, self.inputs, self.seed = config, inputs, seed
+    def __init__(
+        self, config: ProductsTraining, inputs: TaskInputs, seed: int = 0, use_gpu: bool | None = None
+    ) -> None:
+        self.config, self.inputs, self.seed, self.use_gpu = config, inputs, seed, use_gpu
         self.vocabulary, self.cache = inputs.vocabulary, inputs.cache
         self.base = GemmaBase.open(config.base_model)
         self.shortlist = Shortlist.untrained(self.vocabulary)
@@ -68,7 +71,7 @@ class ProductsTask(Task):
     def _store(self) -> FeatureStore | None:
         if not self.config.stored_draws or self.cache is None:
             return None
-        return FeatureStore.of(self.base, str(pick_device()), self.cache)
+        return FeatureStore.of(self.base, str(pick_device(self.use_gpu)), self.cache)
 
     @cached_property
     def _positions(self) -> dict[str, int]:
@@ -166,7 +169,7 @@ class ProductsTask(Task):
 
     def build(self) -> nn.Module:
         """On the GPU at once when there is one: quantising four billion weights on a CPU takes minutes."""
-        return training_model(self.base, self.config, str(pick_device()), self.seed)
+        return training_model(self.base, self.config, str(pick_device(self.use_gpu)), self.seed)
 
     def parameter_groups(self, model: nn.Module) -> Mapping[str, nn.Module | list[nn.Parameter]]:
         return {"adapter": adapter_parameters(model)} if self.config.adaptation == "lora" else {"model": model}

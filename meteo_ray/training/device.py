@@ -12,12 +12,15 @@ from meteo_ray.cores import training_threads
 from meteo_ray.training.config import LoopSettings
 
 
-def pick_device() -> torch.device:
+def pick_device(use_gpu: bool | None = None) -> torch.device:
     """The GPU in use by this thread, which is the one that Ray gave this process, see `take_device`; else the CPU.
+
+    `use_gpu` is a training's setting: False is the CPU whatever is there, for Ray hides no GPU from a process that
+    asked for none.
 
     Asking does not start CUDA: its context would take some hundred megabytes of the GPU in a process that only checks.
     """
-    if not torch.cuda.is_available():
+    if use_gpu is False or not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_initialized() else torch.device("cuda")
 

@@ -165,7 +165,7 @@ class TrainingTrials:
         finished = self._training(task, job, folder, host).fit()
         found = dict(zip(measures, host.values(), strict=False))
         if SPEED in {objective.name for objective in self.objectives}:
-            precision, device = job.training.precision, _device(job)
+            precision, device = job.training.precision, pick_device(job.training.use_gpu)
             found[SPEED] = images_per_second(task, finished.model, self.inputs.index, precision, device)
         tune.report(
             {
@@ -182,7 +182,7 @@ class TrainingTrials:
         """The base with a trial's values, its part of the machine, and on a shared GPU of the memory."""
         job = self.base.with_values(**values)
         job = job.model_copy(update={"training": share_of_machine(job.training, self.beside)})
-        if self.gpu_share == 1 or _device(job).type == "cpu":
+        if self.gpu_share == 1 or pick_device(job.training.use_gpu).type == "cpu":
             return job
         share = job.training.memory_share * self.gpu_share
         torch.cuda.set_per_process_memory_fraction(share)
@@ -190,7 +190,8 @@ class TrainingTrials:
 
     def _training(self, task: Task, job: TrainingJob, folder: Path, host: TrialHost) -> TrainingRun:
         batches = row_source(task, job.training.data_workers, drop_failed=False)
-        return TrainingRun(task, self.inputs.index, job.training, folder, host, batches, _device(job))
+        device = pick_device(job.training.use_gpu)
+        return TrainingRun(task, self.inputs.index, job.training, folder, host, batches, device)
 
     # -- the best one ------------------------------------------------------------------------------------------------
 
@@ -214,10 +215,6 @@ class TrainingTrials:
             record: dict[str, Any] = {**metrics, "run": run, **epochs}
             write_json(scratch / bundle.METRICS, record)
         return record
-
-
-def _device(job: TrainingJob) -> torch.device:
-    return torch.device("cpu") if job.training.use_gpu is False else pick_device()
 
 
 def _take(folder: Path, values: Values) -> None:

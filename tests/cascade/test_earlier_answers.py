@@ -60,6 +60,20 @@ def test_answers_are_kept_for_the_same_model_and_rows(ray_session, inputs, learn
         with_earlier_answers(learner, replace(inputs, index=inputs.index.slice(2)), CASCADE)
 
 
+@pytest.mark.parametrize(("use_gpu", "place"), [(None, {}), (False, {"device": "cpu"})])
+def test_a_gpu_that_the_training_leaves_alone_is_left_alone(inputs, learner, tmp_path, use_gpu, place):
+    class Loaded(Exception):
+        pass
+
+    def load(folder, vocabulary, **options):
+        raise Loaded(options)
+
+    cascade = {**CASCADE, "elements": replace(CASCADE["elements"], load=load)}
+    with pytest.raises(Loaded) as loaded:
+        with_earlier_answers(learner, replace(inputs, cache=tmp_path), cascade, use_gpu)
+    assert loaded.value.args == (place,)
+
+
 def test_a_stage_that_learns_from_labels_is_left_alone(inputs):
     assert with_earlier_answers(stage_named("gate"), inputs, CASCADE) is inputs
 

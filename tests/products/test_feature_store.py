@@ -11,10 +11,12 @@ from pydantic import ValidationError
 from meteo_ray.errors import UsageError
 from meteo_ray.imaging.augment_config import UNALTERED, AugmentConfig
 from meteo_ray.products import feature_store
+from meteo_ray.products import task as task_module
 from meteo_ray.products.base_model import GemmaBase
-from meteo_ray.products.config import ProductsTraining
+from meteo_ray.products.config import ProductsTraining, TrainProductsJob
 from meteo_ray.products.feature_store import FeatureStore
 from meteo_ray.products.image_features import vision_parts
+from meteo_ray.products.stage import PRODUCTS
 from meteo_ray.products.task import ProductsTask
 from meteo_ray.schema import TRAIN, VALIDATION
 from meteo_ray.streaming.stream import stream
@@ -45,6 +47,23 @@ def tower_runs(model: torch.nn.Module) -> list[int]:
     runs: list[int] = []
     vision_parts(model)[1].register_forward_hook(lambda _, __, output: runs.append(len(output)))
     return runs
+
+
+@pytest.mark.parametrize(("use_gpu", "dtype"), [(None, torch.bfloat16), (False, torch.float32)])
+def test_a_gpu_that_the_settings_leave_alone_is_left_alone(
+    use_gpu, dtype, base_folder, inputs, tmp_path, monkeypatch
+) -> None:
+    """Ray hides no GPU from a worker that asked for none."""
+    loaded_on: list[str] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(task_module, "training_model", lambda base, config, device, seed: loaded_on.append(device))
+    job = TrainProductsJob(
+        products=ProductsTraining(base_model=str(base_folder), stored_draws=2), training={"use_gpu": use_gpu}
+    )
+    task = PRODUCTS.make_task(job, replace(inputs, cache=tmp_path))
+    task.build()
+    assert loaded_on == ["cuda" if use_gpu is None else "cpu"]
+    assert task._store.dtype == dtype
 
 
 def test_stored_features_give_the_loss_of_the_pixels(base_folder, answered_inputs, tmp_path) -> None:
