@@ -29,6 +29,7 @@ class Predictor(Protocol):
 
         The batch also holds the columns of earlier stages that the stage's description says it reads, and may hold
         `descriptors`, float32 `(rows, FEATURES)`, what `voters.descriptors.describe` finds on these images: whoever
-        needs them and is not given them computes them. A predictor with a `device` that is a GPU may get SharedImages.
+        needs them and is not given them computes them. A predictor with a `device` that is a GPU may get SharedImages,
+        one with `needs_pixels` False images of any size, in which nothing is to be seen.
         """
         ...

@@ -136,8 +136,14 @@ class ProductsPredictor:
         """Width and height of the images that it takes, in pixels."""
         return INPUT_SIZE if self.language_model is None else self.language_model.image_size
 
+    @property
+    def needs_pixels(self) -> bool:
+        """The language model alone looks at the image; the shortlist knows it by its descriptors."""
+        return self.language_model is not None
+
     def __call__(self, batch: Batch) -> Batch:
-        """Judge `batch["image"]`, uint8 `(rows, height, width, 3)` of `image_size`, given what else is known.
+        """Judge `batch["image"]`, uint8 `(rows, height, width, 3)` of `image_size`, given what else is known; where it
+        `needs_pixels`, else any will do.
 
         Columns that are read where they are there: elements (lists of ids, or of `{"id", "score"}`), element_scores and
         descriptors (lists of numbers, or None), title and text.

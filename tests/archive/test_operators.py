@@ -23,7 +23,7 @@ from meteo_ray.archive.inputs.rounds import pending_rounds
 from meteo_ray.archive.inputs.source import LocalSource, open_source
 from meteo_ray.archive.reading.claims import ClaimTable
 from meteo_ray.archive.reading.limits import Limits
-from meteo_ray.batch import Batch
+from meteo_ray.batch import Batch, objects
 from meteo_ray.errors import UsageError
 from meteo_ray.judging.predictor import Predictor
 from tests.archive.fakes import BLUE, FAKES, RED, Fake, FakeGate, NanGate, OddGate, RaisingGate, fake_model, paint
@@ -103,6 +103,25 @@ def test_chart_that_changes_before_the_second_look_is_an_error(archive: Path, tm
         assert (rows[name]["status"], rows[name]["reason"]) == ("error", "changed")
         assert rows[name]["is_meteo"] is rows[name]["elements"] is rows[name]["product"] is None
     assert rows["chart2.png"]["product"] == "product_2"
+
+
+def test_for_a_model_that_looks_at_no_pixels_no_file_is_read_again(archive: Path, tmp_path: Path) -> None:
+    class Blind(Fake):
+        needs_pixels = False
+
+        def __call__(self, batch: Batch) -> Batch:
+            names = [f"product_{len(found)}" for found in batch["elements"]]
+            tops = objects([[] for _ in names])
+            return {"product": objects(names), "product_score": np.ones(len(names), np.float32), "product_top": tops}
+
+    source = open_source(archive)
+    table = judged(read(source, tmp_path))
+    archive.rename(tmp_path / "aside")
+    operator = LookAgain(fake_model("products", Blind), ["is_meteo"], source, LIMITS, 3, 1, SuspectList())
+    rows = by_path(operator(table))
+    assert {row["product"] for row in rows.values() if row["is_meteo"]} == {"product_2"}
+    assert rows["other.png"]["product"] is None
+    assert [row["fault"] for row in rows.values()] == [None] * len(rows)
 
 
 def test_an_outage_before_the_second_look_stops_the_job(archive: Path, tmp_path: Path) -> None:

@@ -49,6 +49,9 @@ def test_a_bundle_without_a_language_model_answers_without_any_base(trained, ans
     assert predictor.below is None
     assert predictor.image_size == (320, 240)
     columns = predictor(charts)
+    assert not predictor.needs_pixels
+    blank = predictor({**charts, "image": np.zeros((len(columns["product"]), 1, 1, 3), np.uint8)})
+    np.testing.assert_array_equal(blank["product_listed"], columns["product_listed"])
     right = product_rows(answered_inputs.index, VALIDATION, answered_inputs)["product"].to_pylist()
     assert columns["product"].tolist() == right
     assert columns["product"].tolist() == columns["product_alone"].tolist()

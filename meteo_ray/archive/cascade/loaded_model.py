@@ -55,6 +55,11 @@ class LoadedModel:
         return bool(getattr(getattr(self._predictor, "device", None), "type", "cpu") == "cuda")
 
     @property
+    def needs_pixels(self) -> bool:
+        """Whether the model looks at the images that it judges. Raises UsageError when it could not be loaded."""
+        return bool(getattr(self.predictor, "needs_pixels", True))
+
+    @property
     def predictor(self) -> Any:
         """Raises UsageError when the model could not be loaded."""
         if self._mistake:

@@ -32,10 +32,13 @@ from meteo_ray.schema import OK
 
 Seen = tuple[Row, np.ndarray]
 
+# What a model that looks at no pixels is given.
+BLANK = np.zeros((1, 1, 3), dtype=np.uint8)
+
 
 class LookAgain:
     """Judges what came through, in full mini-batches of `images`; other rows pass untouched. `passes` are the columns
-    of earlier models that decide what came through."""
+    of earlier models that decide what came through. For a model that looks at no pixels nothing is decoded."""
 
     def __init__(
         self,
@@ -96,6 +99,9 @@ class LookAgain:
 
     def _read_again(self, rows: list[Row], answers: dict[str, Row]) -> Iterator[Seen]:
         """Rows with their pixels; `answers` receives what to write for those that cannot be read again."""
+        if not self._model.needs_pixels:
+            yield from ((row, BLANK) for row in rows)
+            return
         for row, read in self._second_look(rows):
             if read.image is not None and is_unchanged(row, read):
                 yield row, read.image.pixels
