@@ -24,6 +24,8 @@ def run(config: ArchiveConfig) -> None:
         *(summary["rows"], summary["charts"], summary["turned_away"], status["rejected"], status["error"]),
         config.out / "report.html",
     )
+    if summary.get("tokens_per_second") is not None:
+        logger.info("the language model took %.0f tokens a second", summary["tokens_per_second"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -28,7 +28,7 @@ class Judging:
 
     Args:
         columns: what its predictor adds to a row of the predictions.
-        tells: what it may answer besides, for later stages to read; it is not written down.
+        tells: what it may answer besides, for later stages to read or to be added up; it is not written down.
         load: `load(bundle, vocabulary=..., **options)` -> its predictor; of a stage from whose answers others learn
             with `device="cpu"` where their training leaves a GPU alone.
         options: those that a job's settings ask for, None where a setting leaves the calibrated value in force.
@@ -49,6 +49,8 @@ class Judging:
             share one decoded 320x240 image.
         sections: those of the vocabulary that it uses, in what it reads or answers: elements, products.
         tallies: columns whose values an archive's summary counts -> their key there; lists of scored ids too.
+        counts: columns of whole numbers among `tells` that an archive adds up -> their key in its summary, where they
+            also stand by the second of the stage's work.
         histograms: columns of scores in [0, 1] that an archive's report draws -> their title.
     """
 
@@ -68,6 +70,7 @@ class Judging:
     own_pixels: bool = False
     sections: tuple[str, ...] = ()
     tallies: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, str] = field(default_factory=dict)
     histograms: Mapping[str, str] = field(default_factory=dict)
 
     @property

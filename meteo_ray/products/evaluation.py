@@ -130,7 +130,7 @@ class ProductsEvaluation(StageEvaluation):
 
 
 def products_metrics(judged: Judged, vocabulary: Vocabulary, rounds: int, seed: int) -> dict[str, Any]:
-    """`ranking_metrics`; chance, candidate_recall, agreement, confusion and an interval of top1 (R36).
+    """`ranking_metrics`; chance, candidate_recall, agreement, confusion, an interval of top1 and what it took (R36).
 
     `chance` is what drawing evenly among the candidates would reach, `candidate_recall` the share of charts whose
     product was among them, `language_model_top1` top1 of what the language model alone would choose where it was asked,
@@ -159,8 +159,16 @@ def products_metrics(judged: Judged, vocabulary: Vocabulary, rounds: int, seed: 
         "agreement": agreement(answers, labelled_elements(judged), vocabulary),
         "equal_elements": _equal_elements(targets, answers, vocabulary),
         "confusions": _confusions(targets, answers),
+        "tokens_per_second": tokens_per_second(judged),
         **cost(judged),
     }
+
+
+def tokens_per_second(judged: Judged) -> float | None:
+    """Tokens that were put to the language model in a second of the stage's work, all stages before it left out (R36);
+    None where it was not asked."""
+    tokens = int(np.sum(judged.columns.get("product_tokens", 0)))
+    return tokens / judged.seconds if tokens else None
 
 
 def majority(context: SplitContext, judged: Judged) -> float | None:

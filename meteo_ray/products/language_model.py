@@ -71,6 +71,11 @@ class LanguageModel:
             raise FloatingPointError("a candidate's log-likelihood is not a number")
         return found
 
+    def tokens(self, questions: Sequence[Question]) -> list[int]:
+        """What each question puts to the model (R36): its prompt, with the image's soft tokens, and every answer whole,
+        however it is decoded."""
+        return [len(prompt) + sum(map(len, answers)) for prompt, answers in zip(*self._encoded(questions), strict=True)]
+
     @torch.inference_mode()
     def score(self, images: np.ndarray, questions: Sequence[Question]) -> list[dict[str, float]]:
         """For every row its answers' ids and exact log-likelihoods."""

@@ -156,6 +156,7 @@ class ProductsPredictor:
             product_alone: ids, what the shortlist would answer alone, None for "none of these".
             product_sure: float32, how sure it is of that.
             product_asked: bool, whether the language model was asked.
+            product_tokens: int64, what was put to it, see `LanguageModel.tokens`; 0 where it was not asked.
             product_listed: float32 `(rows, products + 1)`, what the shortlist says, "none of these" last.
             product_log_likelihood: float32 `(rows, products)`, what the language model says; -inf of what it was not
                 asked about.
@@ -166,10 +167,11 @@ class ProductsPredictor:
         questions, listed = self.asking(evidence_of(batch), elements, titles_of(batch))
         asked = self._to_ask(listed)
         log_likelihood = np.full((rows, len(self.vocabulary.products)), -np.inf)
+        tokens = np.zeros(rows, dtype=np.int64)
         if self.language_model is not None and asked.any():
-            chosen = self.language_model.choose(
-                batch["image"][asked], [question for question, ask in zip(questions, asked, strict=True) if ask]
-            )
+            put = [question for question, ask in zip(questions, asked, strict=True) if ask]
+            chosen = self.language_model.choose(batch["image"][asked], put)
+            tokens[asked] = self.language_model.tokens(put)
             for row, answers in zip(np.flatnonzero(asked), chosen, strict=True):
                 places = [self._place[name] for name in answers]
                 log_likelihood[row, places] = list(answers.values())
@@ -180,6 +182,7 @@ class ProductsPredictor:
             "product_alone": self._named(answered(listed, self.least)),
             "product_sure": listed.max(axis=1, initial=0.0),
             "product_asked": asked,
+            "product_tokens": tokens,
             "product_listed": listed,
             "product_log_likelihood": log_likelihood.astype(np.float32),
         }

@@ -134,6 +134,7 @@ PRODUCTS = Stage(
         columns=pa.schema(
             [("product", pa.string()), ("product_score", pa.float32()), ("product_top", pa.list_(SCORED_ID))]
         ),
+        tells=(pa.field("product_tokens", pa.int64()),),
         load=_load,
         options=_options,
         check=_check,
@@ -144,6 +145,7 @@ PRODUCTS = Stage(
         own_pixels=True,
         sections=("elements", "products"),
         tallies={"product": "products"},
+        counts={"product_tokens": "tokens"},
         histograms={"product_score": "product score"},
     ),
     demo=Demo(

@@ -10,6 +10,7 @@ import pytest
 from meteo_ray.archive import output
 from meteo_ray.archive.cascade.judged_rows import JUDGED
 from meteo_ray.archive.ids import IdSet
+from meteo_ray.archive.results.summary import Totals, add_up, rates
 from meteo_ray.archive.results.writer import PartWriter, part_files, read_parts
 from meteo_ray.errors import MeteoRayError, UsageError
 from meteo_ray.files import image_id
@@ -35,6 +36,23 @@ def test_parts_are_committed_by_rows_and_hold_the_public_columns(tmp_path: Path)
     assert [table.num_rows for table in tables] == [10, 10, 5]
     assert all(table.schema.equals(PREDICTIONS) for table in tables)
     assert [seconds["read_s"] for _, seconds in read_parts(tmp_path / "p")] == [5.0, 5.0, 2.5]
+
+
+def test_what_was_put_to_a_language_model_is_added_up_beside_its_seconds(tmp_path: Path) -> None:
+    writer = PartWriter(tmp_path / "p", rows=2, seconds=1e9, written=IdSet())
+    for start, tokens in enumerate((None, 400, 0, 500)):
+        columns = {"gate_score": [0.5], "product_tokens": [tokens], "products_s": [1.5 if start else 0.0]}
+        row = rows(start, start + 1)
+        for name, values in columns.items():
+            field = JUDGED.field(name)
+            row = row.set_column(row.schema.get_field_index(name), field, pa.array(values, field.type))
+        writer.add(row)
+    totals = add_up(tmp_path / "p")
+    assert rates(totals) == {"tokens": 900, "tokens_per_second": 200.0}
+    assert "product_tokens" not in totals.seconds
+    totals.add_work({"products_s": 1.0})  # a part of before there was a count
+    assert rates(totals) == {"tokens": None, "tokens_per_second": None}
+    assert rates(Totals()) == {"tokens": None, "tokens_per_second": None}
 
 
 def test_parts_are_committed_by_time(tmp_path: Path) -> None:

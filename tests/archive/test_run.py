@@ -242,6 +242,8 @@ def test_the_job_with_real_models(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert status_of(capsys, **good)[0] == 0
     written = {row["path"]: row for row in rows(tmp_path / "out")}
     assert len(written) == 9
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text("utf-8"))
+    assert summary["tokens_per_second"] == pytest.approx(summary["tokens"] / summary["seconds"]["products"], rel=1e-2)
     products = set(VOCABULARY.product_ids)
     for row in written.values():
         assert row["is_meteo"] is True

@@ -115,6 +115,7 @@ def test_products_chance_and_confusion_within_equal_elements():
     candidates = [["wind map", "gust map", "storm map"], ["gust map", "storm map", "wind map"], ["wind map"]]
     columns = {"product": objects(answers), "product_score": np.full(3, 0.5), "product_top": objects(tops)}
     columns["product_candidates"] = objects(candidates)
+    columns["product_tokens"] = np.array([400, 0, 500])
     found = products_metrics(Judged(table(rows), columns, 3.0, 0), VOCABULARY, rounds=0, seed=0)
     assert (found["top1"], found["top3"]) == (pytest.approx(1 / 3), 1.0)
     # One of three, one of three, and the snow map was not asked about.
@@ -126,7 +127,7 @@ def test_products_chance_and_confusion_within_equal_elements():
         {"product": "snow map", "answered": "wind map", "rows": 1},
     ]
     assert found["agreement"] == pytest.approx(2 / 3)
-    assert found["seconds_per_image"] == 1.0
+    assert (found["seconds_per_image"], found["tokens_per_second"]) == (1.0, 300.0)
 
 
 def test_none_of_these_is_a_wrong_answer_that_agrees_with_nothing():
@@ -187,6 +188,7 @@ def test_an_answer_that_may_show_any_elements_counts_in_no_agreement():
 def test_products_without_any_row_have_no_figures():
     """Where no chart's elements are labelled, nobody can be told the true ones."""
     found = products_metrics(Judged(table([]), {}, 0.0, 0), VOCABULARY, rounds=10, seed=0)
+    assert found["tokens_per_second"] is None
     assert (found["count"], found["top1"], found["candidate_recall"], found["interval"]["top1"]) == (
         0,
         None,

@@ -35,7 +35,7 @@ from .conftest import TINY
 ELEMENTS = [["wind"], [{"id": "snow", "score": 0.9}, {"id": "precipitation", "score": 0.6}], [], ["temperature"]]
 BESIDES = {
     *("product_candidates", "product_alone", "product_sure", "product_asked"),
-    *("product_listed", "product_log_likelihood"),
+    *("product_listed", "product_log_likelihood", "product_tokens"),
 }
 OPTIONS = {"precision": "fp32", "micro_batch": 3}
 
@@ -109,6 +109,18 @@ def test_answers_are_candidates_ranked_by_confidence(predictor, batch) -> None:
         assert columns["product"][row] == top[0]["id"]
         assert columns["product_score"][row] == pytest.approx(scores[0])
     assert columns["product_alone"][0] == "wind_rose"
+
+
+def test_what_is_put_to_the_language_model_is_counted_in_its_own_tokens(predictor, batch) -> None:
+    """By the library's own processor: text and picture in one."""
+    processor, encoder = predictor.language_model.base.processor, predictor.language_model._encoder
+    expected = []
+    for pixels, row in zip(batch["image"], asked_of(predictor, batch), strict=True):
+        prompt = encoder.prompt(row.elements, row.candidates, row.title)
+        text = prompt.replace(processor.full_image_sequence, processor.boi_token)
+        whole = processor(text=text, images=[pixels], add_special_tokens=False)["input_ids"][0]
+        expected.append(len(whole) + sum(len(encoder.encode_answer(name)) for name in row.answers))
+    assert predictor(batch)["product_tokens"].tolist() == expected
 
 
 def test_log_likelihoods_give_the_same_ranking(predictor, batch) -> None:
@@ -234,6 +246,9 @@ class CountingModel:
         self.images += list(images)
         return [{name: float(place) for place, name in enumerate(row.answers)} for row in questions]
 
+    def tokens(self, questions: Sequence[Question]) -> list[int]:
+        return [100] * len(questions)
+
 
 @pytest.mark.parametrize("asked", [0, 2, 3, 4])
 def test_charts_of_which_the_shortlist_is_sure_are_left_to_it(asked: int, predictor, batch) -> None:
@@ -244,6 +259,7 @@ def test_charts_of_which_the_shortlist_is_sure_are_left_to_it(asked: int, predic
     unsure = sure < (np.inf if below is None else below)
     assert unsure.sum() == len(model.asked) == asked
     assert columns["product_asked"].tolist() == unsure.tolist()
+    assert columns["product_tokens"].tolist() == [100 * int(put) for put in unsure]
     assert all(np.array_equal(*pair) for pair in zip(model.images, batch["image"][unsure], strict=True))
     for row, question in enumerate(asked_of(predictor, batch)):
         alone = columns["product_alone"][row]

@@ -32,6 +32,9 @@ VOTES = tuple(pa.field(judging.votes, pa.list_(pa.float32())) for judging in CAS
 # What stages tell later ones besides, until the row is written down.
 TOLD = tuple(field for judging in CASCADE.values() for field in judging.tells)
 
+COUNTS = tuple(column for judging in CASCADE.values() for column in judging.counts)
+"""What is added up over all rows, like seconds."""
+
 # What stops the job travels as a column, because Ray takes an exception in a worker for a defect: it tries again and
 # brings no more than a text of it. The rest of such a row means nothing.
 MISTAKE = pa.field("mistake", pa.string())  # the user's, about a model: a UsageError's message

@@ -1,6 +1,7 @@
 """Adds up the committed parts: what summary.json says and the report shows. Memory does not grow with the archive."""
 
 import heapq
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from meteo_ray.archive.cascade.judged_rows import COUNTS, SECONDS, seconds_column
 from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.archive.ids import id_numbers
 from meteo_ray.archive.results.writer import read_parts
@@ -80,6 +82,8 @@ class Totals:
     reason: Counter[str] = field(default_factory=Counter)
     tallies: dict[str, Counter[str]] = field(default_factory=lambda: {column: Counter() for column in TALLIES})
     seconds: Counter[str] = field(default_factory=Counter)
+    counted: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0.0))
+    """NaN where a part does not say."""
     histograms: dict[str, np.ndarray] = field(
         default_factory=lambda: {column: np.zeros(HISTOGRAM_BINS, dtype=np.int64) for column in HISTOGRAMS}
     )
@@ -116,6 +120,12 @@ class Totals:
         for row in table.to_pylist():
             self._keep_example(row)
 
+    def add_work(self, work: Mapping[str, float]) -> None:
+        """Count what one part took."""
+        self.seconds.update({name: work[name] for name in SECONDS if name in work})
+        for name in COUNTS:
+            self.counted[name] += work.get(name, math.nan)
+
     def _keep_example(self, row: dict[str, Any]) -> None:
         if row["status"] != OK:
             examples = self.bad_files.setdefault(row["reason"], [])
@@ -134,9 +144,9 @@ def add_up(predictions: Path) -> Totals:
     """Totals over every committed part in a folder."""
     totals = Totals()
     ids = []
-    for table, seconds in read_parts(predictions, _COLUMNS):
+    for table, work in read_parts(predictions, _COLUMNS):
         totals.add(table)
-        totals.seconds.update(seconds)
+        totals.add_work(work)
         ids.append(id_numbers(table["image_id"]))
     totals.distinct = len(np.unique(np.concatenate(ids))) if ids else 0
     return totals
@@ -167,6 +177,7 @@ def summary_document(
         "warnings": list(warnings),
         **{TALLIES[column]: dict(counts.most_common()) for column, counts in reversed(totals.tallies.items())},
         "seconds": {name.removesuffix("_s"): round(value, 3) for name, value in totals.seconds.items()},
+        **rates(totals),
         "seconds_total": round(timing.listing_s + timing.judging_s, 3),
         "images_per_second": round(timing.rows / timing.judging_s, 2) if timing.rows else None,
         "this_call": {name: round(value, 3) for name, value in asdict(timing).items()},
@@ -174,6 +185,19 @@ def summary_document(
         "versions": versions,
         "arguments": {**config.model_dump(mode="json"), "archive": without_secrets(config.archive)},
     }
+
+
+def rates(totals: Totals) -> dict[str, float | None]:
+    """What stages counted, and the same by the second of their work; None where there was nothing, or not all parts
+    say."""
+    found: dict[str, float | None] = {}
+    for stage, judging in CASCADE.items():
+        seconds = totals.seconds[seconds_column(stage)]
+        for column, key in judging.counts.items():
+            known = totals.counted[column] > 0 and seconds > 0
+            found[key] = int(totals.counted[column]) if known else None
+            found[f"{key}_per_second"] = round(totals.counted[column] / seconds, 1) if known else None
+    return found
 
 
 def _values(column: pa.ChunkedArray) -> pa.ChunkedArray:

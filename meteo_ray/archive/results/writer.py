@@ -13,14 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from meteo_ray.archive.cascade.judged_rows import JUDGED, SECONDS
+from meteo_ray.archive.cascade.judged_rows import COUNTS, JUDGED, SECONDS
 from meteo_ray.archive.ids import IdSet, id_numbers
 from meteo_ray.errors import UsageError
 from meteo_ray.files import numbered_files, write_parquet
 from meteo_ray.stages import PREDICTIONS
 
-# Key of the Parquet metadata that keeps a part's seconds per stage: they survive a kill together with the rows.
-SECONDS_KEY = b"meteo_ray.seconds"
+# Key of the Parquet metadata that keeps a part's seconds per stage and what else is added up: they survive a kill
+# together with the rows. The name is from when seconds stood there alone.
+WORK_KEY = b"meteo_ray.seconds"
 
 
 class PartWriter:
@@ -62,8 +63,8 @@ class PartWriter:
         """Write what has been gathered as the next part; nothing happens when there is nothing."""
         if self._gathered:
             table = pa.concat_tables(self._tables)
-            seconds = {name: pc.sum(table[name]).as_py() or 0.0 for name in SECONDS}
-            metadata = {SECONDS_KEY: json.dumps(seconds).encode()}
+            work = {name: pc.sum(table[name]).as_py() or 0 for name in (*SECONDS, *COUNTS)}
+            metadata = {WORK_KEY: json.dumps(work).encode()}
             rows = table.select(PREDICTIONS.names).replace_schema_metadata(metadata)
             write_parquet(self.folder / f"part-{self._next:05d}.parquet", rows)
             self._next += 1
@@ -75,7 +76,8 @@ def part_files(folder: Path) -> list[Path]:
 
 
 def read_parts(folder: Path, columns: list[str] | None = None) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
-    """Each committed part with its seconds per stage, one at a time.
+    """Each committed part with its sums of SECONDS and COUNTS, by column, one at a time; parts of before something was
+    counted say nothing of it.
 
     Raises:
         UsageError: when a part cannot be read, which only damage to the disk explains.
@@ -88,4 +90,4 @@ def read_parts(folder: Path, columns: list[str] | None = None) -> Iterator[tuple
                 f"{path}: damaged: {error}; run again with --resume, which judges its files anew"
             ) from None
         metadata = pq.read_schema(path).metadata or {}
-        yield table, json.loads(metadata.get(SECONDS_KEY, b"{}"))
+        yield table, json.loads(metadata.get(WORK_KEY, b"{}"))
