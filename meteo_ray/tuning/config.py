@@ -35,7 +35,7 @@ class TuneJob(JobConfig):
     """The model folder (or METEO_RAY_MODELS); the sweep is kept in its `tune/SPACE/`."""
     base: Path | None = None
     """A YAML file for jobs/train_SPACE.py, or for jobs/evaluate.py where the space is cascade; trials change only what
-    the space names, and the first trial nothing."""
+    the space names, and the first trial nothing. Each trains with one worker, whatever its training.workers."""
     trials: int | None = Field(None, gt=0)
     """How many settings to try altogether, those before --resume included; default: 20, of the cascade 1000."""
     hours: float | None = Field(None, gt=0)

@@ -85,6 +85,7 @@ class TrainingTrials:
         base = parse_config(stage.job, flags)
         if stage.at_once(base) is not None:
             raise UsageError(f"--space {stage.name}: the settings ask for no network, so there is nothing to vary")
+        _tell_workers(base.training.workers)
         inputs = stage_inputs(stage, base)
         task = stage.make_task(base, inputs)
         for split in (TRAIN, VALIDATION):
@@ -215,6 +216,16 @@ class TrainingTrials:
             record: dict[str, Any] = {**metrics, "run": run, **epochs}
             write_json(scratch / bundle.METRICS, record)
         return record
+
+
+def _tell_workers(workers: int) -> None:
+    """A batch is the same whatever shares it, so what trials find holds for a training with more of them."""
+    if workers > 1:
+        logger.warning(
+            "training.workers is %d, and a trial trains with one: --concurrent %d keeps as many GPUs or machines busy; "
+            "best.yaml keeps the %d for the training",
+            *(workers, workers, workers),
+        )
 
 
 def _take(folder: Path, values: Values) -> None:

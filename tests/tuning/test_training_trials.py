@@ -255,6 +255,18 @@ def test_a_sweep_does_not_go_on_with_another_grace(line_sweep: TuneJob, tmp_path
         sweep(line_sweep.model_copy(update={"concurrent": 2, "resume": True}))
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_that_trials_do_not_have_are_told(
+    line_sweep: TuneJob, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert line_sweep.base is not None
+    line_sweep.base.write_text(yaml.safe_dump({"training": {"workers": workers, "batch_size": 8}}))
+    trials = TrainingTrials.of(line_sweep)
+    told = f"training.workers is {workers}, and a trial trains with one: --concurrent {workers} "
+    assert (told in caplog.text) == (workers > 1)
+    assert trials.base.training.workers == workers  # for best.yaml
+
+
 def test_a_sweep_that_cannot_run_forgets_none(line_sweep: TuneJob, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(training_sweep.cluster, "connect", lambda: None)
     monkeypatch.setattr(training_sweep.ray, "cluster_resources", lambda: {"CPU": 2.0})
