@@ -52,7 +52,7 @@ class NowcastTraining(Section):
     """mm/h beyond which errors are not counted in training."""
     rate: Rate = 1e-3
     """Peak learning rate."""
-    epochs: Size = 20
+    epochs: Size = 8
     """At most; training stops by the validation events."""
 
     @model_validator(mode="after")
@@ -67,8 +67,11 @@ class NowcastTraining(Section):
 class TrainNowcastJob(TrainingJob):
     """Train a nowcast of radar rain."""
 
-    training: LoopSettings = LoopSettings(batch_size=4, precision="fp32", patience=5, data_workers=1, torch_threads=2)
-    """The training loop."""
+    training: LoopSettings = LoopSettings(
+        batch_size=4, precision="fp32", patience=5, average_decay=0.98, data_workers=1, torch_threads=2
+    )
+    """The training loop. Weights are averaged over about fifty steps, an epoch of four events: one by one they jump
+    between too weak and too strong rain on events that are not learnt."""
     nowcast: NowcastTraining = NowcastTraining()
     """The nowcast."""
 
