@@ -7,7 +7,9 @@ memory at a time: a year of a global analysis is tens of gigabytes. No index is 
 import ctypes
 import gzip
 import os
+import shutil
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,16 +91,26 @@ def messages_of(path: Path) -> Iterator[Iterator["GRIBMessage"]]:
 
 def _messages(path: Path, library: ModuleType) -> Iterator["GRIBMessage"]:
     count = 0
-    if path.name.lower().endswith(".gz"):
-        reader = library.highlevel.MemoryReader(gzip.decompress(path.read_bytes()))
-    else:
-        reader = library.highlevel.FileReader(path)
-    with reader:
+    with _unpacked(path) as plain, library.highlevel.FileReader(plain) as reader:
         for message in reader:
             count += 1
             yield message
     if not count:
         raise UsageError(f"{path}: cannot be read as GRIB: holds no message")
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[Path]:
+    """A file without gzip, for a while: eccodes' reader of memory ends without a word where a message is damaged, and
+    copies the rest of the file for every message."""
+    if not path.name.lower().endswith(".gz"):
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(prefix="meteo_ray-", suffix=".grib") as plain:
+        with gzip.open(path) as packed:
+            shutil.copyfileobj(packed, plain)
+        plain.flush()
+        yield Path(plain.name)
 
 
 def _said(error: Exception) -> str:
