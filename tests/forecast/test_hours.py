@@ -87,3 +87,15 @@ def test_an_offset_does_not_move_the_day(tmp_path):
     assert not found
     assert panel.days.astype(str).tolist() == ["2020-06-01"]
     assert panel.values.item() == 11.5
+
+
+@pytest.mark.parametrize(("quantity", "unit", "expected"), [
+    ("air_temperature_maximum", "degC", 23), ("air_temperature_minimum", "degC", 0), ("wind_gust", "m/s", 23),
+])  # fmt: skip
+def test_extremes_of_hours_become_that_of_the_day(tmp_path, quantity, unit, expected):
+    described_so = described({quantity: {"column": "t", "unit": unit}})
+    assert read_panel(described_so, write(tmp_path, hours()))[0].values.item() == expected
+    gap = [*hours(0, 5), *hours(20, 24), "2020-06-01T23:30,30"]
+    assert np.isnan(read_panel(described_so, write(tmp_path, gap))[0].values).all()
+    whole = read_panel(described_so, write(tmp_path, [*hours(), "2020-06-01T23:30,30"]))[0].values.item()
+    assert whole == (30 if expected else 0)

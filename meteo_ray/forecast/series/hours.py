@@ -1,4 +1,4 @@
-"""Hours of a station to days: means, or sums of what adds up, from days with enough hours."""
+"""Hours of a station to days: means, sums of what adds up, or extremes, from days with enough hours."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,7 +8,7 @@ import numpy as np
 
 from meteo_ray.errors import UsageError
 from meteo_ray.forecast.series.defects import GAP, VALUE, Defect
-from meteo_ray.forecast.series.quantities import QUANTITIES
+from meteo_ray.forecast.series.quantities import QUANTITIES, Quantity
 from meteo_ray.forecast.series.source import Table
 
 # A mean of fewer hours depends on which part of the day is missing.
@@ -27,9 +27,10 @@ class Row(NamedTuple):
 
 
 def days_of_hours(station: str, rows: Mapping[datetime, Row], table: Table, found: list[Defect]) -> dict[datetime, Row]:
-    """Day -> its mean or sum, NaN where fewer than 18 hours have a value; days with fewer rows are told in `found`.
+    """Day -> its mean, sum or extreme, NaN where fewer than 18 hours have a value.
 
-    Rows of the same hour count as one. A day has the file and line of its first row.
+    Days with fewer rows are told in `found`. Rows of the same hour count as one. A day has the file and line of its
+    first row.
 
     Raises:
         UsageError: when rows are not an hour apart.
@@ -46,7 +47,7 @@ def days_of_hours(station: str, rows: Mapping[datetime, Row], table: Table, foun
     daily = {}
     for name in dict.fromkeys(name for row in rows.values() for name in row.values):
         column = np.array([rows[time].values.get(name, np.nan) for time in times])
-        daily[name] = _of_days(column, of_hour, of_day, QUANTITIES[name].summed)
+        daily[name] = _of_days(column, of_hour, of_day, QUANTITIES[name])
         low, high = table.quantities[name].bounds(QUANTITIES[name])
         for day in np.flatnonzero((daily[name] < low) | (daily[name] > high)):
             message = f"{station}: {name} of the whole day, {daily[name][day]:g}, lies outside {low:g} to {high:g}"
@@ -77,18 +78,22 @@ def _tell_short(station: str, days: np.ndarray, hours: np.ndarray, heads: list[R
         found.append(Defect(GAP, heads[number].file, heads[number].line, str(days[number]), message))
 
 
-def _of_days(column: np.ndarray, of_hour: np.ndarray, of_day: np.ndarray, summed: bool) -> np.ndarray:
-    """A value for every day: of hours first (rows of one hour: their mean, or their sum), then of days."""
-    total, count = _totals(column, of_hour, len(of_day))
-    hourly = np.where(count > 0, total if summed else total / np.maximum(count, 1), np.nan)
-    total, count = _totals(hourly, of_day, int(of_day.max()) + 1)
-    mean = total / np.maximum(count, 1) * (HOURS if summed else 1)
-    found: np.ndarray = np.where(count >= LEAST_HOURS, mean, np.nan)
-    return found
+def _of_days(column: np.ndarray, of_hour: np.ndarray, of_day: np.ndarray, quantity: Quantity) -> np.ndarray:
+    """A value for every day: of hours first (rows of one hour: their mean, sum or extreme), then of days."""
+    hourly, _ = _grouped(column, of_hour, len(of_day), quantity)
+    daily, count = _grouped(hourly, of_day, int(of_day.max()) + 1, quantity)
+    found: np.ndarray = np.where(count >= LEAST_HOURS, daily, np.nan)
+    return found * (HOURS / np.maximum(count, 1)) if quantity.summed else found
 
 
-def _totals(column: np.ndarray, group: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sum and number of the known values of each group."""
+def _grouped(column: np.ndarray, group: np.ndarray, groups: int, quantity: Quantity) -> tuple[np.ndarray, np.ndarray]:
+    """Mean, sum or extreme of the known values of each group, NaN where there is none, and their number."""
     there = np.isfinite(column)
-    total = np.bincount(group[there], weights=column[there], minlength=groups)
-    return total, np.bincount(group[there], minlength=groups)
+    count = np.bincount(group[there], minlength=groups)
+    if quantity.extreme is not None:
+        found = np.full(groups, -np.inf if quantity.extreme is np.maximum else np.inf)
+        quantity.extreme.at(found, group[there], column[there])
+    else:
+        found = np.bincount(group[there], weights=column[there], minlength=groups)
+        found = found if quantity.summed else found / np.maximum(count, 1)
+    return np.where(count > 0, found, np.nan), count

@@ -38,6 +38,13 @@ class Quantity:
         return self.name in ("precipitation", "sunshine", "snow_hours")
 
     @property
+    def extreme(self) -> np.ufunc | None:
+        """Which of a day's hours is the day's value where it is the lowest or the highest, and not their mean."""
+        if self.name == "air_temperature_minimum":
+            return np.minimum
+        return np.maximum if self.name in ("air_temperature_maximum", "wind_gust") else None
+
+    @property
     def never_negative(self) -> bool:
         """Whether a forecast below zero means nothing."""
         return self.minimum == 0

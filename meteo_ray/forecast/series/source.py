@@ -76,8 +76,8 @@ class Table(Section):
     missing: tuple[str, ...] = ("", "NA", "NaN", "nan", "-9999")
     """Texts that stand for no value."""
     hourly: bool = False
-    """Rows are an hour apart: a day is the mean of its hours (rain, sunshine: their sum, scaled to 24), where at least
-    18 of 24 are there."""
+    """Rows are an hour apart: a day is the mean of its hours (rain, sunshine: their sum, scaled to 24; the highest and
+    lowest temperature, gusts: the extreme), where at least 18 of 24 are there."""
     quantities: dict[str, Column]
 
     @property
