@@ -61,6 +61,12 @@ def test_a_projected_grid_is_taken_as_it_is_with_the_north_first(tmp_path, south
     np.testing.assert_allclose(found, rate, atol=1e-4)
 
 
+def test_no_rain_that_packing_made_negative_is_seen(tmp_path):
+    raw = projected(np.array([[-1e-8, 0.001], [-1e-8, 0.001]]), **RATE)
+    found, _ = read_rate(write(tmp_path / "a.grb2", raw))
+    np.testing.assert_allclose(found, [[0, 3.6], [0, 3.6]], atol=1e-3)
+
+
 def test_reflectivity_of_a_projected_grid(tmp_path):
     found, pixel_km = read_rate(write(tmp_path / "a.grib", projected(np.array([[-40, 39.0], [20, np.nan]]), **DBZ)))
     assert pixel_km == 1

@@ -37,7 +37,8 @@ REFLECTIVITIES = ("bref", "lmaxbr", "rare", "refc", "refd")
 MRMS = 209
 MRMS_RATE = (6, 1)
 MRMS_REFLECTIVITIES = ((3, 57), (3, 58), (8, 8), (10, 0), (10, 2), (11, 0), (11, 1), (11, 2), (11, 3))
-UNSEEN_RATE, UNSEEN_DBZ = 0.0, -900.0
+UNSEEN_RATE, UNSEEN_DBZ = -0.5, -900.0
+"""Below are codes; between -0.5 and 0 is what rounding makes of no rain."""
 
 SECONDS_AN_HOUR = 3600
 
