@@ -138,6 +138,47 @@ def test_values_of_a_moment_and_sums_need_tables_of_their_own(tmp_path):
     np.testing.assert_allclose(panel.values[0, 0], [4, 24], rtol=1e-3)
 
 
+def hourly_sums(values):
+    """Rain in m of the hours of a day, at the one point of WEST."""
+    keys = {"shortName": "tp", "dataDate": 20200101, "dataTime": 0, "stepType": "accum"}
+    fields = [np.zeros((3, 4)) for _ in values]
+    for field, value in zip(fields, values, strict=True):
+        field[1, 0] = value
+    grib1 = "regular_ll_sfc_grib1"
+    steps = range(len(fields))
+    return [message(fields[n], grib1, **GRID, **keys, stepRange=f"{n}-{n + 1}") for n in steps]
+
+
+def test_no_rain_that_packing_made_negative_is_no_rain(tmp_path):
+    write(tmp_path / "a.grib", *hourly_sums([-1e-9] * 20 + [0.001] * 4))
+    panel, found = read_panel(described(RAIN, stations={"West": WEST}, hourly=True), tmp_path)
+    assert not found
+    assert panel.values.item() == pytest.approx(4, rel=1e-3)
+    write(tmp_path / "a.grib", *hourly_sums([-0.001] * 4 + [0.001] * 20))  # a millimetre is no rounding
+    _, found = read_panel(described(RAIN, stations={"West": WEST}, hourly=True), tmp_path)
+    assert [defect.kind for defect in found] == ["value"] * 4
+
+
+def test_full_cloud_cover_that_packing_made_more_is_full(tmp_path):
+    share = {"cloud_cover": {"column": "tcc", "unit": "(0 - 1)"}}
+    keys = {"shortName": "tcc", "dataDate": 20200101, "dataTime": 0}
+    write(tmp_path / "a.grib", message(np.full((3, 4), 1.0000076), "regular_ll_sfc_grib1", **GRID, **keys))
+    panel, found = read_panel(described(share), tmp_path)
+    assert not found
+    assert panel.values.ravel().tolist() == [8, 8]
+
+
+def test_a_point_that_never_has_a_value_is_told(tmp_path):
+    """At the coast the nearest point of data of land alone may lie in the sea."""
+    holes = VALUES.copy()
+    holes[1, 0] = np.nan
+    write(tmp_path / "a.grib", day(1, holes), day(2, holes))
+    _, (told,) = read_panel(described(), tmp_path)
+    assert str(told).startswith("a.grib:1 (2020-01-01): West: t2m has no value at its nearest grid point in the whole")
+    with pytest.raises(UsageError, match="West: t2m has no value"):
+        read_panel(described(defects={"value": "refuse"}), tmp_path)
+
+
 def test_two_messages_of_one_time_are_refused(tmp_path):
     write(tmp_path / "a.grib", day(1), day(2), day(2))
     with pytest.raises(UsageError, match=r"message 3 is of t2m at 2020-01-02 00:00 as one before it"):
@@ -245,3 +286,21 @@ def test_netcdf_on_a_grid_of_its_own_and_without_one(tmp_path):
     data.drop_vars(["lat", "lon"]).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     with pytest.raises(UsageError, match="no latitudes; places need a grid, and the file has"):
         read_panel(described(**IN_NETCDF), tmp_path)
+
+
+def test_netcdf_of_more_dimensions_than_the_time_is_named(tmp_path):
+    times = np.datetime64("2020-01-01", "ns") + np.arange(2) * np.timedelta64(12, "h")
+    steps = np.arange(1, 13) * np.timedelta64(1, "h")
+    whole = {
+        "latitude": [50.0, 49],
+        "longitude": [359.0, 360],
+        "valid_time": (("time", "step"), times[:, None] + steps),
+    }
+    values = ("time", "step", "latitude", "longitude"), np.full((2, 12, 2, 2), 280.0)
+    xr.Dataset({"t2m": values}, whole).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    with pytest.raises(UsageError, match=r"valid_time is a table of time \(2\), step \(12\)"):
+        read_panel(described(**IN_NETCDF), tmp_path)
+    values = ("valid_time", "expver", "latitude", "longitude"), np.full((2, 2, 2, 2), 280.0)
+    xr.Dataset({"t2m": values}, {**whole, "valid_time": times}).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    with pytest.raises(UsageError, match=r"t2m is no series of the time alone, but of valid_time \(2\), expver \(2\)"):
+        read_panel(described(**IN_NETCDF, stations={"West": WEST}), tmp_path)

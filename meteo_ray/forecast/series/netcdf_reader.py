@@ -67,12 +67,22 @@ def _require(path: Path, table: Table, data: "xr.Dataset") -> None:
         raise UsageError(
             f"{path}: {table.time_columns.columns[0]} counts no time: it lacks units such as 'days since 2000-01-01'"
         )
+    if data[table.time_columns.columns[0]].ndim > 1:
+        raise UsageError(
+            f"{path}: {table.time_columns.columns[0]} is a table of {_sizes(data[table.time_columns.columns[0]])}; "
+            "forecasts of several steps each must become one series of times first"
+        )
     lacking = np.flatnonzero(np.isnat(data[table.time_columns.columns[0]].values))
     if len(lacking):
         raise UsageError(f"{path}: step {lacking[0] + 1} of {table.time_columns.columns[0]} has no time")
     for name, column in table.quantities.items():
         unit = data[column.column].attrs.get("units")
         require_declared(path, name, column.column, None if unit is None else str(unit), column.unit)
+
+
+def _sizes(variable: "xr.DataArray") -> str:
+    """`time (24), expver (2)`."""
+    return ", ".join(f"{name} ({size})" for name, size in variable.sizes.items())
 
 
 def _stations(path: Path, table: Table, data: "xr.Dataset") -> list[tuple[str, dict[str, Any]]]:
@@ -128,8 +138,9 @@ def _station(
     times = stamps.to_pydatetime().tolist()
     records = Records(path.name, name, times, list(range(1, len(times) + 1)))
     for quantity, column in table.quantities.items():
-        values = np.atleast_1d(np.asarray(data[column.column].isel(chosen).values, np.float64))
+        series = data[column.column].isel(chosen)
+        values = np.atleast_1d(np.asarray(series.values, np.float64))
         if values.shape != (len(times),):
-            raise UsageError(f"{path}: {column.column} is no series of the time alone, its shape is {values.shape}")
+            raise UsageError(f"{path}: {column.column} is no series of the time alone, but of {_sizes(series)}")
         records.values[quantity] = values.tolist()
     return records

@@ -13,6 +13,10 @@ from meteo_ray.forecast.series.source import Table
 # A column of which more than half lies outside of its bounds is not corrupt: it is in another unit than declared.
 MOST_OUTSIDE = 0.5
 
+# Packed values, as GRIB's and many of NetCDF, are rounded: no rain becomes -1e-9 m, full cloud cover 1.00002. Half a
+# step of 16 bits over the whole range is 1 / 131,070 = 7.6e-6 of it; of rain this is 0.02 mm, of humidity 0.001 %.
+ROUNDING = 1e-5
+
 
 @dataclass
 class Records:
@@ -26,7 +30,8 @@ class Records:
 
 
 def checked(records: Records, table: Table, found: list[Defect]) -> dict[str, np.ndarray]:
-    """Quantity -> float64 `(rows,)` in the quantity's unit; what leaves its bounds is NaN and told in `found`.
+    """Quantity -> float64 `(rows,)` in the quantity's unit; what leaves its bounds is NaN and told in `found`, as is a
+    grid point without any value. What leaves them by no more than rounding lies on them.
 
     Raises:
         UsageError: when most values of a column are impossible in the declared unit.
@@ -38,8 +43,12 @@ def _in_bounds(records: Records, table: Table, name: str, raw: np.ndarray, found
     column, quantity = table.quantities[name], QUANTITIES[name]
     values = converted(raw, column.unit, quantity)
     low, high = column.bounds(quantity, table.hourly)
-    outside = (values < low) | (values > high)  # NaN is neither
+    room = ROUNDING * (high - low)
+    outside = (values < low - room) | (values > high + room)  # NaN is neither
     known = np.isfinite(values).sum()
+    if table.station.places and len(values) and not known:
+        message = f"{records.station}: {column.column} has no value at its nearest grid point in the whole file; "
+        found.append(_defect(records, 0, message + "of data of land or sea alone, give a place well inside of it"))
     if known and outside.sum() > MOST_OUTSIDE * known:
         first = int(np.argmax(outside))
         raise UsageError(
@@ -50,7 +59,7 @@ def _in_bounds(records: Records, table: Table, name: str, raw: np.ndarray, found
     for row in np.flatnonzero(outside):
         message = f"{records.station}: {column.column} {raw[row]:g} {column.unit} lies outside {low:g} to {high:g} "
         found.append(_defect(records, int(row), message + quantity.unit))
-    return np.where(outside, np.nan, values)
+    return np.where(outside, np.nan, np.clip(values, low, high))
 
 
 def _defect(records: Records, row: int, message: str) -> Defect:
