@@ -99,3 +99,17 @@ def test_extremes_of_hours_become_that_of_the_day(tmp_path, quantity, unit, expe
     assert np.isnan(read_panel(described_so, write(tmp_path, gap))[0].values).all()
     whole = read_panel(described_so, write(tmp_path, [*hours(), "2020-06-01T23:30,30"]))[0].values.item()
     assert whole == (30 if expected else 0)
+
+
+def test_rain_since_midnight_is_no_rain_of_hours(tmp_path):
+    """As ERA5-Land has it: the sum of a day stands at the next midnight."""
+    rain = np.random.default_rng(0).gamma(0.2, 2.0, (12, 24))
+    stamps = np.datetime64("2020-06-01T01:00", "m") + np.arange(12 * 24) * np.timedelta64(60, "m")
+
+    def rows(values):
+        return [f"{stamp},{value:.4f}" for stamp, value in zip(stamps, values.ravel(), strict=True)]
+
+    panel, _ = read_panel(described(RAIN), write(tmp_path, rows(rain)))
+    assert np.isfinite(panel.values[0, :12]).all()
+    with pytest.raises(UsageError, match=r"a\.csv: t of A grows all day and falls at one hour of it alone, 11 times"):
+        read_panel(described(RAIN), write(tmp_path, rows(rain.cumsum(axis=1))))

@@ -17,6 +17,10 @@ MOST_OUTSIDE = 0.5
 # step of 16 bits over the whole range is 1 / 131,070 = 7.6e-6 of it; of rain this is 0.02 mm, of humidity 0.001 %.
 ROUNDING = 1e-5
 
+# Rain of hours falls whenever it eases off; sums since midnight, as those of ERA5-Land, once a day and always at the
+# same hour. By chance that many falls are all at the hour of the first one with 24^-9.
+TELLING_FALLS = 10
+
 
 @dataclass
 class Records:
@@ -34,7 +38,8 @@ def checked(records: Records, table: Table, found: list[Defect]) -> dict[str, np
     grid point without any value. What leaves them by no more than rounding lies on them.
 
     Raises:
-        UsageError: when most values of a column are impossible in the declared unit.
+        UsageError: when most values of a column are impossible in the declared unit, or rain of hours is a sum since
+            the start of a day.
     """
     return {name: _in_bounds(records, table, name, np.asarray(raw), found) for name, raw in records.values.items()}
 
@@ -48,7 +53,7 @@ def _in_bounds(records: Records, table: Table, name: str, raw: np.ndarray, found
     known = np.isfinite(values).sum()
     if table.station.places and len(values) and not known:
         message = f"{records.station}: {column.column} has no value at its nearest grid point in the whole file; "
-        found.append(_defect(records, 0, message + "of data of land or sea alone, give a place well inside of it"))
+        found.append(_defect(records, 0, message + "where data are of land or sea alone, give a place inside"))
     if known and outside.sum() > MOST_OUTSIDE * known:
         first = int(np.argmax(outside))
         raise UsageError(
@@ -56,10 +61,25 @@ def _in_bounds(records: Records, table: Table, name: str, raw: np.ndarray, found
             f"values of {column.column} are impossible as {name} in {column.unit}, the first {raw[first]:g}; is the "
             "unit wrong? Where they are possible, as low pressures on a mountain, give the column a minimum or maximum"
         )
+    if table.hourly and name == "precipitation":
+        _require_sums_of_hours(records, column.column, values, room)
     for row in np.flatnonzero(outside):
         message = f"{records.station}: {column.column} {raw[row]:g} {column.unit} lies outside {low:g} to {high:g} "
         found.append(_defect(records, int(row), message + quantity.unit))
     return np.where(outside, np.nan, np.clip(values, low, high))
+
+
+def _require_sums_of_hours(records: Records, column: str, values: np.ndarray, room: float) -> None:
+    """Raises UsageError where sums grow all day and fall at one hour of it alone, by more than `room`."""
+    stamps = np.array(records.times, "datetime64[h]")
+    order = np.argsort(stamps, kind="stable")
+    follows = np.diff(stamps[order]) == np.timedelta64(1, "h")
+    falls = stamps[order][1:][follows & (np.diff(values[order]) < -room)].astype(np.int64) % 24
+    if len(falls) >= TELLING_FALLS and (falls == falls[0]).all():
+        raise UsageError(
+            f"{records.file}: {column} of {records.station} grows all day and falls at one hour of it alone, "
+            f"{len(falls)} times: sums since the start of a day or a forecast, not of an hour; take them apart first"
+        )
 
 
 def _defect(records: Records, row: int, message: str) -> Defect:
