@@ -1,5 +1,7 @@
 """Gridded analyses, GRIB and NetCDF: every place has the series of its nearest point, with unit, time and gaps."""
 
+from zipfile import ZipFile
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -183,6 +185,19 @@ def test_two_messages_of_one_time_are_refused(tmp_path):
     write(tmp_path / "a.grib", day(1), day(2), day(2))
     with pytest.raises(UsageError, match=r"message 3 is of t2m at 2020-01-02 00:00 as one before it"):
         read_panel(described(), tmp_path)
+
+
+def test_hours_that_are_not_declared_are_told(tmp_path):
+    write(tmp_path / "a.grib", *(day(1, stepRange=str(hour)) for hour in range(3)))
+    with pytest.raises(UsageError, match=r"this day stands in a\.grib:1 too, here at 01:00; where rows are hours say"):
+        read_panel(described(), tmp_path)
+
+
+def test_an_archive_under_the_name_of_netcdf_is_named(tmp_path):
+    with ZipFile(tmp_path / "a.nc", "w") as archive:
+        archive.writestr("data_stream-oper_stepType-instant.nc", b"")
+    with pytest.raises(UsageError, match=r"a\.nc: is a ZIP archive; unpack it"):
+        read_panel(described(**IN_NETCDF), tmp_path)
 
 
 def test_a_parameter_that_is_not_there_is_named_with_those_that_are(tmp_path):

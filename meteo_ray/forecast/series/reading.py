@@ -24,6 +24,9 @@ from meteo_ray.forecast.series.source import Place, Source, Table
 
 logger = logging.getLogger("meteo_ray")
 
+ZIP = b"PK\x03\x04"
+"""How its archives begin."""
+
 
 class Value(NamedTuple):
     """What was measured on a day, and where it stands."""
@@ -71,9 +74,21 @@ def _rows(source: Source, table: Table, folder: Path, found: list[Defect]) -> di
 def _read(path: Path, table: Table, places: Mapping[str, Place], found: list[Defect]) -> list[Records]:
     if not path.is_file():
         raise UsageError(f"{path}: no such file; --data names the folder in which the described files lie")
+    _require_unpacked(path)
     if table.format == "csv":
         return read_csv(path, table, found)
     return read_grib(path, table, places) if table.format == "grib" else read_netcdf(path, table, places)
+
+
+def _require_unpacked(path: Path) -> None:
+    """The Climate Data Store packs NetCDF of several kinds of values, whatever name the download is given."""
+    try:
+        with path.open("rb") as file:
+            packed = file.read(len(ZIP)) == ZIP
+    except OSError:  # whoever reads it says so
+        return
+    if packed:
+        raise UsageError(f"{path}: is a ZIP archive; unpack it, and describe a table for the files of each kind in it")
 
 
 def _add_rows(rows: dict[datetime, Row], records: Records, table: Table, doubled: str, found: list[Defect]) -> None:
@@ -83,6 +98,8 @@ def _add_rows(rows: dict[datetime, Row], records: Records, table: Table, doubled
         if stamp in rows:
             file, before, _ = rows[stamp]
             message = f"{records.station}: this {'time' if table.hourly else 'day'} stands in {file}:{before} too"
+            if time != stamp:
+                message += f", here at {time:%H:%M}; where rows are hours say hourly: true"
             found.append(Defect(DOUBLED, records.file, line, f"{time:%Y-%m-%d}", message))
             if doubled == "first":
                 continue
