@@ -72,6 +72,13 @@ def test_grids_may_be_scanned_in_any_order(tmp_path, keys):
     np.testing.assert_allclose(panel.values.ravel(), [4, 11], atol=1e-4)
 
 
+def test_a_scan_of_which_coordinates_come_out_wrong_is_refused(tmp_path):
+    keys = {"iScansNegatively": 0, "jPointsAreConsecutive": 1, "alternativeRowScanning": 1}
+    write(tmp_path / "a.grib", day(1, VALUES.T, **keys))
+    with pytest.raises(UsageError, match=r"a\.grib: its grid runs up and down by columns"):
+        read_panel(described(), tmp_path)
+
+
 def test_a_point_without_a_value_is_missing(tmp_path):
     holes = VALUES.copy()
     holes[1, 0] = np.nan

@@ -90,6 +90,8 @@ def _points(
     path: Path, message: "GRIBMessage", places: Mapping[str, Place], known: dict[str, np.ndarray]
 ) -> np.ndarray:
     """Positions of the places in a message's values, int64 `(places,)`; worked out once for every grid."""
+    if message.get("jPointsAreConsecutive", 0) and message.get("alternativeRowScanning", 0):
+        raise UsageError(f"{path}: its grid runs up and down by columns, of which eccodes gives wrong coordinates")
     grid = message["md5GridSection"]
     if grid not in known:
         shape = shape_of(message)
