@@ -11,8 +11,8 @@ import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -84,12 +84,13 @@ def messages_of(path: Path) -> Iterator[Iterator["GRIBMessage"]]:
     library = eccodes()
     damaged = (library.CodesInternalError, OSError, EOFError, zlib.error, LookupError, ValueError, OverflowError)
     try:
-        yield _messages(path, library)
+        with closing(_messages(path, library)) as messages:
+            yield messages
     except damaged as error:
         raise UsageError(f"{path}: cannot be read as GRIB: {_said(error)}") from None
 
 
-def _messages(path: Path, library: ModuleType) -> Iterator["GRIBMessage"]:
+def _messages(path: Path, library: ModuleType) -> Generator["GRIBMessage"]:
     count = 0
     with _unpacked(path) as plain, library.highlevel.FileReader(plain) as reader:
         for message in reader:

@@ -4,6 +4,7 @@ import gzip
 import sqlite3
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -50,3 +51,14 @@ def test_packed_or_not_no_message_is_lost_without_a_word(tmp_path, pack):
     for damaged in (first + second[:-20] + third, first + second[:-20]):
         with pytest.raises(UsageError, match="cannot be read as GRIB"):
             read(damaged)
+
+
+def test_what_was_unpacked_is_gone_as_soon_as_nobody_reads_on(tmp_path, monkeypatch):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    (tmp_path / "a.grib.gz").write_bytes(gzip.compress(b"".join(days(1, 2))))
+    with messages_of(tmp_path / "a.grib.gz") as messages:
+        assert valid_time(next(messages)).day == 1
+        assert len(list(scratch.iterdir())) == 1
+    assert not list(scratch.iterdir())
