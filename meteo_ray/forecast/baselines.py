@@ -92,8 +92,9 @@ def gradient_boosting(asked: Question) -> Baseline:
     """Boosted trees on the inputs of `ridge`; scikit-learn's defaults."""
 
     def fitted(inputs: np.ndarray, targets: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        model = HistGradientBoostingRegressor(random_state=0).fit(inputs, targets)
-        return lambda asked_inputs: np.asarray(model.predict(asked_inputs))
+        known = np.isfinite(inputs).any(axis=0)  # it cannot be fitted to what a station never measures
+        model = HistGradientBoostingRegressor(random_state=0).fit(np.where(known, inputs, 0.0), targets)
+        return lambda asked_inputs: np.asarray(model.predict(np.where(known, asked_inputs, 0.0)))
 
     return _learnt(asked, fitted)
 

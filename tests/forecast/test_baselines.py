@@ -94,6 +94,14 @@ def test_missing_days_leave_every_baseline_a_number():
         assert np.isfinite(baseline(asked)(panel.values, np.arange(470, 520))).all(), name
 
 
+def test_what_a_station_never_measures_leaves_every_baseline_a_number():
+    panel = made_panel(days=600)
+    panel.values[-1, :, 1] = np.nan
+    asked = Question(panel, np.arange(600) < 400, (0,), 2)
+    for name, baseline in BASELINES.items():
+        assert np.isfinite(baseline(asked)(panel.values, np.arange(470, 520))).all(), name
+
+
 # Mean squared errors of Delhi's 114 days of 2017 one day ahead, worked out independently of this code; three harmonics
 # with the damping of one day for the damped anomaly.
 DELHI = {"persistence": (2.837, 0.001), "climatology": (7.67, 0.2), "damped_anomaly": (2.597, 0.02)}
