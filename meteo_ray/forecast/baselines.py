@@ -130,7 +130,8 @@ def _learnt(
     """One model for every station, lead and target, of the target's anomaly."""
     days, values = asked.panel.days, asked.panel.values
     base = Climatology.fit(days, values, asked.taught)
-    spread = np.nanstd(np.where(asked.taught[None, :, None], values - base.at(days), np.nan), axis=1)
+    taught = np.where(asked.taught[None, :, None], values - base.at(days), np.nan)
+    spread = np.ma.masked_invalid(taught).std(axis=1).filled(np.nan)  # nanstd warns where nothing is measured
     spread = np.where(np.isfinite(spread) & (spread > 0), spread, 1.0)
     models = {}
     for lead in range(1, asked.horizon + 1):
