@@ -150,7 +150,7 @@ def _fit(settings: ForecastTraining, panel: Panel, taught: np.ndarray, targets: 
     known = np.where(measured[:, None], known, 0.0)  # a quantity that a station never measures
     if settings.scaling == "anomaly":
         offset = np.nanmean(known, axis=1)
-        spread = np.ma.masked_invalid(known - anomaly.climatology.at(days)).std(axis=1).filled(np.nan)
+        spread = np.nanstd(known - anomaly.climatology.at(days), axis=1)
     else:
         offset = np.nanmin(known, axis=1)
         spread = np.nanmax(known, axis=1) - offset
