@@ -44,8 +44,8 @@ class NowcastTraining(Section):
     residual: bool = True
     """The network corrects the extrapolation; else it answers the rain itself."""
     rain_share: Share = 1.0
-    """How much of the loss is the squared error in mm/h, the rest being that in decibels: their mean lies below that of
-    rain, and forecasts come out too weak."""
+    """How much of the loss is the squared error in mm/h, the rest being that in decibels. What is right on the mean in
+    decibels rains less than the mean: the more of it, the weaker the forecasts."""
     chance_weight: float = Field(0.1, ge=0)
     """Weight of the loss of the likelihoods of rain."""
     cap: float = Field(50.0, gt=0)

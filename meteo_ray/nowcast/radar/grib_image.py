@@ -142,15 +142,11 @@ def _seen(message: "GRIBMessage", unit: str) -> np.ndarray:
 def _north_first(message: "GRIBMessage", values: np.ndarray) -> np.ndarray:
     """Values in the order of the file -> `(rows, columns)`, rows from the north, columns from the west."""
     rows, columns = message["Nj"], message["Ni"]
-    if message.get("jPointsAreConsecutive", 0):
-        field = values.reshape(columns, rows)
-        if message.get("alternativeRowScanning", 0):
-            field[1::2] = field[1::2, ::-1]
-        field = field.T
-    else:
-        field = values.reshape(rows, columns)
-        if message.get("alternativeRowScanning", 0):
-            field[1::2] = field[1::2, ::-1]
+    by_columns = bool(message.get("jPointsAreConsecutive", 0))
+    field = values.reshape((columns, rows) if by_columns else (rows, columns))
+    if message.get("alternativeRowScanning", 0):
+        field[1::2] = field[1::2, ::-1]
+    field = field.T if by_columns else field
     if message["iScansNegatively"]:
         field = field[:, ::-1]
     return field[::-1] if message["jScansPositively"] else field
