@@ -9,17 +9,17 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from meteo_ray.compact_weights import unpacked
 from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json, replace_folder, require_ours, sha256_of
 from meteo_ray.vocabulary import Vocabulary, load_vocabulary
 from meteo_ray.vocabulary.growth import SECTIONS, appended, changes, require_grown
+
+if TYPE_CHECKING:
+    import torch
 
 logger = logging.getLogger("meteo_ray")
 
@@ -151,8 +151,13 @@ def tell_other_answers(folder: Path, config: Mapping[str, Any], versions: Mappin
             )
 
 
-def read_weights(folder: Path) -> dict[str, torch.Tensor]:
+def read_weights(folder: Path) -> "dict[str, torch.Tensor]":
     """The tensors of weights.safetensors on the CPU, see `compact_weights`. Raises UsageError on damage or NaN."""
+    # Who only looks at a bundle, as the archive's driver and its readers of text do, need not load torch: 4 s of CPU.
+    from safetensors.torch import load_file
+
+    from meteo_ray.compact_weights import unpacked
+
     path = folder / WEIGHTS
     try:
         tensors = unpacked(load_file(path))

@@ -114,22 +114,20 @@ def _forward(stage: str, bundle: Path, images: np.ndarray) -> Callable[[Path], i
     device = predictor.device
     descriptors = describe_all(images) if predictor.voters.trees else None
 
-    @torch.inference_mode()
-    def network(pixels: torch.Tensor) -> torch.Tensor:
-        pixels = pixels.to(device, non_blocking=True)
-        if stage == "gate":
-            with autocast(device, predictor.precision):
-                logits: torch.Tensor = predictor.model(pixels).chart
-                return logits
+    def encode(pixels: torch.Tensor) -> Any:
         with autocast(device, predictor.precision):
-            encoded = predictor.model.encode(pixels)
-        beam_search(predictor.model.decoder, encoded.image, predictor.beam_width, predictor.max_labels).best()
-        parallel: torch.Tensor = encoded.parallel
-        return parallel
+            pixels = pixels.to(device, non_blocking=True)
+            return predictor.model(pixels).chart if stage == "gate" else predictor.model.encode(pixels)
 
+    @torch.inference_mode()
     def forward(_: Path) -> int:
-        for start in range(0, len(images), predictor.micro_batch):
-            network(torch.from_numpy(images[start : start + predictor.micro_batch])).cpu()
+        step = predictor.micro_batch
+        found = [encode(torch.from_numpy(images[start : start + step])) for start in range(0, len(images), step)]
+        if stage == "elements":
+            searched = torch.cat([piece.image for piece in found])
+            beam_search(predictor.model.decoder, searched, predictor.beam_width, predictor.max_labels).best()
+            found = [piece.parallel for piece in found]
+        torch.cat(found).cpu()
         predictor.voters.on_descriptors(descriptors)
         return len(images)
 

@@ -17,6 +17,7 @@ from meteo_ray.elements.heat_map import heat_map
 from meteo_ray.elements.int8_encoder import activation_ranges, quantize_encoder, read_ranges, require_int8
 from meteo_ray.elements.model import Encoded
 from meteo_ray.imaging.fit import INPUT_SIZE
+from meteo_ray.judging.pieces import in_pieces
 from meteo_ray.judging.shared_images import copied_to
 from meteo_ray.training.device import autocast, pick_device
 from meteo_ray.vocabulary import Vocabulary
@@ -106,19 +107,19 @@ class ElementsPredictor:
 
     @torch.inference_mode()
     def _raw(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[list[int]]]:
-        """Parallel logits and emission probabilities float32 `(rows, labels)`, and the best paths, in micro-batches."""
+        """Parallel logits and emission probabilities float32 `(rows, labels)`, and the best paths."""
         width, height = INPUT_SIZE
         if images.shape[1:] != (height, width, 3) or images.dtype != np.uint8:
             raise ValueError(f"expected uint8 (rows, {height}, {width}, 3), got {images.dtype} {images.shape}")
-        empty = np.zeros((0, len(self.element_ids)), dtype=np.float32)
-        parallel, emitted, paths = [empty], [empty], list[list[int]]()
-        for start in range(0, len(images), self.micro_batch):
-            encoded = self._encode(images[start : start + self.micro_batch])
-            found = beam_search(self.model.decoder, encoded.image, self.beam_width, self.max_labels)
-            parallel.append(encoded.parallel.cpu().numpy())
-            emitted.append(found.emitted.cpu().numpy())
-            paths += found.best()
-        return np.concatenate(parallel), np.concatenate(emitted), paths
+        if not len(images):
+            empty = np.zeros((0, len(self.element_ids)), dtype=np.float32)
+            return empty, empty, []
+        encoded = in_pieces(self._encode, images, self.micro_batch, self.device)
+        # All together: a step of the search costs much the same for a batch as for a piece of it.
+        joint = torch.cat([piece.image for piece in encoded])
+        found = beam_search(self.model.decoder, joint, self.beam_width, self.max_labels)
+        parallel = torch.cat([piece.parallel for piece in encoded])
+        return parallel.cpu().numpy(), found.emitted.cpu().numpy(), found.best()
 
     def _encode(self, images: np.ndarray) -> Encoded:
         with autocast(self.device, self.precision):

@@ -11,6 +11,7 @@ from meteo_ray.calibration.votes import stacked
 from meteo_ray.gate.bundle import Gate, read_bundle
 from meteo_ray.gate.calibration import NETWORK
 from meteo_ray.imaging.fit import INPUT_SIZE
+from meteo_ray.judging.pieces import in_pieces
 from meteo_ray.judging.shared_images import copied_to
 from meteo_ray.training.device import autocast, pick_device
 from meteo_ray.vocabulary import Vocabulary
@@ -84,7 +85,7 @@ class GatePredictor:
         images, (width, height) = batch["image"], INPUT_SIZE
         if images.shape[1:] != (height, width, 3) or images.dtype != np.uint8:
             raise ValueError(f"expected uint8 (rows, {height}, {width}, 3), got {images.dtype} {images.shape}")
-        found = [self._micro_batch(images[i : i + self.micro_batch]) for i in range(0, len(images), self.micro_batch)]
+        found = in_pieces(self._micro_batch, images, self.micro_batch, self.device)
         others = self.voters.on_images(batch)  # on the CPU, while the device works
         logits: np.ndarray = torch.cat(found).cpu().numpy() if found else np.zeros(0, dtype=np.float32)
         if not np.isfinite(logits).all():

@@ -47,12 +47,15 @@ def least_decoded(size: tuple[int, int]) -> tuple[int, int]:
     return size[0] * _DRAFT_FACTOR, size[1] * _DRAFT_FACTOR
 
 
-def load_bytes(data: bytes, size: tuple[int, int] | None = INPUT_SIZE) -> LoadedImage:
-    """Decode and fit an image file held in memory, as `load_image`; with size None its `page_pixels`."""
+def load_bytes(data: bytes, size: tuple[int, int] | None = INPUT_SIZE, sha256: str | None = None) -> LoadedImage:
+    """Decode and fit an image file held in memory, as `load_image`; with size None its `page_pixels`.
+
+    `sha256` is that of the bytes, where it is known already.
+    """
     # Letters are lost first: a page is decoded whole.
     decoded = decode(data, smallest_size=least_decoded(size) if size is not None else None)
     return LoadedImage(
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256 or hashlib.sha256(data).hexdigest(),
         width=decoded.width,
         height=decoded.height,
         format=decoded.format,

@@ -8,9 +8,11 @@ import torch
 
 from meteo_ray.batch import Batch, objects
 from meteo_ray.imaging.fit import INPUT_SIZE
+from meteo_ray.judging.pieces import in_pieces
 from meteo_ray.judging.shared_images import copied_to
 from meteo_ray.retrieval.bundle import RetrievalBundle, read_bundle, unit
 from meteo_ray.retrieval.codes import pack
+from meteo_ray.retrieval.model import Encoded
 from meteo_ray.training.device import autocast, pick_device
 from meteo_ray.vocabulary import Vocabulary
 
@@ -49,19 +51,19 @@ class RetrievalPredictor:
         outputs, features = self.encode(batch["image"])
         return {"code": objects([row.tobytes() for row in pack(outputs)]), "features": features}
 
-    @torch.inference_mode()
     def encode(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs `(rows, bits)` and features `(rows, features)`, float32, in micro-batches."""
+        """Outputs `(rows, bits)` and features `(rows, features)`, float32."""
         width, height = INPUT_SIZE
         if images.shape[1:] != (height, width, 3) or images.dtype != np.uint8:
             raise ValueError(f"expected uint8 (rows, {height}, {width}, 3), got {images.dtype} {images.shape}")
-        parts: list[tuple[np.ndarray, np.ndarray]] = []
-        for start in range(0, len(images), self.micro_batch):
-            with autocast(self.device, self.precision):
-                encoded = self.model(copied_to(images[start : start + self.micro_batch], self.device))
-            parts.append((encoded.outputs.float().cpu().numpy(), encoded.pooled.float().cpu().numpy()))
-        if not parts:
+        if not len(images):
             size = self.background.features.shape[1]
             return np.zeros((0, self.bits), np.float32), np.zeros((0, size), np.float32)
-        outputs, pooled = (np.concatenate(part) for part in zip(*parts, strict=True))
+        encoded = in_pieces(self._encode, images, self.micro_batch, self.device)
+        outputs, pooled = (torch.cat(parts).float().cpu().numpy() for parts in zip(*encoded, strict=True))
         return outputs, unit(pooled)
+
+    def _encode(self, images: np.ndarray) -> Encoded:
+        with autocast(self.device, self.precision):
+            encoded: Encoded = self.model(copied_to(images, self.device))
+        return encoded

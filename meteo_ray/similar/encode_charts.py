@@ -5,10 +5,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import torch
 
-from meteo_ray.archive.cascade.judged_rows import FAULT, MISTAKE
-from meteo_ray.archive.cascade.loaded_model import LoadedModel, condemned
+from meteo_ray.archive.cascade.judged_rows import FAULT, MISTAKE, condemned
 from meteo_ray.archive.cascade.models import Model
 from meteo_ray.archive.cascade.suspects import Suspects, judge_carefully
 from meteo_ray.batch import Batch
@@ -27,8 +25,10 @@ class EncodeCharts:
     """What `ReadImages` has read, encoded by the retrieval model, with the guards of the archive's other models."""
 
     def __init__(self, model: Model, threads: int, suspects: Suspects) -> None:
-        torch.set_num_threads(threads)
-        self._model, self._suspects = LoadedModel(model), suspects
+        # Here, because the driver names this class, and need not load torch for that.
+        from meteo_ray.archive.cascade.loaded_model import loaded
+
+        (self._model,), self._suspects = loaded([model], threads), suspects
 
     def __call__(self, batch: Batch) -> pa.Table:
         found: list[dict[str, Any]] = [

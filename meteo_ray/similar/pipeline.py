@@ -16,9 +16,9 @@ from meteo_ray.archive.cascade.pipeline import (
     cluster_plan,
     guard_graphs,
     pool,
-    shared_tables,
 )
 from meteo_ray.archive.cascade.read_images import ReadImages
+from meteo_ray.archive.cascade.shared_tables import shared_tables
 from meteo_ray.archive.config import Reading
 from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
 from meteo_ray.errors import MachineFault
@@ -43,7 +43,7 @@ class Encoding:
             MachineFault: when Ray can go on no further.
         """
         pieces = chunks(listed, self._plan.readers, self._block_rows)
-        rows = ray.data.from_arrow(pieces).map_batches(
+        rows = ray.data.from_blocks(pieces).map_batches(
             ReadImages,
             fn_constructor_args=(self._source, self._limits, self._claims, self._suspects, self._block_rows, False),
             batch_size=None,

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from meteo_ray.archive.cascade.judged_rows import (
     FAULT,
@@ -17,16 +16,15 @@ from meteo_ray.archive.cascade.judged_rows import (
     TOLD,
     VOTES,
     Row,
+    condemned,
+    may_go_on,
 )
-from meteo_ray.archive.cascade.loaded_model import LoadedModel, condemned
 from meteo_ray.archive.cascade.models import Model
 from meteo_ray.archive.cascade.suspects import Suspects, judge_carefully
 from meteo_ray.archive.inputs.manifest import PLACE
 from meteo_ray.batch import Batch
 from meteo_ray.errors import MachineFault, UsageError
-from meteo_ray.judging.shared_images import SharedImages
 from meteo_ray.schema import OK, SCHEMA_VERSION, WRITTEN
-from meteo_ray.stage import Judging
 from meteo_ray.text.config import TextSettings
 
 NOT_READ = TextSettings()
@@ -52,8 +50,10 @@ class JudgeImages:
         suspects: Suspects,
         text: TextSettings = NOT_READ,
     ) -> None:
-        torch.set_num_threads(threads)
-        self._models = [LoadedModel(model, votes=text.mode != "off") for model in models]
+        # Here, because the driver names this class, and need not load torch for that.
+        from meteo_ray.archive.cascade.loaded_model import loaded
+
+        self._models = loaded(models, threads, votes=text.mode != "off")
         self._model_version, self._suspects, self._text = model_version, suspects, text
 
     def __call__(self, batch: Batch) -> pa.Table:
@@ -72,6 +72,8 @@ class JudgeImages:
         readable = [int(row) for row in np.flatnonzero(batch["status"] == OK)]
         seen: dict[str, Any] = {name: batch[name] for name in ("image", "descriptors") if name in batch}
         if all(model.on_gpu for model in self._models):
+            from meteo_ray.judging.shared_images import SharedImages  # with torch, which is there by now
+
             seen["image"] = SharedImages(batch["image"])
         judge_carefully(
             readable,
@@ -111,13 +113,6 @@ class JudgeImages:
 def _chosen(values: Any, rows: Sequence[int]) -> Any:
     """Some rows of a column; where these are all, the column itself: pixels are not copied without need."""
     return values if len(rows) == len(values) else values[list(rows)]
-
-
-def may_go_on(row: Row, judging: Judging, text: TextSettings) -> bool:
-    """Whether a stage let a row through, or may do so when its text has been read."""
-    if judging.passes is None or row[judging.passes]:
-        return True
-    return judging.passes_by is not None and text.is_undecided(row[judging.passes_by])
 
 
 def columns_of(names: Sequence[str], rows: Sequence[Row]) -> Batch:

@@ -7,8 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from meteo_ray.archive.inputs.manifest import PLACE
-from meteo_ray.schema import WRITTEN
+from meteo_ray.schema import ERROR, WRITTEN
+from meteo_ray.stage import Judging
 from meteo_ray.stages import CASCADE, PREDICTIONS
+from meteo_ray.text.config import TextSettings
 
 Row = dict[str, Any]
 
@@ -35,6 +37,9 @@ TOLD = tuple(field for judging in CASCADE.values() for field in judging.tells)
 COUNTS = tuple(column for judging in CASCADE.values() for column in judging.counts)
 """What is added up over all rows, like seconds."""
 
+CRASHED = "crashed"
+"""Reason of a row of which a process died, or for which a model fails."""
+
 # What stops the job travels as a column, because Ray takes an exception in a worker for a defect: it tries again and
 # brings no more than a text of it. The rest of such a row means nothing.
 MISTAKE = pa.field("mistake", pa.string())  # the user's, about a model: a UsageError's message
@@ -48,6 +53,18 @@ def stopped(table: pa.Table, field: pa.Field, message: str) -> pa.Table:
     """The rows with `message` in the column `field`, MISTAKE or FAULT."""
     values = pa.array([message] * table.num_rows, pa.string())
     return table.set_column(table.schema.get_field_index(field.name), field, values)
+
+
+def condemned() -> Row:
+    """What is written of an image of which the judging process died."""
+    return {"status": ERROR, "reason": CRASHED, "detail": "the process that judged it died of it, twice alone"}
+
+
+def may_go_on(row: Row, judging: Judging, text: TextSettings) -> bool:
+    """Whether a stage let a row through, or may do so when its text has been read."""
+    if judging.passes is None or row[judging.passes]:
+        return True
+    return judging.passes_by is not None and text.is_undecided(row[judging.passes_by])
 
 
 def unjudged(columns: Row) -> Row:

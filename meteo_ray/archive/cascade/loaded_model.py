@@ -2,13 +2,14 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
 
-from meteo_ray.archive.cascade.judged_rows import seconds_column
+from meteo_ray.archive.cascade.judged_rows import CRASHED, seconds_column
 from meteo_ray.archive.cascade.models import Model
 from meteo_ray.batch import Batch, concatenate
 from meteo_ray.errors import MachineFault, UsageError
@@ -19,13 +20,13 @@ logger = logging.getLogger("meteo_ray")
 Columns = dict[str, Any]
 
 NOT_FINITE = "not_finite"  # the model answered NaN or infinity for this image
-CRASHED = "crashed"
 DEVICE_FAILED = 70  # exit status, of sysexits.h: internal software error
 
 
-def condemned() -> Columns:
-    """What is written of an image of which the judging process died."""
-    return {"status": ERROR, "reason": CRASHED, "detail": "the process that judged it died of it, twice alone"}
+def loaded(models: Sequence[Model], threads: int, votes: bool = False) -> "list[LoadedModel]":
+    """Models at work in this process, which may use so many threads of the CPU."""
+    torch.set_num_threads(threads)
+    return [LoadedModel(model, votes) for model in models]
 
 
 class LoadedModel:

@@ -8,7 +8,6 @@ from time import perf_counter
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 
 from meteo_ray.archive.cascade.judge_images import columns_of
 from meteo_ray.archive.cascade.judged_rows import (
@@ -16,12 +15,12 @@ from meteo_ray.archive.cascade.judged_rows import (
     MISTAKE,
     READ_SECONDS,
     Row,
+    condemned,
     replaced,
     stopped,
     unjudged,
     with_seconds,
 )
-from meteo_ray.archive.cascade.loaded_model import LoadedModel, condemned
 from meteo_ray.archive.cascade.models import Model
 from meteo_ray.archive.cascade.second_look import SecondLook, is_unchanged, lost
 from meteo_ray.archive.cascade.suspects import Suspects, judge_carefully
@@ -50,8 +49,11 @@ class LookAgain:
         threads: int,
         suspects: Suspects,
     ) -> None:
-        torch.set_num_threads(threads)
-        self._model, self._passes, self._suspects = LoadedModel(model), tuple(passes), suspects
+        # Here, because the driver names this class, and need not load torch for that.
+        from meteo_ray.archive.cascade.loaded_model import loaded
+
+        (self._model,) = loaded([model], threads)
+        self._passes, self._suspects = tuple(passes), suspects
         self._source, self._limits, self._images = source, limits, images
 
     def __call__(self, table: pa.Table) -> pa.Table:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from meteo_ray import bundle
 from meteo_ray.archive.config import EXAMPLES_ANSWER, EXAMPLES_NEED, ArchiveConfig
@@ -14,12 +14,14 @@ from meteo_ray.errors import UsageError
 from meteo_ray.files import read_json
 from meteo_ray.judging.predictor import Predictor
 from meteo_ray.judging.starter import STARTER, tell_starter
-from meteo_ray.judging.verdict import Verdict
 from meteo_ray.retrieval.stage import RETRIEVAL
 from meteo_ray.stage import Judging
 from meteo_ray.stages import CASCADE
 from meteo_ray.vocabulary import Vocabulary
 from meteo_ray.vocabulary.growth import joined
+
+if TYPE_CHECKING:  # it loads scikit-learn: a second
+    from meteo_ray.judging.verdict import Verdict
 
 logger = logging.getLogger("meteo_ray")
 
@@ -35,7 +37,7 @@ class Model:
     version: str
     judging: Judging
     load: Callable[[], Predictor]
-    load_verdict: Callable[[], Verdict] | None = None
+    load_verdict: "Callable[[], Verdict] | None" = None
     described: bool = False
     undecided: float | None = None
 

@@ -12,14 +12,13 @@ from typing import Any
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, Dataset
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from meteo_ray.archive.cascade.judge_images import NOT_READ, JudgeImages
 from meteo_ray.archive.cascade.look_again import LookAgain
 from meteo_ray.archive.cascade.models import Model
 from meteo_ray.archive.cascade.read_images import ReadImages
 from meteo_ray.archive.cascade.read_text import ReadText
-from meteo_ray.archive.cascade.registry import Registry
+from meteo_ray.archive.cascade.shared_tables import shared_tables
 from meteo_ray.archive.config import Batches
 from meteo_ray.archive.inputs.source import LocalSource, RemoteSource
 from meteo_ray.archive.reading.limits import Limits
@@ -30,6 +29,8 @@ from meteo_ray.text.config import TextSettings
 
 # Logical CPUs of an actor that mostly waits for its device or its child; two cores must hold the whole graph.
 ACTOR_CPUS = 0.25
+# Below that WORKER_SHARE would leave a core to nobody, and a whole one for each reader leaves no room.
+FEW_CPUS = 4
 # Calls that wait at an actor: one more than it works on, so that it never idles and few pixels are in flight.
 CALLS_IN_FLIGHT = 2
 # Rows of a reader's task at most: half a million rows are 500 tasks for Ray to keep account of.
@@ -69,13 +70,16 @@ class Plan:
     ) -> "Plan":
         """An actor of each of the `judging` operators for each GPU, with equal parts of it; else one for each node.
 
-        A reader of `text` has half of what a reader of images has without it: together they need no more room.
+        Without a GPU a few cores all read: where the models are behind, readers wait and leave them the cores. On two,
+        one reader kept 1.5 of them busy. A reader of `text` has half of what a reader of images has without it:
+        together they need no more room.
         """
         judges = gpus or nodes
         share = 1 / judging
-        reader_cpus = 0.5 if cpus < 4 else 1.0
+        few = cpus < FEW_CPUS
+        reader_cpus = 0.5 if few else 1.0
         return cls(
-            readers=readers or max(1, int(WORKER_SHARE * cpus)),
+            readers=readers or max(1, cpus if few and not gpus else int(WORKER_SHARE * cpus)),
             reader_cpus=reader_cpus / 2 if text else reader_cpus,
             judges=judges,
             judge_gpus=share if gpus else 0.0,
@@ -127,7 +131,7 @@ class Cascade:
         pieces = chunks(listed, self._plan.readers, self._batches.rows)
         sharing = [model for model in self._models if not model.judging.own_pixels]
         described = any(model.described for model in sharing)
-        rows: Dataset = ray.data.from_arrow(pieces)
+        rows: Dataset = ray.data.from_blocks(pieces)  # `from_arrow` would start a task for each, to count its rows
         rows = rows.map_batches(
             ReadImages,
             fn_constructor_args=(
@@ -151,7 +155,8 @@ class Cascade:
             **self._device_share(),
         )
         if self._text.mode != "off":
-            rows = self._read_text(rows, sharing, min(self._plan.readers, len(pieces)))
+            blocks = math.ceil(listed.num_rows / self._batches.rows)
+            rows = self._read_text(rows, sharing, min(self._plan.readers, blocks))
         for model in looking_again(self._models):
             rows = self._look_again(rows, model)
         return rows
@@ -182,13 +187,6 @@ class Cascade:
         return {"num_cpus": ACTOR_CPUS, "num_gpus": self._plan.judge_gpus, "compute": pool(self._plan.judges)}
 
 
-def shared_tables() -> "tuple[SharedClaims, SharedSuspects]":
-    """Who brings a content, and which batches are in hand, in one process beside the driver."""
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    registry = ray.remote(Registry).options(num_cpus=0, scheduling_strategy=here).remote()
-    return SharedClaims(registry), SharedSuspects(registry)
-
-
 def guard_graphs(block_rows: int) -> None:
     """How this process's graphs treat actors that hold models, and blocks of `block_rows` images."""
     context = ray.data.DataContext.get_current()
@@ -199,37 +197,6 @@ def guard_graphs(block_rows: int) -> None:
     # Ray sends on what is larger than this, uncut up to half as much again: with its text a full block of a reader
     # is just larger, so that it travels on at once and reaches a judge as it was written, in one piece.
     context.target_max_block_size = block_rows * BYTES_OF_PIXELS
-
-
-class SharedClaims:
-    """The ClaimTable that all readers ask."""
-
-    def __init__(self, registry: Any) -> None:
-        self._registry = registry
-
-    def owners(self, contents: list[tuple[str, str]]) -> list[str]:
-        owners: list[str] = ray.get(self._registry.owners.remote(contents))
-        return owners
-
-    def know(self, owners: list[tuple[str, str]]) -> None:
-        ray.get(self._registry.know.remote(owners))
-
-    def release(self, contents: list[str]) -> None:
-        ray.get(self._registry.release.remote(contents))
-
-
-class SharedSuspects:
-    """The SuspectList that all judges tell."""
-
-    def __init__(self, registry: Any) -> None:
-        self._registry = registry
-
-    def begin(self, batch: str, whole: bool) -> tuple[int, int]:
-        earlier, deaths = ray.get(self._registry.begin.remote(batch, whole))
-        return earlier, deaths
-
-    def end(self, batch: str) -> None:
-        self._registry.end.remote(batch)
 
 
 def looking_again(models: list[Model]) -> list[Model]:

@@ -4,23 +4,23 @@ import logging
 from collections.abc import Sequence
 from functools import cached_property
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from meteo_ray.archive.cascade.judge_images import may_go_on
 from meteo_ray.archive.cascade.judged_rows import (
     FAULT,
     MISTAKE,
     READ_SECONDS,
     TEXT_SECONDS,
     Row,
+    may_go_on,
     replaced,
     stopped,
     with_seconds,
 )
-from meteo_ray.archive.cascade.judging_anew import JudgingAnew
 from meteo_ray.archive.cascade.models import Model
 from meteo_ray.archive.cascade.second_look import SecondLook, is_unchanged, lost
 from meteo_ray.archive.cascade.suspects import Suspects, carefully_read
@@ -31,6 +31,9 @@ from meteo_ray.schema import OK
 from meteo_ray.text.config import TextSettings
 from meteo_ray.text.reader import TextReader
 from meteo_ray.text.table import written
+
+if TYPE_CHECKING:
+    from meteo_ray.archive.cascade.judging_anew import JudgingAnew
 
 logger = logging.getLogger("meteo_ray")
 
@@ -71,7 +74,10 @@ class ReadText:
             return stopped(table, FAULT, str(error))
 
     @cached_property
-    def _judge_anew(self) -> JudgingAnew:
+    def _judge_anew(self) -> "JudgingAnew":
+        # Here, because the driver names this class, and need not load scikit-learn for that.
+        from meteo_ray.archive.cascade.judging_anew import JudgingAnew
+
         return JudgingAnew(self._models)
 
     def _with_text(self, table: pa.Table) -> pa.Table:

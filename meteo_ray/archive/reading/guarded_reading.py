@@ -14,7 +14,7 @@ from meteo_ray.imaging.decode import DEFAULT_LIMITS, DecodeFailure, Listed, modi
 from meteo_ray.imaging.load import LoadedImage, load_bytes
 from meteo_ray.voters.descriptors import describe
 
-_held: dict[str, bytes] = {}
+_held: dict[str, tuple[str, bytes]] = {}  # sha256 and bytes
 
 
 def release() -> dict[str, Any]:
@@ -48,13 +48,14 @@ def hold_descriptor(key: str, descriptor: int) -> dict[str, Any]:
 def decode_held(key: str, size: tuple[int, int] | None, described: bool) -> LoadedImage:
     """Decode a file that was read, fitted to `size` (width, height), or as its page's pixels; on demand with the
     descriptors that trees look at. Raises DecodeFailure."""
-    loaded = load_bytes(_held.pop(key), size and (size[0], size[1]))
+    sha256, data = _held.pop(key)
+    loaded = load_bytes(data, size and (size[0], size[1]), sha256)
     return replace(loaded, descriptors=describe(loaded.pixels)) if described else loaded
 
 
 def give_held(key: str) -> bytes:
     """A file that was read, as it is."""
-    return _held.pop(key)
+    return _held.pop(key)[1]
 
 
 def list_container(path: str, modified_ns: int, inside: str) -> dict[str, Any]:
@@ -80,8 +81,9 @@ def look(path: str) -> dict[str, Any]:
 
 
 def _hold(key: str, data: bytes) -> dict[str, Any]:
-    _held[key] = data
-    return {"sha256": hashlib.sha256(data).hexdigest()}
+    sha256 = hashlib.sha256(data).hexdigest()
+    _held[key] = sha256, data
+    return {"sha256": sha256}
 
 
 def _require_container(path: str, modified_ns: int, inside: str) -> None:
