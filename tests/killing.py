@@ -5,8 +5,11 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 
 def epochs(models: Path) -> list[dict[str, Any]]:
@@ -27,3 +30,20 @@ def kill_after_an_epoch(command: list[str], models: Path, of: int, later_s: floa
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
     assert len(epochs(models)) < of
+
+
+def assert_killed_ends_like_whole(
+    train: Callable[[Path], list[str]], folder: Path, of: int, measures: Sequence[str], later_s: float = 0.0
+) -> None:
+    """Train into one folder in one go, and into another killed and started again: every epoch's measures are equal.
+
+    `train` gives the command for a model folder; `of` and `later_s` as of `kill_after_an_epoch`.
+    """
+    whole, killed = folder / "whole", folder / "killed"
+    subprocess.run(train(whole), check=True)
+    kill_after_an_epoch(train(killed), killed, of, later_s)
+    subprocess.run(train(killed), check=True)
+    assert [entry["epoch"] for entry in epochs(killed)] == list(range(of))
+    for name in measures:
+        left_alone = [entry[name] for entry in epochs(whole)]
+        assert [entry[name] for entry in epochs(killed)] == pytest.approx(left_alone, abs=1e-4), name

@@ -23,10 +23,11 @@ logger = logging.getLogger("benchmarks")
 # A block counts when others used less than this share of the machine in its mean; declared before anything is measured.
 FOREIGN_SHARE = 0.1
 
-# Images of a small run: one batch, so that a run's fixed part shows.
-SMALL = 64
+# Images of a small run: so many that no run reads more of them than it does while its models load. With one batch the
+# job's further images seemed to cost less than its bare work.
+SMALL = 256
 # A large run is at least twice a small one, and a multiple of it, so that folders are shared.
-LEAST_LARGE = 128
+LEAST_LARGE = 512
 
 
 class Restless(RuntimeError):

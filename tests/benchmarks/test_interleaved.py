@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.speed.floors import Floor
 from benchmarks.speed.groups import limit_of, waiting_share
-from benchmarks.speed.interleaved import Contender, Restless, Turns, take_turns
+from benchmarks.speed.interleaved import SMALL, Contender, Restless, Turns, take_turns
 from benchmarks.speed.sessions import Run
 
 
@@ -35,9 +35,10 @@ def test_a_block_goes_there_and_back_and_gives_marginal_costs():
     log: list[str] = []
     turns = turns_of(Steady("own", 3.0, 0.004, log), Steady("other", 1.0, 0.010, log), blocks=1)
     large, others = turns.images["own"], turns.images["other"]
-    assert (large, others) == (576, 256)  # about two seconds each, in whole small runs, above the small run
+    assert (large, others) == (3 * SMALL, 2 * SMALL)  # two seconds each, in whole small runs, above the small run
     turn = [f"own {large}", f"other {others}", f"own {large}"]
-    back = ["own 64", f"own {large}", "other 64", f"other {others}", "own 64", f"own {large}"]
+    small = [f"own {SMALL}", f"own {large}"]
+    back = [*small, f"other {SMALL}", f"other {others}", *small]
     assert log[-9:] == turn + back
     assert turns.each_s["own"] == [pytest.approx(0.004)]
     assert turns.each_cpu_s["own"] == [pytest.approx(0.008)]

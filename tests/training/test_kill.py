@@ -4,13 +4,14 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.killing import epochs, kill_after_an_epoch
+from tests.killing import assert_killed_ends_like_whole, epochs
 from tests.pictures import picture_index, write_index
 
 EPOCHS = 3
@@ -35,13 +36,8 @@ def train(data: Path, models: Path) -> list[str]:
 def test_killed_and_started_again_it_ends_the_same(tmp_path: Path) -> None:
     data = tmp_path / "data"
     write_index(data, picture_index(data, PER_SPLIT))
-    subprocess.run(train(data, tmp_path / "whole"), check=True)
-    kill_after_an_epoch(train(data, tmp_path / "killed"), tmp_path / "killed", EPOCHS, INTO_THE_EPOCH_S)
-    subprocess.run(train(data, tmp_path / "killed"), check=True)
-    whole, killed = epochs(tmp_path / "whole"), epochs(tmp_path / "killed")
-    assert [entry["steps"] for entry in killed] == [entry["steps"] for entry in whole]
-    for name in ("train/loss", "validation/loss", "validation/auc"):
-        assert [entry[name] for entry in killed] == pytest.approx([entry[name] for entry in whole], abs=1e-4), name
+    measures = ("steps", "train/loss", "validation/loss", "validation/auc")
+    assert_killed_ends_like_whole(partial(train, data), tmp_path, EPOCHS, measures, INTO_THE_EPOCH_S)
 
 
 @pytest.mark.slow
