@@ -29,8 +29,6 @@ from meteo_ray.text.config import TextSettings
 
 # Logical CPUs of an actor that mostly waits for its device or its child; two cores must hold the whole graph.
 ACTOR_CPUS = 0.25
-# Below that WORKER_SHARE would leave a core to nobody, and a whole one for each reader leaves no room.
-FEW_CPUS = 4
 # Calls that wait at an actor: one more than it works on, so that it never idles and few pixels are in flight.
 CALLS_IN_FLIGHT = 2
 # Rows of a reader's task at most: half a million rows are 500 tasks for Ray to keep account of.
@@ -70,16 +68,13 @@ class Plan:
     ) -> "Plan":
         """An actor of each of the `judging` operators for each GPU, with equal parts of it; else one for each node.
 
-        Without a GPU a few cores all read: where the models are behind, readers wait and leave them the cores. On two,
-        one reader kept 1.5 of them busy. A reader of `text` has half of what a reader of images has without it:
-        together they need no more room.
+        A reader of `text` has half of what a reader of images has without it: together they need no more room.
         """
         judges = gpus or nodes
         share = 1 / judging
-        few = cpus < FEW_CPUS
-        reader_cpus = 0.5 if few else 1.0
+        reader_cpus = 0.5 if cpus < 4 else 1.0
         return cls(
-            readers=readers or max(1, cpus if few and not gpus else int(WORKER_SHARE * cpus)),
+            readers=readers or max(1, int(WORKER_SHARE * cpus)),
             reader_cpus=reader_cpus / 2 if text else reader_cpus,
             judges=judges,
             judge_gpus=share if gpus else 0.0,
