@@ -78,8 +78,9 @@ def duplicates(bench: Bench) -> dict[str, Any]:
         own.run(bench.store.folder(name, SMALL))
         few = own.run(bench.store.folder(name, SMALL))
         different = own.run(bench.store.folder(name, most))
+        few_copies = own.run(bench.store.folder(name, SMALL, DUPLICATES))
         copies = own.run(bench.store.folder(name, most, DUPLICATES))
         again = own.run(bench.store.folder(name, most))
     whole = mean(each_image(few, run) for run in (different, again))
-    share = foreign_share([few, different, copies, again])
-    return {"share": DUPLICATES, "images": most, "cost": each_image(few, copies) / whole, "foreign_share": share}
+    share = foreign_share([few, different, few_copies, copies, again])
+    return {"share": DUPLICATES, "images": most, "cost": each_image(few_copies, copies) / whole, "foreign_share": share}
