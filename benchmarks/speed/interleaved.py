@@ -23,8 +23,8 @@ logger = logging.getLogger("benchmarks")
 # A block counts when others used less than this share of the machine in its mean; declared before anything is measured.
 FOREIGN_SHARE = 0.1
 
-# Images of a small run: so many that no run reads more of them than it does while its models load. With one batch the
-# job's further images seemed to cost less than its bare work.
+# Images of a small run: more than are read while the models load. With fewer, a large run's further images are read in
+# that time for nothing: with 64 the job seemed to take less than its bare work.
 SMALL = 256
 # A large run is at least twice a small one, and a multiple of it, so that folders are shared.
 LEAST_LARGE = 512

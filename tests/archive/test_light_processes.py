@@ -1,38 +1,39 @@
-"""Which processes of an archive run load torch: those that judge. A driver or a reader with it would take 600 MB and
+"""Which processes of an archive run load torch: those that judge. A driver or a reader with it would take 580 MB and
 seconds more, and there is a reader for every core or so."""
 
 import json
+import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from meteo_ray.archive.cascade.read_images import ReadImages
 from meteo_ray.archive.cascade.shared_tables import SharedClaims, SharedSuspects
+from meteo_ray.archive.config import Reading
+from meteo_ray.archive.inputs.source import open_source
 
-ASKED = """
-import importlib, json, sys
-for module in sys.argv[1:]:
-    importlib.import_module(module)
-print(json.dumps(sorted({"torch", "sklearn", "lightgbm", "transformers"} & set(sys.modules))))
-"""
+LOADED = 'print(json.dumps(sorted({"torch", "sklearn", "lightgbm", "transformers"} & set(sys.modules))))'
 
 
-@pytest.mark.parametrize(
-    ("process", "modules"),
-    [
-        ("driver", ["meteo_ray.archive.run"]),
-        ("reader", ["meteo_ray.archive.cascade.read_images", "meteo_ray.archive.cascade.shared_tables"]),
-        ("search", ["meteo_ray.similar.pipeline"]),
-    ],
-)
-def test_a_process_that_judges_nothing_loads_no_networks(process: str, modules: list[str]) -> None:
-    command = [sys.executable, "-c", ASKED, *modules]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert json.loads(answer) == [], process
+def heavy_modules(program: str, given: bytes = b"") -> list[str]:
+    """Those that a process of its own has loaded after a program, which may read `given`."""
+    command = [sys.executable, "-c", f"import json, pickle, sys\n{program}\n{LOADED}"]
+    found: list[str] = json.loads(subprocess.run(command, input=given, capture_output=True, check=True).stdout)
+    return found
 
 
-def test_what_a_reader_is_given_loads_no_networks() -> None:
-    """What travels to it is unpickled there, with the modules that it names."""
-    given = {type(one).__module__ for one in (SharedClaims(None), SharedSuspects(None))}
-    command = [sys.executable, "-c", ASKED, *sorted(given)]
-    assert json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout) == []
+@pytest.mark.parametrize("module", ["meteo_ray.archive.run", "meteo_ray.similar.pipeline"])
+def test_a_driver_loads_no_networks(module: str) -> None:
+    assert heavy_modules(f"import {module}") == []
+
+
+def test_what_travels_to_a_reader_loads_no_networks(tmp_path: Path) -> None:
+    shared = (SharedClaims(None), SharedSuspects(None))
+    travels = pickle.dumps((ReadImages, open_source(tmp_path), Reading().limits(), *shared))
+    assert heavy_modules("pickle.load(sys.stdin.buffer)", travels) == []
+
+
+def test_what_loads_a_network_is_told() -> None:
+    assert "torch" in heavy_modules("import meteo_ray.archive.cascade.loaded_model")
