@@ -30,7 +30,7 @@ def ratios_plot(page: Path, group: str, found: dict[str, Any], names: dict[str, 
     axes.invert_yaxis()
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xlabel("times as long as meteo_ray for one more image")
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)  # outside: it would hide an interval
     return _saved(figure, page, group)
 
 
