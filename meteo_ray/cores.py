@@ -28,10 +28,11 @@ def data_workers_each(data_workers: int | None, processes: int) -> int:
     return max(1, (data_workers or default_workers()) // processes)
 
 
-def training_threads(data_workers: int | None, processes: int = 1) -> int:
-    """Threads of each training process on a CPU: the cores that the data workers of all leave, at least one.
+def training_threads(processes: int = 1) -> int:
+    """Threads of each training process on a CPU: its part of all cores.
 
-    Sharing a core with a busy data worker, the threads wait for one another: on two cores the gate trained at 46 rows/s
-    with two threads and at 62 with one.
+    Where learning runs on a CPU it takes many times as long as preparing, so that data workers leave most of their
+    cores idle: the gate learnt 59.7 rows/s of 128x96 with two threads on two cores and 52.0 with one, of 320x240
+    14.9 and 9.6.
     """
-    return max(1, (cores() - (data_workers or default_workers())) // processes)
+    return max(1, cores() // processes)

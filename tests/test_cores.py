@@ -21,8 +21,13 @@ def test_two_threads_of_a_core_count_once(monkeypatch, usable, physical, expecte
     assert cores.cores() == expected
 
 
-@pytest.mark.parametrize(("count", "workers", "threads"), [(14, 9, 5), (2, 1, 1), (1, 1, 1)])
-def test_seventy_percent_prepare_data_and_the_rest_trains(monkeypatch, count, workers, threads):
+@pytest.mark.parametrize(("count", "workers"), [(14, 9), (2, 1), (1, 1)])
+def test_seventy_percent_prepare_data(monkeypatch, count, workers):
     monkeypatch.setattr(cores, "cores", lambda: count)
     assert cores.default_workers() == workers
-    assert cores.training_threads(None) == threads
+
+
+@pytest.mark.parametrize(("count", "processes", "threads"), [(14, 1, 14), (14, 4, 3), (2, 1, 2), (2, 3, 1)])
+def test_training_processes_share_all_cores(monkeypatch, count, processes, threads):
+    monkeypatch.setattr(cores, "cores", lambda: count)
+    assert cores.training_threads(processes) == threads

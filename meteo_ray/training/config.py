@@ -43,8 +43,8 @@ class LoopSettings(Section):
     """CPU workers of a machine that decode and augment, for all of its training workers; default: 70 % of the cores,
     threads of one core counted once (R7 asks for 60-80 %)."""
     torch_threads: Annotated[int | None, Field(gt=0), NotInIdentity()] = None
-    """Threads of each training process on a CPU; default: the cores that the data workers leave. More may be faster
-    where preparing is little work, without augmentation for example."""
+    """Threads of each training process on a CPU; default: its part of all cores. Fewer may be faster where preparing is
+    as much work as learning, with small networks for example."""
     workers: int = Field(1, gt=0)
     """Training workers; more than one for several GPUs or machines, each takes its share of every batch. Tried with two
     processes on CPUs (gloo); between GPUs (NCCL) not verified yet."""

@@ -65,7 +65,7 @@ def seed_everything(*seed: int) -> None:
 def set_threads(settings: LoopSettings, device: torch.device) -> None:
     """Ray gives a worker OMP_NUM_THREADS=1; on a CPU the training worker is the one that must compute."""
     if device.type == "cpu":
-        torch.set_num_threads(settings.torch_threads or training_threads(settings.data_workers))
+        torch.set_num_threads(settings.torch_threads or training_threads())
 
 
 def _cpu_flags() -> set[str]:

@@ -168,7 +168,7 @@ def share_of_machine(settings: LoopSettings, processes: int) -> LoopSettings:
     if processes == 1:
         return settings
     data_workers = data_workers_each(settings.data_workers, processes)
-    threads = settings.torch_threads or training_threads(settings.data_workers, processes)
+    threads = settings.torch_threads or training_threads(processes)
     return settings.model_copy(update={"data_workers": data_workers, "torch_threads": threads})
 
 

@@ -121,5 +121,5 @@ def test_workers_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("meteo_ray.cores.cores", lambda: 16)
     assert share_of_machine(settings(torch_threads=None), 1).data_workers is None
     shared = share_of_machine(settings(torch_threads=None), 2)
-    assert (shared.data_workers, shared.torch_threads) == (5, 2)  # of 11 and 5
+    assert (shared.data_workers, shared.torch_threads) == (5, 8)  # of 11 and 16
     assert share_of_machine(settings(data_workers=6, torch_threads=4), 2).data_workers == 3

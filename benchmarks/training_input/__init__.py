@@ -1,0 +1,1 @@
+"""Does a training ever wait for its data? See run.py."""
