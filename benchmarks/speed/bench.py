@@ -54,13 +54,13 @@ QUICK = Plan(
 )
 FULL = Plan(
     blocks=3,
-    seconds=5.0,
-    most=2048,
+    seconds=12.0,  # of the job: over twice its start and end, which vary by half a second
+    most=4096,
     drawings=32,
     floor_s=2.0,
     formats=FORMATS,
     stages=(GATE, ELEMENTS),
-    counts=(256, 512, 1024, 2048),
+    counts=(2048, 4096, 8192, 16384),
     sizes=((320, 240), (640, 480), (960, 720), (1280, 960), (1920, 1440)),
     sleeping=2048,
 )

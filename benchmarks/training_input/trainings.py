@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,10 @@ class PreparedBatches(Dataset[Batch]):
 def loaded(workers: int, rows: pa.Table, prepare: Prepare, batch_size: int) -> Iterator[Batch]:
     """Batches by torch's DataLoader."""
     batches = PreparedBatches(rows, prepare, batch_size)
-    for batch in DataLoader(batches, batch_size=None, num_workers=workers, collate_fn=_as_it_is):
+    context = get_context("forkserver")  # a fork of this process, with Ray's threads, would wait for their locks
+    context.set_forkserver_preload([__name__])
+    options: dict[str, Any] = {"num_workers": workers, "collate_fn": _as_it_is, "multiprocessing_context": context}
+    for batch in DataLoader(batches, batch_size=None, **options):
         yield {**batch, "image": batch["image"].numpy()}
 
 
