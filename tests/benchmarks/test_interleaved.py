@@ -36,10 +36,8 @@ def test_a_block_goes_there_and_back_and_gives_marginal_costs():
     turns = turns_of(Steady("own", 3.0, 0.004, log), Steady("other", 1.0, 0.010, log), blocks=1)
     large, others = turns.images["own"], turns.images["other"]
     assert (large, others) == (3 * SMALL, 2 * SMALL)  # two seconds each, in whole small runs, above the small run
-    turn = [f"own {large}", f"other {others}", f"own {large}"]
-    small = [f"own {SMALL}", f"own {large}"]
-    back = [*small, f"other {SMALL}", f"other {others}", *small]
-    assert log[-9:] == turn + back
+    own, other = [f"own {SMALL}"] * 2 + [f"own {large}"], [f"other {SMALL}"] * 2 + [f"other {others}"]
+    assert log[-18:] == own + other + own + own + other + own
     assert turns.each_s["own"] == [pytest.approx(0.004)]
     assert turns.each_cpu_s["own"] == [pytest.approx(0.008)]
     assert turns.fixed_s["other"] == [pytest.approx(1.0)]
