@@ -57,7 +57,7 @@ def tree(root: int, everything: list[Process] | None = None) -> list[Process]:
 class Watch:
     """`with Watch(pid) as watch`: afterwards `cpu_s` is what the tree used meanwhile, `others_s` what processes used
     that are not of this one's tree, and `peak_mb` the most memory that the watched tree held at one moment, shared
-    pages counted once, where `memory` was wanted."""
+    pages counted once and those of files not at all, where `memory` was wanted."""
 
     root: int
     memory: bool = False
@@ -102,9 +102,12 @@ class Watch:
 
 
 def _pss(pid: int) -> float:
-    """Bytes of a process, shared pages divided among those that share them; 0 when it has ended."""
+    """Bytes of a process, shared pages divided among those that share them; 0 when it has ended.
+
+    Without those of files: a library's pages become one process' own as others end, however little that needs.
+    """
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0.0
-    return next((int(line.split()[1]) * 1024.0 for line in lines if line.startswith("Pss:")), 0.0)
+    return sum(int(line.split()[1]) * 1024.0 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
