@@ -11,7 +11,7 @@ from meteo_ray.forecast.series.records import Records
 from meteo_ray.forecast.series.source import Table
 
 Columns = dict[str, dict[str, str]]
-"""Station -> quantity -> column of the file."""
+"""Station -> declared column -> column of the file."""
 
 
 def read_csv(path: Path, table: Table, found: list[Defect]) -> list[Records]:
@@ -31,20 +31,27 @@ def read_csv(path: Path, table: Table, found: list[Defect]) -> list[Records]:
 
 def _columns(path: Path, table: Table, header: Sequence[str]) -> Columns:
     """Which columns are whose. Raises UsageError for columns that are declared and not there."""
-    wanted = {name: column.column for name, column in table.quantities.items()}
+    wanted = list(table.columns)
     missing = [name for name in (*table.time_columns.columns, table.station.column) if name and name not in header]
     if not table.station.prefixes:
-        missing += [column for column in wanted.values() if column not in header]
-        found = {table.station.name or "": wanted}
+        missing += [column for column in wanted if column not in header]
+        found = {table.station.name or "": {column: column for column in wanted}}
     else:
         found = {
-            prefix: {name: f"{prefix}_{column}" for name, column in wanted.items() if f"{prefix}_{column}" in header}
+            prefix: {column: f"{prefix}_{column}" for column in wanted if f"{prefix}_{column}" in header}
             for prefix in table.station.prefixes
         }
         missing += [f"{prefix}_*" for prefix, columns in found.items() if not columns]
+        missing += [f"{prefix}_{column}" for prefix in found for column in _halves_missing(table, found[prefix])]
     if missing:
         raise UsageError(f"{path}: no column {', '.join(missing)}; the file has {', '.join(header)[:300]}")
     return found
+
+
+def _halves_missing(table: Table, there: Mapping[str, str]) -> list[str]:
+    """Components whose other one a station has."""
+    pairs = [quantity.components for quantity in table.quantities.values()]
+    return [name for pair in pairs if set(pair) & set(there) for name in pair if name not in there]
 
 
 def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[int, dict[str, str | None]]]:
@@ -62,14 +69,14 @@ def _read(
     records: dict[str, Records] = {}
     for line, row in rows:
         time = _time(path, table, line, row)
-        for prefix, quantities in columns.items():
+        for prefix, own_columns in columns.items():
             station = prefix or row[table.station.column or ""] or ""
             if not station.strip():
                 raise UsageError(f"{path.name}:{line}: no name of a station in {table.station.column}")
-            own = records.setdefault(station, Records(path.name, station, values={name: [] for name in quantities}))
+            own = records.setdefault(station, Records(path.name, station, values={name: [] for name in own_columns}))
             own.times.append(time)
             own.lines.append(line)
-            for name, column in quantities.items():
+            for name, column in own_columns.items():
                 own.values[name].append(_number(own, table, line, time, column, row[column], found))
     return records
 

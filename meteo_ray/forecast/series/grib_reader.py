@@ -24,10 +24,10 @@ UNTOLD = "unknown"
 
 @dataclass
 class _Found:
-    """What the messages of a file hold of the wanted quantities."""
+    """What the messages of a file hold of the wanted columns."""
 
     values: dict[str, dict[datetime, np.ndarray]]
-    """Quantity -> time -> float64 `(places,)`."""
+    """Column -> time -> float64 `(places,)`."""
     numbers: dict[datetime, int] = field(default_factory=dict)
     """The first message of every time, counted from 1."""
     minutes: dict[str, int] = field(default_factory=dict)
@@ -39,48 +39,48 @@ class _Found:
 def read_grib(path: Path, table: Table, places: Mapping[str, Place]) -> list[Records]:
     """The series of every place; `lines` are messages, counted from 1; missing points are NaN.
 
-    A quantity's column is the parameter's name in eccodes: `t2m`, as xarray calls it, or `2t`. Its unit must be the
+    A column is the parameter's name in eccodes: `t2m`, as xarray calls it, or `2t`. Its unit must be the
     declared one or one that means the same. The time is that at which a value is true; a sum or mean over an hour or a
     day belongs to its begin.
 
     Raises:
-        UsageError: when the file cannot be read or lacks a quantity, a unit is another one than declared, two messages
-            are of the same quantity and time, or a place lies outside of the grid.
+        UsageError: when the file cannot be read or lacks a column, a unit is another one than declared, two messages
+            are of the same column and time, or a place lies outside of the grid.
     """
-    found = _Found({name: {} for name in table.quantities})
+    found = _Found({column: {} for column in table.columns})
     grids: dict[str, np.ndarray] = {}
     with messages_of(path) as messages:
         for number, message in enumerate(messages, 1):
             names = message["cfVarName"], message["shortName"]
-            quantities = [name for name, column in table.quantities.items() if column.column in names]
-            if not quantities:
+            columns = [column for column in table.columns if column in names]
+            if not columns:
                 found.others[names[0] if names[0] != UNTOLD else names[1]] = None
-            for name in quantities:
-                _take(path, table, name, number, message, found)
-            if quantities:
+            for column in columns:
+                _take(path, table, column, number, message, found)
+            if columns:
                 values = values_of(message)[_points(path, message, places, grids)]
-                for name in quantities:
-                    found.values[name][valid_time(message)] = values
-    _require_all(path, table, found)
+                for column in columns:
+                    found.values[column][valid_time(message)] = values
+    _require_all(path, found)
     return _records(path, places, found, timedelta(minutes=rows_begin_before(path, table, found.minutes)))
 
 
-def _take(path: Path, table: Table, name: str, number: int, message: "GRIBMessage", found: _Found) -> None:
+def _take(path: Path, table: Table, column: str, number: int, message: "GRIBMessage", found: _Found) -> None:
     """Raises UsageError where a message does not fit the description or what came before it."""
-    column, time, minutes = table.quantities[name], valid_time(message), interval_minutes(message)
-    unit = message["units"]
-    require_declared(path, name, column.column, None if unit == UNTOLD else unit, column.unit)
-    if time in found.values[name]:
+    time, minutes, unit = valid_time(message), interval_minutes(message), message["units"]
+    for name, declared in table.columns[column]:
+        require_declared(path, name, column, None if unit == UNTOLD else unit, declared)
+    if time in found.values[column]:
         level = f"{message.get('typeOfLevel')} {message.get('level')}"
         raise UsageError(
-            f"{path}: message {number} is of {column.column} at {time:%Y-%m-%d %H:%M} as one before it; levels, members"
+            f"{path}: message {number} is of {column} at {time:%Y-%m-%d %H:%M} as one before it; levels, members"
             f" or forecasts that overlap cannot be told apart (this one: {level}, step {message.get('stepRange')}, "
             f"member {message.get('number', '-')}): keep one of them, as with grib_copy -w"
         )
-    before = found.minutes.setdefault(column.column, minutes)
+    before = found.minutes.setdefault(column, minutes)
     if before != minutes:
         raise UsageError(
-            f"{path}: {column.column} is of intervals of {before / 60:g} hours and, in message {number}, of "
+            f"{path}: {column} is of intervals of {before / 60:g} hours and, in message {number}, of "
             f"{minutes / 60:g}; sums since the start of a forecast must be taken apart first"
         )
     found.numbers.setdefault(time, number)
@@ -101,8 +101,8 @@ def _points(
     return known[grid]
 
 
-def _require_all(path: Path, table: Table, found: _Found) -> None:
-    missing = [table.quantities[name].column for name, values in found.values.items() if not values]
+def _require_all(path: Path, found: _Found) -> None:
+    missing = [column for column, values in found.values.items() if not values]
     if missing:
         there = [*found.minutes, *found.others]
         raise UsageError(f"{path}: no parameter {', '.join(missing)}; the file has {', '.join(there)[:300]}")

@@ -55,7 +55,7 @@ def read_netcdf(path: Path, table: Table, places: Mapping[str, Place]) -> list[R
 
 
 def _require(path: Path, table: Table, data: "xr.Dataset") -> None:
-    wanted = [*table.time_columns.columns, *(column.column for column in table.quantities.values())]
+    wanted = [*table.time_columns.columns, *table.columns]
     if table.station.column:
         wanted.append(table.station.column)
     missing = [name for name in wanted if name not in data.variables]
@@ -75,9 +75,10 @@ def _require(path: Path, table: Table, data: "xr.Dataset") -> None:
     lacking = np.flatnonzero(np.isnat(data[table.time_columns.columns[0]].values))
     if len(lacking):
         raise UsageError(f"{path}: step {lacking[0] + 1} of {table.time_columns.columns[0]} has no time")
-    for name, column in table.quantities.items():
-        unit = data[column.column].attrs.get("units")
-        require_declared(path, name, column.column, None if unit is None else str(unit), column.unit)
+    for column, quantities in table.columns.items():
+        unit = data[column].attrs.get("units")
+        for name, declared in quantities:
+            require_declared(path, name, column, None if unit is None else str(unit), declared)
 
 
 def _sizes(variable: "xr.DataArray") -> str:
@@ -125,7 +126,7 @@ def _begin_before(path: Path, table: Table, data: "xr.Dataset") -> timedelta:
     """How long before the file's time rows begin. ECMWF's files tell the kind of interval, and not its length: hours
     are stamped with their end, days of its daily statistics with the day itself."""
     length = 60 if table.hourly else 0
-    kinds = {column.column: data[column.column].attrs.get(KIND, INSTANT) for column in table.quantities.values()}
+    kinds = {column: data[column].attrs.get(KIND, INSTANT) for column in table.columns}
     minutes = {name: 0 if str(kind) == INSTANT else length for name, kind in kinds.items()}
     return timedelta(minutes=rows_begin_before(path, table, minutes))
 
@@ -137,10 +138,10 @@ def _station(
     stamps = pd.DatetimeIndex(np.atleast_1d(data[table.time_columns.columns[0]].values)) - before
     times = stamps.to_pydatetime().tolist()
     records = Records(path.name, name, times, list(range(1, len(times) + 1)))
-    for quantity, column in table.quantities.items():
-        series = data[column.column].isel(chosen)
+    for column in table.columns:
+        series = data[column].isel(chosen)
         values = np.atleast_1d(np.asarray(series.values, np.float64))
         if values.shape != (len(times),):
-            raise UsageError(f"{path}: {column.column} is no series of the time alone, but of {_sizes(series)}")
-        records.values[quantity] = values.tolist()
+            raise UsageError(f"{path}: {column} is no series of the time alone, but of {_sizes(series)}")
+        records.values[column] = values.tolist()
     return records

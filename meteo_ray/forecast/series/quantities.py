@@ -79,6 +79,9 @@ QUANTITIES = {quantity.name: quantity for quantity in _QUANTITIES}
 WATER = 1000
 """kg/m^3: 1 kg of rain on a square metre stands 1 mm deep there."""
 
+ENERGY = "J/m^2"
+"""Of radiation: what fell onto a square metre in a step of time, instead of how fast it did."""
+
 SHARE = "(0 - 1)"
 """The unit of cloud cover in ECMWF's files."""
 
@@ -102,10 +105,15 @@ def _with_powers(text: str) -> str:
     return re.sub(r"(?<=[^\W\d_])(-?\d+)(?![\w.])", r"**\1", text)
 
 
-def _in_own_dimension(given: "pint.Quantity[np.ndarray]", quantity: Quantity) -> "pint.Quantity[np.ndarray]":
-    """Rain may be weighed: kg/m^2 becomes a depth."""
+def _in_own_dimension(
+    given: "pint.Quantity[np.ndarray]", quantity: Quantity, step: float
+) -> "pint.Quantity[np.ndarray]":
+    """Rain may be weighed: kg/m^2 becomes a depth. Radiation may be summed over a step of seconds: J/m^2 becomes the
+    mean power."""
     if quantity.name == "precipitation" and given.is_compatible_with("kg/m^2"):
         return given / _registry().Quantity(WATER, "kg/m^3")
+    if quantity.name == "global_radiation" and given.is_compatible_with(ENERGY):
+        return given / _registry().Quantity(step, "s")
     return given
 
 
@@ -122,7 +130,7 @@ def unit_problem(quantity: Quantity, unit: str) -> str | None:
     import pint
 
     try:
-        found = _in_own_dimension(_registry().Quantity(np.zeros(1), unit), quantity)
+        found = _in_own_dimension(_registry().Quantity(np.zeros(1), unit), quantity, step=1.0)
     except (pint.PintError, ValueError, TypeError):
         return f"no such unit: {unit!r}"
     if not found.is_compatible_with(quantity.unit):
@@ -130,9 +138,21 @@ def unit_problem(quantity: Quantity, unit: str) -> str | None:
     return None
 
 
-def converted(values: np.ndarray, unit: str, quantity: Quantity) -> np.ndarray:
-    """Values in `unit` -> in the quantity's own unit, float64 of the same shape."""
-    given = _in_own_dimension(_registry().Quantity(np.asarray(values, np.float64), unit), quantity)
+def is_energy(quantity: Quantity, unit: str) -> bool:
+    """Whether values are the radiation that fell in a step of time. `unit` must be one of the quantity."""
+    return quantity.name == "global_radiation" and bool(_registry().Unit(unit).is_compatible_with(ENERGY))
+
+
+def converted(values: np.ndarray, unit: str, quantity: Quantity, step: float) -> np.ndarray:
+    """Values in `unit` -> in the quantity's own unit, float64 of the same shape.
+
+    Args:
+        values: any shape.
+        unit: one of the quantity, see `unit_problem`.
+        quantity: what they are of.
+        step: seconds that an energy is the sum over; other units do not ask for it.
+    """
+    given = _in_own_dimension(_registry().Quantity(np.asarray(values, np.float64), unit), quantity, step)
     return np.asarray(given.to(quantity.unit).magnitude)
 
 
@@ -140,8 +160,10 @@ def same_unit(first: str, second: str, quantity: Quantity) -> bool:
     """Whether two units of a quantity mean the same: they agree at two points, and so everywhere."""
     if unit_problem(quantity, first) or unit_problem(quantity, second):
         return False
-    points = np.array([0.0, 100.0])
-    return np.allclose(converted(points, first, quantity), converted(points, second, quantity), rtol=1e-9, atol=1e-9)
+    if is_energy(quantity, first) != is_energy(quantity, second):
+        return False
+    one, other = (converted(np.array([0.0, 100.0]), unit, quantity, step=1.0) for unit in (first, second))
+    return np.allclose(one, other, rtol=1e-9, atol=1e-9)
 
 
 def require_declared(path: Path, name: str, column: str, unit: str | None, declared: str) -> None:

@@ -21,6 +21,7 @@ from meteo_ray.forecast.series.netcdf_reader import read_netcdf
 from meteo_ray.forecast.series.panel import Panel
 from meteo_ray.forecast.series.records import Records, checked
 from meteo_ray.forecast.series.source import Place, Source, Table
+from meteo_ray.forecast.series.sums import require_sums_of_hours
 
 logger = logging.getLogger("meteo_ray")
 
@@ -63,12 +64,17 @@ def read_panel(source: Source, folder: Path) -> tuple[Panel, list[Defect]]:
 
 def _rows(source: Source, table: Table, folder: Path, found: list[Defect]) -> dict[str, dict[datetime, Row]]:
     """Station -> time -> the row of the table's files that counts; the time is a day's begin where rows are days."""
-    stations: dict[str, dict[datetime, Row]] = {}
+    stations: dict[str, list[Records]] = {}
     for name in table.files:
         for records in _read(folder / name, table, source.stations, found):
-            rows = stations.setdefault(records.station, {})
+            stations.setdefault(records.station, []).append(records)
+    every: dict[str, dict[datetime, Row]] = {}
+    for station, files in stations.items():
+        require_sums_of_hours(files, table)
+        rows = every.setdefault(station, {})
+        for records in files:
             _add_rows(rows, records, table, source.defects.doubled, found)
-    return stations
+    return every
 
 
 def _read(path: Path, table: Table, places: Mapping[str, Place], found: list[Defect]) -> list[Records]:

@@ -16,18 +16,48 @@ from meteo_ray.forecast.series.quantities import QUANTITIES, Quantity, unit_prob
 
 Policy = Literal["refuse", "missing"]
 
+EASTWARD_NORTHWARD = ("eastward", "northward")
+
+OF_COMPONENTS = ("wind_speed",)
+"""Quantities that are lengths of a vector."""
+
+HOUR, DAY = 3600.0, 86400.0
+"""In seconds."""
+
 
 class Column(Section):
     """Where a quantity stands and in which unit."""
 
-    column: str
+    column: str | None = None
     """The file's column or variable; where stations are prefixes, what follows `PREFIX_`."""
+    components: tuple[str, ...] = ()
+    """Instead of a column, of wind speed: the columns of the eastward and the northward wind, such as u10 and v10. Both
+    are in `unit`; the speed is made row by row, before hours become days."""
     unit: str
-    """Any unit that pint knows, and okta; it must be one of the quantity."""
+    """Any unit that pint knows, and okta; it must be one of the quantity, or, of radiation, an energy on an area
+    (J m-2): what fell in the row's hour or day, of which the mean over it is taken."""
     minimum: float | None = None
     """Values below, in the quantity's unit, are corrupt; default: the world's extreme."""
     maximum: float | None = None
     """Values above are corrupt."""
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.column is None) == (not self.components):
+            raise ValueError("give either column or components")
+        if self.components and len(set(self.components)) != len(EASTWARD_NORTHWARD):
+            raise ValueError(f"components are two columns, of the {' and the '.join(EASTWARD_NORTHWARD)} wind")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that the quantity is made of."""
+        return self.components if self.column is None else (self.column,)
+
+    @property
+    def title(self) -> str:
+        """As messages name it."""
+        return ", ".join(self.columns)
 
     def bounds(self, quantity: Quantity, hourly: bool = False) -> tuple[float, float]:
         """Of a day's value, or of an hour's."""
@@ -81,6 +111,20 @@ class Table(Section):
     quantities: dict[str, Column]
 
     @property
+    def columns(self) -> dict[str, list[tuple[str, str]]]:
+        """Column -> the quantities that it is read for, each with its declared unit."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for name, quantity in self.quantities.items():
+            for column in quantity.columns:
+                found.setdefault(column, []).append((name, quantity.unit))
+        return found
+
+    @property
+    def step(self) -> float:
+        """Seconds from row to row."""
+        return HOUR if self.hourly else DAY
+
+    @property
     def time_columns(self) -> TimeColumns:
         """Of formats that need them."""
         assert self.time is not None
@@ -105,7 +149,14 @@ class Table(Section):
             if name not in QUANTITIES:
                 problems.append(f"{name}: no such quantity; known are {', '.join(QUANTITIES)}")
             elif (problem := unit_problem(QUANTITIES[name], column.unit)) is not None:
-                problems.append(f"{name} ({column.column}): {problem}")
+                problems.append(f"{name} ({column.title}): {problem}")
+            elif column.components and name not in OF_COMPONENTS:
+                problems.append(f"{name}: has no components; of {', '.join(OF_COMPONENTS)} they can be given")
+            elif column.components and not self.hourly:
+                problems.append(
+                    f"{name} ({column.title}): components want hourly rows (hourly: true): where the wind turns, a "
+                    "day's mean components give less than the mean of the speeds"
+                )
         if problems:
             raise ValueError("; ".join(problems))
         return self
