@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow as pa
 from meteo_ray.errors import UsageError
 from meteo_ray.nowcast.config import COARSER, NowcastTraining
 from meteo_ray.nowcast.extrapolation import Extrapolations, blur_width, blurred
-from meteo_ray.nowcast.radar.events import starts
+from meteo_ray.nowcast.radar.events import STEP, spacing, starts
 from meteo_ray.nowcast.radar.fields import RadarFields
 
 # A crop is drawn at most this often until it rains on a part of it: most of a radar image is dry.
@@ -92,8 +93,15 @@ def require_windows(windows: Windows, events: Iterable[str], advice: str) -> Non
     """Raises UsageError naming the events that hold no window, with what to do."""
     short = [event for event in events if not len(windows.starts(event))]
     if short:
-        named = ", ".join(f"{event} ({len(windows.fields.times(event))} frames)" for event in short)
+        named = ", ".join(f"{event} ({told(windows.fields.times(event))})" for event in short)
         raise UsageError(f"no window of {windows.frames} frames five minutes apart without a gap: {named}; {advice}")
+
+
+def told(times: np.ndarray) -> str:
+    """An event's frames, with how far apart they are where that is not five minutes."""
+    apart = spacing(times)
+    off = len(times) > 1 and apart != STEP / timedelta(minutes=1)
+    return f"{len(times)} frames" + (f", {apart:g} minutes apart" if off else "")
 
 
 def margin_of(leads: int) -> int:

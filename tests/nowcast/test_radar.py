@@ -17,7 +17,7 @@ from meteo_ray.nowcast.config import TrainNowcastJob
 from meteo_ray.nowcast.extrapolation import blurred, extrapolated, motion
 from meteo_ray.nowcast.radar.events import read_frames, starts, with_splits
 from meteo_ray.nowcast.radar.fields import RadarFields, averaged, pixels_of_a_square
-from meteo_ray.nowcast.radar.rates import read_rate, time_of
+from meteo_ray.nowcast.radar.rates import read_image, time_of
 from meteo_ray.nowcast.spectral_prognosis import spectral_prognosis
 from meteo_ray.nowcast.stage import NOWCAST
 from meteo_ray.schema import TEST, TRAIN, VALIDATION
@@ -30,7 +30,7 @@ def test_a_meteoswiss_image_is_in_mm_per_hour(tmp_path):
     rain = np.array([[0, 0.5, 2.0], [10, 60, np.nan]])
     path = tmp_path / "AQC161932130V_00005.801.gif"
     save_image(path, rain)
-    found, pixel_km = read_rate(path)
+    found, pixel_km, _ = read_image(path)
     assert pixel_km == 1
     np.testing.assert_allclose(found, rain, rtol=0.05)  # a class is 0.05 of the rain wide
     assert str(time_of(path)) == "2016-07-11 21:30:00"
@@ -57,7 +57,7 @@ def write_knmi(path, values):
 def test_a_knmi_file_is_in_mm_per_hour(tmp_path):
     path = tmp_path / "RAD_NL25_RAP_5min_201008260135.h5"
     write_knmi(path, [[0, 12, 100], [1000, 65535, 1]])
-    found, pixel_km = read_rate(path)
+    found, pixel_km, _ = read_image(path)
     assert pixel_km == 1
     np.testing.assert_allclose(found, [[0, 1.44, 12], [120, np.nan, 0.12]], rtol=1e-6)
     assert str(time_of(path)) == "2010-08-26 01:35:00"
@@ -80,16 +80,16 @@ def write_odim(path, quantity, values, gain, offset, pixel_km=2.0):
 def test_an_odim_file_of_rates_or_of_reflectivity_is_in_mm_per_hour(tmp_path):
     path = tmp_path / "T_PAAH21_202106011200.h5"
     write_odim(path, b"RATE", [[0, 10, 255]], gain=0.5, offset=0.0)
-    found, pixel_km = read_rate(path)
+    found, pixel_km, _ = read_image(path)
     assert pixel_km == 2
     np.testing.assert_allclose(found, [[0, 5, np.nan]])
     write_odim(path, b"DBZH", [[0, 142, 255, 20]], gain=0.5, offset=-32.0)
-    found, _ = read_rate(path)
+    found, _, _ = read_image(path)
     # 39 dBZ by Marshall and Palmer: (10^3.9 / 200)^(1 / 1.6) mm/h.
     np.testing.assert_allclose(found, [[0, (10**3.9 / 200) ** (1 / 1.6), np.nan, 0]], rtol=1e-6)
     write_odim(path, b"VRAD", [[0, 142]], gain=0.5, offset=-32.0)
     with pytest.raises(UsageError, match="neither RATE nor DBZH"):
-        read_rate(path)
+        read_image(path)
 
 
 def test_what_is_no_radar_file_is_named(tmp_path):
@@ -97,14 +97,14 @@ def test_what_is_no_radar_file_is_named(tmp_path):
         path = tmp_path / name
         path.write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
         with pytest.raises(UsageError, match=name):
-            read_rate(path)
+            read_image(path)
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = [1]
     with pytest.raises(UsageError, match="neither KNMI"):
-        read_rate(tmp_path / "other.h5")
+        read_image(tmp_path / "other.h5")
     write_odim(tmp_path / "line.h5", b"RATE", [0, 10], gain=0.5, offset=0.0)
     with pytest.raises(UsageError, match=r"line.h5.*1 dimensions"):
-        read_rate(tmp_path / "line.h5")
+        read_image(tmp_path / "line.h5")
 
 
 def test_a_file_that_is_cut_off_is_named(tmp_path):
@@ -113,16 +113,16 @@ def test_a_file_that_is_cut_off_is_named(tmp_path):
     for length in (0, 5, 100, len(whole) // 2, len(whole) - 4):
         path.write_bytes(whole[:length])
         with pytest.raises(UsageError, match="202106011200_fmi"):
-            read_rate(path)
+            read_image(path)
     path.write_bytes(whole[:200] + b"\xff" * 200 + whole[400:])
     with pytest.raises(UsageError, match="202106011200_fmi"):
-        read_rate(path)
+        read_image(path)
     odim = tmp_path / "202106011200.h5"
     write_odim(odim, b"RATE", [[0, 10]], gain=0.5, offset=0.0)
     with h5py.File(odim, "a") as file:
         del file["dataset1/data1/what"]
     with pytest.raises(UsageError, match=r"202106011200.h5: .*no what group"):
-        read_rate(odim)
+        read_image(odim)
 
 
 def test_gifs_of_other_products_are_refused_as_they_would_be_misread(tmp_path):
@@ -130,7 +130,7 @@ def test_gifs_of_other_products_are_refused_as_they_would_be_misread(tmp_path):
     event.mkdir()
     path = event / "RZC161932130V_00005.801.gif"
     save_image(path, np.array([[0, 1.0], [5, 20]]))
-    for read in (lambda: read_rate(path), lambda: read_frames(tmp_path)):
+    for read in (lambda: read_image(path), lambda: read_frames(tmp_path)):
         with pytest.raises(UsageError, match=r"RZC161932130V.*product RZC.*AQC can be read"):
             read()
     path.rename(event / "aqc161932130V_00005.801.gif")
@@ -219,7 +219,7 @@ REAL = {
 @pytest.mark.parametrize("event", REAL)
 def test_real_files_are_read(radar_files, event):
     path = sorted((radar_files / event).iterdir())[0]
-    rate, pixel_km = read_rate(path)
+    rate, pixel_km, _ = read_image(path)
     shape, unseen, highest = REAL[event]
     assert rate.shape == shape
     assert pixel_km == pytest.approx(1, abs=0.01)
@@ -270,11 +270,61 @@ def test_a_square_with_an_unseen_pixel_is_unseen():
     np.testing.assert_allclose(averaged(rate, 2), [[3, 5], [13, np.nan]])
 
 
+@pytest.mark.parametrize(("name", "value"), [
+    ("LL_lat", 50.5), ("LL_lon", 8.5), ("projdef", np.bytes_(b"+proj=laea +lat_0=50 +lon_0=10 +ellps=WGS84")),
+])  # fmt: skip
+def test_frames_of_another_place_are_refused(tmp_path, name, value):
+    """Of equal size: nothing else tells them apart."""
+    event = tmp_path / "storm"
+    event.mkdir()
+    for minute in (0, 5, 10):
+        write_odim(event / f"2021060112{minute:02d}.h5", b"RATE", [[0, 10], [3, 4]], gain=0.5, offset=0.0)
+    fields = RadarFields(tmp_path, read_frames(tmp_path), 2.0, tmp_path / "cache")
+    assert fields.event("storm").shape == (3, 2, 2)
+    with h5py.File(event / "202106011210.h5", "a") as file:
+        file["where"].attrs[name] = value
+    fields = RadarFields(tmp_path, read_frames(tmp_path), 2.0, tmp_path / "cache")
+    with pytest.raises(UsageError, match=r"202106011210\.h5: lies elsewhere than 202106011200\.h5, .* of one place"):
+        fields.event("storm")
+
+
+@pytest.mark.parametrize(("apart", "expected"), [(2, [0, 4, 10, 14, 20, 24]), (1, range(0, 30, 5)), (3, [0, 6, 9, 15])])
+def test_of_images_that_come_more_often_those_nearest_to_five_minutes_are_frames(tmp_path, caplog, apart, expected):
+    (tmp_path / "storm").mkdir()
+    for minute in range(0, 5 * len(expected) - 1, apart):
+        (tmp_path / "storm" / f"2021060112{minute:02d}.h5").write_bytes(str(minute).encode())
+    frames = read_frames(tmp_path)
+    assert [path[-5:-3] for path in frames["path"].to_pylist()] == [f"{minute:02d}" for minute in expected]
+    times = frames["time"].to_numpy()
+    assert len(starts(times, len(expected), 1)) == 1
+    assert str(times[1]) == "2021-06-01T12:05:00"
+    assert f"{len(expected)} of {len(range(0, 5 * len(expected) - 1, apart))} are its frames" in caplog.text
+
+
+def test_frames_five_minutes_apart_are_all_taken_wherever_they_begin(tmp_path, caplog):
+    (tmp_path / "storm").mkdir()
+    for minute in (2, 7, 12, 17, 19, 22):  # one out of turn
+        (tmp_path / "storm" / f"2021060112{minute:02d}.h5").write_bytes(b"")
+    assert read_frames(tmp_path).num_rows == 6
+    assert not caplog.text
+
+
+def test_frames_that_are_rarer_are_told_with_how_far_apart_they_are(tmp_path):
+    for event in "abc":
+        (tmp_path / event).mkdir()
+        for frame in range(6):
+            path = tmp_path / event / f"2021060112{10 * frame:02d}.h5"
+            write_odim(path, b"RATE", [[0, 10], [3, 4]], gain=0.5, offset=0.0)
+    job = TrainNowcastJob(data=tmp_path, models=tmp_path / "models", nowcast=SETTINGS)
+    with pytest.raises(UsageError, match=r"five minutes apart without a gap: b \(6 frames, 10 minutes apart\)"):
+        NOWCAST.read_inputs(job)
+
+
 def test_frames_are_decoded_once(made, tmp_path, monkeypatch):
     fields = RadarFields(made, read_frames(made), 2.0, tmp_path)
     first = np.array(fields.event("event_20210601"))
     assert first.shape == (10, 32, 32)
-    monkeypatch.setattr("meteo_ray.nowcast.radar.fields.read_rate", None)
+    monkeypatch.setattr("meteo_ray.nowcast.radar.fields.read_image", None)
     np.testing.assert_array_equal(fields.event("event_20210601"), first)
     assert RadarFields(made, read_frames(made), 1.0, tmp_path).key("event_20210601") != fields.key("event_20210601")
 

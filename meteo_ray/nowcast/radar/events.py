@@ -5,6 +5,8 @@ validate and test is said by name: windows of one event share most of their fram
 """
 
 import hashlib
+import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,12 +20,20 @@ from meteo_ray.schema import TEST, TRAIN, VALIDATION
 
 STEP = timedelta(minutes=5)
 
+OFF = timedelta(minutes=1)
+"""How far from the full five minutes an image may be that stands for them, where images come more often."""
+
+logger = logging.getLogger("meteo_ray")
+
 EventsBySplit = dict[str, dict[str, str]]
 """Split -> event -> sum of its files."""
 
 
 def read_frames(data: Path) -> pa.Table:
     """A row for every frame, in order of event and time: `event`, `time`, `path` below `data`, `sha256`.
+
+    Of an event whose images come more often than every five minutes, as MRMS' every two, those nearest to the full five
+    minutes are its frames, with these as their time; how many is logged.
 
     Raises:
         UsageError: when there is none; naming a file without a time or of an unknown product, and files of one event
@@ -39,15 +49,42 @@ def read_frames(data: Path) -> pa.Table:
             found[key] = path
     if not found:
         raise UsageError(f"{data}: no radar images in folders here; one of .gif, .pgm.gz, .h5 or .grib2 is an event")
-    keys = sorted(found)
+    events: dict[str, dict[datetime, Path]] = {}
+    for event, time in sorted(found):
+        events.setdefault(event, {})[time] = found[event, time]
+    rows = [(event, *frame) for event, images in events.items() for frame in _five_minutes_apart(event, images).items()]
     return pa.table(
         {
-            "event": [event for event, _ in keys],
-            "time": pa.array([time for _, time in keys], pa.timestamp("s")),
-            "path": [found[key].relative_to(data).as_posix() for key in keys],
-            "sha256": [sha256_of(found[key]) for key in keys],
+            "event": [event for event, _, _ in rows],
+            "time": pa.array([time for _, time, _ in rows], pa.timestamp("s")),
+            "path": [path.relative_to(data).as_posix() for _, _, path in rows],
+            "sha256": [sha256_of(path) for _, _, path in rows],
         }
     )
+
+
+def _five_minutes_apart(event: str, images: Mapping[datetime, Path]) -> dict[datetime, Path]:
+    """The images of an event, in order of time; where they come more often, the nearest to every full five minutes."""
+    if not 0 < spacing(np.array(list(images), "datetime64[s]")) < STEP / timedelta(minutes=1):
+        return dict(images)
+    nearest: dict[datetime, datetime] = {}
+    for time in images:
+        since = (time - datetime.min + STEP / 2) // STEP
+        full = datetime.min + since * STEP
+        if abs(time - full) <= OFF and (full not in nearest or abs(time - full) < abs(nearest[full] - full)):
+            nearest[full] = time
+    off = max((abs(time - full) for full, time in nearest.items()), default=timedelta(0))
+    logger.warning(
+        "%s: images come more often than every five minutes; %d of %d are its frames, the nearest to the full five "
+        "minutes, at most %d minutes off",
+        event, len(nearest), len(images), off / timedelta(minutes=1),
+    )  # fmt: skip
+    return {full: images[time] for full, time in nearest.items()} or dict(images)
+
+
+def spacing(times: np.ndarray) -> float:
+    """Minutes from frame to frame, the median; `times` datetime64 `(n,)` in order, 0 of one frame."""
+    return float(np.median(np.diff(times) / np.timedelta64(1, "m"))) if len(times) > 1 else 0.0
 
 
 def with_splits(frames: pa.Table, test: tuple[str, ...], validation: tuple[str, ...]) -> pa.Table:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from meteo_ray.errors import UsageError
-from meteo_ray.nowcast.radar.rates import read_rate
+from meteo_ray.nowcast.radar.rates import read_image
 from meteo_ray.progress import ProgressLine
 
 GRID_TOLERANCE = 0.005
@@ -56,7 +56,7 @@ class RadarFields:
         """Read a frame of each event. Raises UsageError where it cannot be read or its pixels do not fit the grid."""
         for event in events:
             path = self.data / self._rows[event][0][0]
-            pixels_of_a_square(path, read_rate(path)[1], self.grid_km)
+            pixels_of_a_square(path, read_image(path).pixel_km, self.grid_km)
 
     def event(self, name: str) -> np.ndarray:
         """The frames, mapped from the cache; decoded first where they are not there."""
@@ -68,12 +68,18 @@ class RadarFields:
     def _decoded(self, name: str) -> np.ndarray:
         paths = self._rows[name][0]
         line = ProgressLine(f"decoding {name}", len(paths), unit="frames")
-        fields = []
+        fields, first = [], ""
         for path in paths:
-            rate, pixel_km = read_rate(self.data / path)
+            rate, pixel_km, place = read_image(self.data / path)
             fields.append(averaged(rate, pixels_of_a_square(self.data / path, pixel_km, self.grid_km)))
             if fields[-1].shape != fields[0].shape:
                 raise UsageError(f"{self.data / path}: {rate.shape} pixels, other frames of the event have other sizes")
+            first = first or place
+            if place != first:
+                raise UsageError(
+                    f"{self.data / path}: lies elsewhere than {Path(paths[0]).name}, the event's first frame: {place}, "
+                    f"there {first}; an event is of one place: give the frames of each a folder of their own"
+                )
             line.update(1)
         line.close()
         return np.stack(fields)

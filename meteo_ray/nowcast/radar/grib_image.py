@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -69,6 +69,9 @@ class Degrees:
     rows: int
     columns: int
 
+    def __str__(self) -> str:
+        return f"degrees from {self.north:.3f} N, {self.west:.3f} E in steps of {self.down:.4g} and {self.right:.4g}"
+
 
 def grib_time(path: Path) -> datetime:
     """When the image was taken. Raises UsageError where the file cannot be read or holds no rain."""
@@ -76,8 +79,24 @@ def grib_time(path: Path) -> datetime:
         return valid_time(message)
 
 
-def read_grib_image(path: Path) -> tuple[np.ndarray, str, float]:
-    """Rain as float64 `(rows, columns)` with the north first, NaN where unseen; `mm/h` or `dBZ`; km of a pixel.
+class GribImage(NamedTuple):
+    """Rain of a file.
+
+    Args:
+        field: float64 `(rows, columns)` with the north first, NaN where unseen.
+        unit: `mm/h` or `dBZ`.
+        pixel_km: the side of a pixel.
+        place: where on the earth it lies, in words; equal of equal grids.
+    """
+
+    field: np.ndarray
+    unit: str
+    pixel_km: float
+    place: str
+
+
+def read_grib_image(path: Path) -> GribImage:
+    """The image of rain that a file holds.
 
     Raises:
         UsageError: when the file cannot be read, holds no rain or several images, or has pixels that are no squares.
@@ -85,9 +104,20 @@ def read_grib_image(path: Path) -> tuple[np.ndarray, str, float]:
     with _rain_of(path) as (message, unit):
         field = _seen(message, unit)
         if message["gridType"] == "regular_ll":
-            sampled, pixel_km = _sampling(_degrees_of(path, message))
-            return np.where(sampled < 0, np.nan, field.ravel()[sampled]), unit, pixel_km
-        return field, unit, _square_km(path, message)
+            grid = _degrees_of(path, message)
+            sampled, pixel_km = _sampling(grid)
+            return GribImage(np.where(sampled < 0, np.nan, field.ravel()[sampled]), unit, pixel_km, str(grid))
+        return GribImage(field, unit, _square_km(path, message), _place(message))
+
+
+def _place(message: "GRIBMessage") -> str:
+    """Of squares of metres: their first point for people, and a sum of all that describes the grid."""
+    north, east = (message.get(f"{name}OfFirstGridPointInDegrees") for name in ("latitude", "longitude"))
+    return f"{message['gridType']} from {_shown(north)} N, {_shown(east)} E (grid {message['md5GridSection'][:8]})"
+
+
+def _shown(degrees: float | None) -> str:
+    return "?" if degrees is None else f"{degrees:.3f}"
 
 
 @contextmanager

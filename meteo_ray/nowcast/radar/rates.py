@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,8 +56,22 @@ def require_known_product(path: Path) -> None:
         )
 
 
-def read_rate(path: Path) -> tuple[np.ndarray, float]:
-    """Rain in mm/h, float32 `(rows, columns)` with the north first, and the size of a pixel in km.
+class RadarImage(NamedTuple):
+    """A file's rain.
+
+    Args:
+        rate: mm/h, float32 `(rows, columns)` with the north first, NaN where unseen.
+        pixel_km: the side of a pixel.
+        place: where on the earth it lies, in words; equal of equal grids.
+    """
+
+    rate: np.ndarray
+    pixel_km: float
+    place: str
+
+
+def read_image(path: Path) -> RadarImage:
+    """A file's rain, its pixels and its place.
 
     Raises:
         UsageError: when the file cannot be read, or holds neither rain nor reflectivity.
@@ -68,8 +82,8 @@ def read_rate(path: Path) -> tuple[np.ndarray, float]:
 
     name = path.name.lower()
     if grib.is_grib(path):
-        field, unit, pixel_km = read_grib_image(path)
-        return _in_mm_per_hour(path, field, {"unit": unit}), pixel_km
+        field, unit, pixel_km, place = read_grib_image(path)
+        return RadarImage(_in_mm_per_hour(path, field, {"unit": unit}), pixel_km, place)
     try:
         if name.endswith((".pgm", ".pgm.gz")):
             field, _, about = importers.import_fmi_pgm(str(path), gzipped=name.endswith(".gz"))
@@ -82,7 +96,15 @@ def read_rate(path: Path) -> tuple[np.ndarray, float]:
             raise ValueError(f"{field.ndim} dimensions instead of two")
     except (*UNREADABLE, DataModelError) as error:
         raise UsageError(f"{path}: cannot be read as a radar image: {error}") from None
-    return _in_mm_per_hour(path, field, about), _pixel_km(path, about)
+    return RadarImage(_in_mm_per_hour(path, field, about), _pixel_km(path, about), _place(about))
+
+
+def _place(about: dict[str, Any]) -> str:
+    """Of what pysteps tells of a file: its lower left corner, to a tenth of a pixel, and its map."""
+    pixel = float(about.get("xpixelsize") or 1)
+    corner = [round(10 * float(about[name]) / pixel) / 10 * pixel for name in ("x1", "y1") if name in about]
+    unit, projection = about.get("cartesian_unit", "m"), about.get("projection")
+    return f"{' '.join(f'{side:g}' for side in corner)} {unit} on {projection}"
 
 
 def _hdf5(path: Path, importers: Any) -> tuple[np.ndarray, dict[str, Any]]:
