@@ -73,13 +73,15 @@ def _five_minutes_apart(event: str, images: Mapping[datetime, Path]) -> dict[dat
         full = datetime.min + since * STEP
         if abs(time - full) <= OFF and (full not in nearest or abs(time - full) < abs(nearest[full] - full)):
             nearest[full] = time
-    off = max((abs(time - full) for full, time in nearest.items()), default=timedelta(0))
+    if not nearest:
+        return dict(images)
+    off = max(abs(time - full) for full, time in nearest.items())
     logger.warning(
         "%s: images come more often than every five minutes; %d of %d are its frames, the nearest to the full five "
-        "minutes, at most %d minutes off",
+        "minutes, at most %d min off",
         event, len(nearest), len(images), off / timedelta(minutes=1),
     )  # fmt: skip
-    return {full: images[time] for full, time in nearest.items()} or dict(images)
+    return {full: images[time] for full, time in nearest.items()}
 
 
 def spacing(times: np.ndarray) -> float:

@@ -104,7 +104,7 @@ def _place(about: dict[str, Any]) -> str:
     pixel = float(about.get("xpixelsize") or 1)
     corner = [round(10 * float(about[name]) / pixel) / 10 * pixel for name in ("x1", "y1") if name in about]
     unit, projection = about.get("cartesian_unit", "m"), about.get("projection")
-    return f"{' '.join(f'{side:g}' for side in corner)} {unit} on {projection}"
+    return f"{' '.join(f'{side:.10g}' for side in corner)} {unit} on {projection}"
 
 
 def _hdf5(path: Path, importers: Any) -> tuple[np.ndarray, dict[str, Any]]:
