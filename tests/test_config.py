@@ -104,8 +104,14 @@ def test_an_absent_config_file_and_a_forgotten_name():
 
 
 def test_an_unknown_flag_is_one_message():
-    with pytest.raises(UsageError, match=r"--cuont.*--help lists the flags"):
-        parse_config(Job, ["--cuont", "3"])
+    with pytest.raises(UsageError, match=r"--zzz.*--help lists the flags"):
+        parse_config(Job, ["--zzz", "3"])
+
+
+def test_a_misspelt_flag_is_told_the_one_that_was_meant():
+    for wrong in ("--cuont", "--cuont=3"):
+        with pytest.raises(UsageError, match=r"--cuont.*; did you mean --count\?$"):
+            parse_config(Job, [wrong, "3"])
 
 
 def test_help_leaves_with_status_0(capsys):

@@ -65,12 +65,13 @@ class ArchiveConfig(JudgingJob):
     overwrite: bool = False
     """Remove the run that stands in --out and start anew."""
     stages: tuple[JudgingStageName, ...] = tuple(CASCADE)
-    """Stages to run, in order; none without those whose answers it needs: gate; gate,elements; or all."""
+    """Stages to run, in order, separated by commas; none without those whose answers it needs: gate; gate,elements; or
+    all."""
     max_bad: float = Field(default=0.5, ge=0.0, le=1.0)
     """Largest share of rejected and unreadable files that still counts as success; above it the exit status is 3."""
     also: tuple[Also, ...] = ()
-    """What to write beside the Parquet files: csv, jsonl (predictions.csv, .jsonl), and links or copies of the images
-    in sorted/PRODUCT/."""
+    """What to write beside the Parquet files, separated by commas: csv, jsonl (predictions.csv, .jsonl), and links or
+    copies of the images in sorted/PRODUCT/."""
     examples: Path | None = None
     """A folder of example charts, with a sub-folder of one to five for each product, and, if wanted, `none` with charts
     of none: they answer in the place of the products stage, by MODELS/retrieval."""

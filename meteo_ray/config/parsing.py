@@ -7,7 +7,7 @@ there mean relative to the file, because Ray's workers run in folders of their o
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast, get_args
@@ -150,7 +150,7 @@ def _parsed(
         problems = [_problem(job, entry) for entry in error.errors()]
         raise UsageError.of_problems(f"{source_name} cannot be used:", problems) from None
     except SettingsError as error:
-        raise UsageError(f"{str(error).removeprefix('error parsing CLI: ')}; --help lists the flags") from None
+        raise UsageError(f"{str(error).removeprefix('error parsing CLI: ')}{_nearest_flag(job, str(error))}") from None
     return cast(Job, job.model_construct(parsed.model_fields_set, **dict(parsed)))
 
 
@@ -244,6 +244,23 @@ def _problem(job: type[BaseModel], entry: Any) -> str:
     if isinstance(entry["input"], dict):  # a check over several values says itself which
         return message if not places else f"{flag}: {message}"
     return f"{flag}: {message}, got {entry['input']!r}"
+
+
+def _nearest_flag(job: type[BaseModel], message: str) -> str:
+    """What to do about an unknown flag that argparse's `message` names: the flag that was meant, or --help."""
+    unknown = re.search(r"unrecognized arguments: (--[^\s=]+)", message)
+    nearest = process.extractOne(unknown[1], list(_flags(job)), score_cutoff=80) if unknown else None
+    return f"; did you mean {nearest[0]}?" if nearest else "; --help lists the flags"
+
+
+def _flags(model: type[BaseModel], above: str = "--") -> Iterator[str]:
+    """Every flag of a job, those of its sections with a dot."""
+    for name, field in model.model_fields.items():
+        flag = above + name.replace("_", "-")
+        if is_section(field):
+            yield from _flags(cast(type[BaseModel], field.annotation), f"{flag}.")
+        else:
+            yield flag
 
 
 def _names_beside(job: type[BaseModel], places: Sequence[str]) -> list[str]:
