@@ -125,6 +125,21 @@ def require_file_place(path: Path, flag: str = "--out") -> None:
         raise UsageError(f"{flag} {path}: {above} is a file, no folder")
 
 
+def make_folder(folder: Path, flag: str = "") -> None:
+    """Make a folder that the user named, and those above it; `flag` is what named it, for the message.
+
+    Raises:
+        UsageError: when it cannot be made, or stands there and may not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        problem = None if os.access(folder, os.W_OK) else os.strerror(errno.EACCES)
+    except OSError as error:
+        problem = error.strerror
+    if problem:
+        raise UsageError(f"{flag} {folder}: cannot be written to: {problem}".lstrip())
+
+
 @contextmanager
 def held(folder: Path, busy: str) -> Iterator[None]:
     """Keep other jobs out of a folder, by a locked file beside it, until the block ends or this process dies.
@@ -132,9 +147,9 @@ def held(folder: Path, busy: str) -> Iterator[None]:
     On a mount that knows no locks a warning takes its place.
 
     Raises:
-        UsageError: at once, with the message `busy`, when another job holds it.
+        UsageError: at once, with the message `busy`, when another job holds it; when it cannot be written to.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     lock = FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0)
     try:
         lock.acquire()
@@ -142,7 +157,7 @@ def held(folder: Path, busy: str) -> Iterator[None]:
         raise UsageError(busy) from None
     except OSError as error:
         if error.errno not in NO_LOCKS:
-            raise
+            raise UsageError(f"{folder.parent}: cannot be written to: {error.strerror}") from None
         logger.warning("%s: this file system knows no locks (%s); run no second job there", folder, error.strerror)
     try:
         yield

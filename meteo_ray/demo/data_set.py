@@ -16,7 +16,7 @@ from meteo_ray.demo.config import DemoJob
 from meteo_ray.drawing.compose import ARCHIVE, DATA, Drawn, Order, draw
 from meteo_ray.drawing.logos import draw_logos
 from meteo_ray.errors import UsageError
-from meteo_ray.files import SIGN, require_ours, write_atomically
+from meteo_ray.files import SIGN, make_folder, require_ours, write_atomically
 from meteo_ray.progress import ProgressLine
 
 TASK_IMAGES = 16  # about three seconds of drawing a task: a hundredth of that is Ray's own
@@ -78,8 +78,8 @@ def build_data(config: DemoJob) -> int:
     require_free(config)
     out, seed = config.out, config.seed
     target = out / LABELS
+    make_folder(out / "images", "--out")
     target.unlink(missing_ok=True)
-    (out / "images").mkdir(parents=True, exist_ok=True)
     (out / SIGN).touch()
     _write_logos(out / "logos", seed)
     wanted = [(True, n) for n in range(config.charts)] + [(False, n) for n in range(config.others)]
@@ -106,7 +106,7 @@ def build_archive(folder: Path, config: DemoJob) -> int:
     """
     # Not SIGN: whatever lies in an archive is one of its files.
     require_ours(folder, "drawn archive", "broken")
-    (folder / "broken").mkdir(parents=True, exist_ok=True)
+    make_folder(folder / "broken", "--archive")
     numbers = range(config.archive_count)
     orders = [Order(config.seed, ARCHIVE, n % 2 == 0, n, config.offices, config.habit) for n in numbers]
     rng = np.random.default_rng([config.seed, 5])

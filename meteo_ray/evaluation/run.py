@@ -14,7 +14,7 @@ from meteo_ray.cascade.over_rows import answered, run_cascade, with_earlier_stag
 from meteo_ray.errors import UsageError
 from meteo_ray.evaluation.config import ALL, END_TO_END, EvaluateJob
 from meteo_ray.evaluation.end_to_end import cascade_metrics
-from meteo_ray.files import write_atomically
+from meteo_ray.files import make_folder, write_atomically
 from meteo_ray.judging.judge import Judge
 from meteo_ray.judging.stage_evaluation import Scored, SplitContext
 from meteo_ray.judging.starter import tell_starter
@@ -39,7 +39,7 @@ class Evaluation:
     """Everything that can go wrong by the user's hand goes wrong on construction, before Ray starts.
 
     Raises:
-        UsageError: data not prepared, a model missing or damaged, or nothing to score.
+        UsageError: data not prepared, a model missing or damaged, nothing to score, or no place for the answer.
     """
 
     def __init__(self, job: EvaluateJob) -> None:
@@ -54,6 +54,9 @@ class Evaluation:
         self.absent = self._absent()
         self.predictors = {name: self._load(name) for name in CASCADE if self._needed(name)}
         self._tell_other_answers()
+        for path, flag in ((job.out, "--out"), (job.report, "--report")):
+            if path is not None:
+                make_folder(path.parent, flag)
 
     def run(self) -> Outcome:
         """Judge and score every stage that was asked for and is there."""

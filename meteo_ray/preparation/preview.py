@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from meteo_ray.batch import Batch
 from meteo_ray.errors import UsageError
+from meteo_ray.files import make_folder
 from meteo_ray.imaging.contact_sheet import contact_sheet
 from meteo_ray.preparation.config import PreviewData
 from meteo_ray.streaming.index import read_index
@@ -36,7 +37,7 @@ def write_preview(config: PreviewData) -> list[Path]:
     """Write one sheet per class that has images, and return their paths.
 
     Raises:
-        UsageError: when the data folder is not prepared, or nothing is left to show.
+        UsageError: when the data folder is not prepared, nothing is left to show, or `out` cannot be written to.
     """
     if config.data is None or config.out is None:
         missing = "--data: the prepared data folder" if config.data is None else "--out: where the sheets go"
@@ -46,6 +47,7 @@ def write_preview(config: PreviewData) -> list[Path]:
     groups = list(_groups(index, vocabulary, config.split))
     if not groups:
         raise UsageError(f"{config.data}: no images in the split {config.split!r}")
+    make_folder(config.out, "--out")
     return [_write_sheet(config, config.data, config.out, index, group, vocabulary) for group in groups]
 
 

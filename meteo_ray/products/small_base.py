@@ -23,7 +23,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from meteo_ray.files import SIGN, replace_folder, require_ours
+from meteo_ray.files import SIGN, make_folder, replace_folder, require_ours
 from meteo_ray.products.config import SmallBase
 from meteo_ray.products.prompt import SYSTEM, question
 from meteo_ray.vocabulary import Vocabulary
@@ -44,12 +44,13 @@ def make_small_base(folder: Path, vocabulary: Vocabulary, config: SmallBase | No
     """Write the base model, its tokenizer and its image processor; what stood at `folder` is replaced at the end.
 
     Raises:
-        UsageError: when that is anything but an earlier base of this kind, such as a real Gemma.
+        UsageError: when that is anything but an earlier base of this kind, such as a real Gemma, or
+            the place cannot be written to.
     """
     require_ours(folder, "small base model")
     config = config or SmallBase()
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}.new")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     transformers_logging.disable_progress_bar()  # it would leave control characters in a job's log
     try:
         processor = _processor(vocabulary, config)

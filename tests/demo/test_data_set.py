@@ -61,6 +61,12 @@ def test_the_data_set_has_the_layout_of_r1(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("ray_session")
+def test_a_place_that_cannot_be_written_to_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"^--out .*: cannot be written to: Not a directory$"):
+        build_data(DemoJob(out=tmp_path / "file" / "drawn", charts=1, others=1))
+
+
 def test_the_archive_holds_fresh_and_broken_files(tmp_path: Path) -> None:
     archive, truth = tmp_path / "archive", tmp_path / "beside" / "truth.jsonl"
     job = DemoJob(out=tmp_path / "data", archive=archive, archive_count=6, archive_truth=truth, seed=2)

@@ -67,6 +67,12 @@ def test_unusable_input_is_refused(data, tmp_path):
         write_preview(PreviewData(data=data))
 
 
+def test_a_place_that_cannot_be_written_to_is_a_usage_error(data, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"^--out .*sheets: cannot be written to: Not a directory$"):
+        write_preview(PreviewData(data=data, out=tmp_path / "file" / "sheets"))
+
+
 def test_the_job_says_what_it_wrote(data, tmp_path):
     arguments = ["--data", str(data), "--out", str(tmp_path / "out"), "--per-class", "1"]
     done = subprocess.run(

@@ -114,6 +114,12 @@ def test_the_run_name_follows_config_and_data_but_not_folders(tmp_path):
     assert run_digest(job, inputs) != run_digest(job, more)
 
 
+def test_a_models_folder_that_cannot_be_made_is_a_usage_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="models: cannot be written to: Not a directory"):
+        train(TrainingJob(), LineTask(), inputs_in(tmp_path / "file"))
+
+
 def test_missing_folders_are_named_before_ray_starts(tmp_path):
     with pytest.raises(UsageError, match="--models is required"):
         check_inputs(TrainingJob(data=tmp_path))
