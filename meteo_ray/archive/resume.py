@@ -115,11 +115,22 @@ def _require_same(out: Path, this_run: dict[str, Any]) -> None:
     except (OSError, ValueError) as error:
         raise UsageError(f"{out / RUN}: cannot read what was run here: {error}; give --overwrite") from None
     before["cascade"] = _with_defaults(before.get("cascade"))
-    names = [name for name in sorted(before | this_run) if before.get(name) != this_run.get(name)]
-    changed = [f"{name}: {before.get(name)!r} then, {this_run.get(name)!r} now" for name in names]
+    changed = _differences(before, this_run)
     if changed:
         title = f"--out {out}: the run there was made otherwise; repeat its settings, or give --overwrite:"
         raise UsageError.of_problems(title, changed)
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any], above: str = "") -> list[str]:
+    """A line for each value that is another one, called by its place as flags are: `text.mode`."""
+    lines = []
+    for name in sorted(before | now):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            lines += _differences(old, new, f"{above}{name}.")
+        elif old != new:
+            lines.append(f"{above}{name}: {old!r} then, {new!r} now")
+    return lines
 
 
 def _with_defaults(cascade: Any) -> Any:

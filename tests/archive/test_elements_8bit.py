@@ -103,7 +103,7 @@ def test_the_summary_says_so(eight: Path) -> None:
 def test_only_the_same_setting_goes_on_with_a_run(place: Path) -> None:
     out = classify(place, "again", True)
     before = scores(out)
-    changed = r"cascade: .*'elements_8bit': True.* then, .*'elements_8bit': False.* now"
+    changed = r"\n  cascade\.elements_8bit: True then, False now$"
     with pytest.raises(UsageError, match=changed):
         classify(place, "again", False, resume=True)
     new = paint(place / "archive" / "new.png", BLUE, 50)

@@ -28,7 +28,7 @@ def test_resume_of_another_run_is_refused_with_the_difference(tmp_path: Path) ->
     resume.begin(tmp_path, RUN, resume=False, overwrite=False)
     (tmp_path / "predictions").mkdir()
     (tmp_path / "predictions" / "part-00000.parquet").write_bytes(b"x")
-    with pytest.raises(UsageError, match=r"models: \{'gate': '1'\} then, \{'gate': '2'\} now"):
+    with pytest.raises(UsageError, match=r"models\.gate: '1' then, '2' now"):
         resume.begin(tmp_path, {**RUN, "models": {"gate": "2"}}, resume=True, overwrite=False)
 
 

@@ -94,3 +94,15 @@ def test_gemma_must_know_the_names_that_it_is_asked_with(models):
     renamed = Vocabulary(VOCABULARY.elements, (first.model_copy(update={"zh": "别的名字"}), *others))
     with pytest.raises(UsageError, match=f"{first.id}: 别的名字 in the vocabulary, {first.zh} in the model"):
         ProductsPredictor.load(models / "products", "cpu", renamed)
+
+
+def test_one_model_in_the_place_of_the_folder_of_all_is_pointed_out(models):
+    with pytest.raises(UsageError, match=r"gate: is one model; give the folder in which it stands, "):
+        bundled_models(ArchiveConfig(archive="a", models=models / "gate", out="o"))
+
+
+def test_without_the_last_model_the_stages_that_go_are_named(models, tmp_path):
+    for name in ("gate", "elements"):
+        shutil.copytree(models / name, tmp_path / name)
+    with pytest.raises(UsageError, match=r"no products model here.*; --stages gate,elements goes without$"):
+        bundled_models(ArchiveConfig(archive="a", models=tmp_path, out="o"))

@@ -106,6 +106,11 @@ def _versions(models: Path, names: Sequence[str]) -> dict[str, str]:
             f"into a folder in which gate and elements stand too, such as copies of those in {models}, and give it as "
             "--models"
         )
+    if len(problems) == len(names) and (models / bundle.SUMS).is_file():
+        raise UsageError(f"--models {models}: is one model; give the folder in which it stands, {models.parent}")
+    first, absent = names[: len(found)], names[len(found) :]
+    if problems and first and list(found) == list(first) and not any((models / name).exists() for name in absent):
+        problems[-1] += f"; --stages {','.join(first)} goes without"
     if len(problems) > 1:
         raise UsageError.of_problems(f"--models {models}: {len(problems)} models are missing or damaged:", problems)
     if problems:
