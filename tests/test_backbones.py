@@ -88,6 +88,12 @@ def test_a_pickle_payload_is_refused_and_not_run(tmp_path):
 def test_other_networks_and_damaged_files_are_named(tmp_path):
     other = tmp_path / "other.safetensors"
     save_file(resnet("resnet50").state_dict(), other)
+    with pytest.raises(UsageError, match=r"holds a resnet50, where a resnet18 is wanted.*backbone resnet50"):
+        resnet("resnet18", str(other))
+    save_file(resnet("resnet18").state_dict(), other)
+    with pytest.raises(UsageError, match="holds a resnet18, where a resnet50 is wanted"):
+        resnet("resnet50", str(other))
+    save_file({"layer1.0.conv1.weight": torch.zeros(1)}, other)
     with pytest.raises(UsageError, match="not the weights of this ResNet"):
         resnet("resnet18", str(other))
     other.write_bytes(b"garbage")

@@ -4,6 +4,7 @@ Weights come from this machine only: nothing is fetched at run time.
 """
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import cast
@@ -54,7 +55,7 @@ def resnet(name: str, init: str = "none") -> nn.Module:
     model.output_features = features  # type: ignore[assignment]
     tensors = initial_tensors(name, init)
     if tensors:
-        _load(model, tensors, init)
+        _load(model, name, tensors, init)
     return model
 
 
@@ -162,7 +163,7 @@ def _weight_file(path: Path) -> Path:
     return found[0]
 
 
-def _load(model: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
+def _load(model: nn.Module, name: str, tensors: dict[str, Tensor], origin: str) -> None:
     """Copy a file's tensors into the model, its classifier left out; UsageError when one does not fit."""
     wanted = model.state_dict()
     given = {key.removeprefix("encoder.").removeprefix("backbone."): tensor for key, tensor in tensors.items()}
@@ -172,9 +173,23 @@ def _load(model: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
         for key, tensor in wanted.items()
         if key in given and given[key].shape != tensor.shape
     ]
+    other = _network_of(given)
+    if problems and other not in ("", name):
+        raise UsageError(
+            f"{origin}: holds a {other}, where a {name} is wanted; give the same backbone "
+            f"(--elements.backbone {other}, --retrieval.backbone {other}) or other weights"
+        )
     if problems:
         raise UsageError.of_problems(f"{origin}: not the weights of this ResNet:", problems, limit=5)
     model.load_state_dict({key: given.get(key, tensor) for key, tensor in wanted.items()})
+
+
+def _network_of(tensors: Mapping[str, Tensor]) -> str:
+    """Which of NAMES the tensors are of, by the blocks that only it has; "" for none of them."""
+    bottleneck, basic = "layer1.0.conv3.weight" in tensors, "layer1.0.conv2.weight" in tensors
+    if bottleneck:
+        return "resnet50" if "layer3.5.conv1.weight" in tensors and "layer3.6.conv1.weight" not in tensors else ""
+    return "resnet18" if basic and "layer1.2.conv1.weight" not in tensors else ""
 
 
 def _read(path: Path) -> dict[str, Tensor]:
