@@ -6,3 +6,8 @@ hamming_index                        exact search, by faiss
 search, queries, page                images in, neighbours out, as a page and as JSON
 groups                               charts that are nearly equal; charts unlike each other, to be labelled
 """
+
+import logging
+
+# While it is imported faiss logs each kind of machine code that it looks for and does not find: errors, to a reader.
+logging.getLogger("faiss.loader").setLevel(logging.WARNING)

@@ -1,18 +1,14 @@
 """Exact search over binary codes, by faiss."""
 
-import logging
 from pathlib import Path
 from typing import Any, Self
 
-# While it is imported faiss logs each kind of machine code that it looks for and does not find: errors, to a reader.
-logging.getLogger("faiss.loader").setLevel(logging.WARNING)
+import faiss
+import numpy as np
 
-import faiss  # noqa: E402
-import numpy as np  # noqa: E402
-
-from meteo_ray.errors import UsageError  # noqa: E402
-from meteo_ray.files import safely_replaced  # noqa: E402
-from meteo_ray.retrieval.codes import Codes  # noqa: E402
+from meteo_ray.errors import UsageError
+from meteo_ray.files import safely_replaced
+from meteo_ray.retrieval.codes import Codes
 
 # Codes are searched as words of 64 bits, for which faiss has machine code of its own: of 6 bytes as they are a search
 # takes several times as long (benchmarks/retrieval/search.py). What is left of a word is zero on both sides.
