@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache, partial
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from typing import Any, TypeVar
 
 import torch
@@ -51,14 +52,20 @@ def _without_gradients(network: Callable[[Any], Answer], piece: Any) -> Answer:
 def _pool(threads: int) -> ThreadPoolExecutor:
     ready = Barrier(threads + 1)
     pool = ThreadPoolExecutor(threads, "network", _compute_alone, (ready,))
-    for _ in range(threads):
-        pool.submit(int)  # a thread starts when there is something to do
-    ready.wait()
-    torch.set_num_threads(threads)  # what a thread sets, later ones begin with
+    try:
+        for _ in range(threads):
+            pool.submit(int)  # a thread starts when there is something to do
+        ready.wait()
+    except BaseException:  # no room for one more thread: those that wait for it would keep the process from ending
+        ready.abort()
+        raise
+    finally:
+        torch.set_num_threads(threads)  # what a thread sets, later ones begin with
     return pool
 
 
 def _compute_alone(ready: Barrier) -> None:
     torch.set_num_threads(1)
     torch.get_num_threads()  # or the first layer would take over what any thread has set last
-    ready.wait()
+    with suppress(BrokenBarrierError):  # then nobody uses this thread
+        ready.wait()

@@ -1,6 +1,7 @@
 """A batch in pieces: the same answers in the same order, whoever computes them."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meteo_ray.judging import pieces
 from meteo_ray.judging.pieces import LEAST_ROWS, in_pieces
 
 CPU = torch.device("cpu")
@@ -55,6 +57,7 @@ def test_each_piece_has_one_thread_and_the_caller_keeps_its_own(threads: int) ->
     in_pieces(lambda piece: seen.append(torch.get_num_threads()), np.zeros(64), 16, CPU)
     assert set(seen) == {1}
     assert torch.get_num_threads() == threads
+    assert threads_of_a_new_thread() == threads
 
 
 def test_an_error_of_one_piece_is_the_callers() -> None:
@@ -64,6 +67,36 @@ def test_an_error_of_one_piece_is_the_callers() -> None:
 
     with pytest.raises(MemoryError, match="no room"):
         in_pieces(refuse, np.arange(64), 16, CPU)
+
+
+def test_a_thread_that_cannot_start_leaves_none_behind(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that wait for one more would keep the process from ending."""
+    if threads == 1:
+        pytest.skip("no thread is started")
+    start, started = threading.Thread.start, list[threading.Thread]()
+
+    def refuse_the_last(thread: threading.Thread) -> None:
+        if len(started) == threads - 1:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    pieces._pool.cache_clear()
+    monkeypatch.setattr(threading.Thread, "start", refuse_the_last)
+    with pytest.raises(RuntimeError, match="new thread"):
+        in_pieces(len, np.zeros(64), 16, CPU)
+    monkeypatch.undo()
+    for thread in started:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in started)
+    assert threads_of_a_new_thread() == threads
+    assert sum(in_pieces(len, np.zeros(64), 16, CPU)) == 64
+
+
+def threads_of_a_new_thread() -> int:
+    """What torch may use in a thread that has just begun."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(torch.get_num_threads).result()
 
 
 def test_on_a_gpu_pieces_follow_each_other_in_the_callers_thread() -> None:
