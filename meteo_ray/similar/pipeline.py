@@ -16,6 +16,7 @@ from meteo_ray.archive.cascade.pipeline import (
     cluster_plan,
     guard_graphs,
     pool,
+    what_ended,
 )
 from meteo_ray.archive.cascade.read_images import ReadImages
 from meteo_ray.archive.cascade.shared_tables import shared_tables
@@ -62,5 +63,6 @@ class Encoding:
         try:
             yield from rows.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
         except RAY_GIVES_UP as error:
-            first = str(error).strip().splitlines()[0]
-            raise MachineFault(f"Ray stopped: {first}; committed codes are kept: run the same command again") from error
+            raise MachineFault(
+                f"Ray stopped: {what_ended(error)}; committed codes are kept: run the same command again"
+            ) from error

@@ -22,7 +22,7 @@ from PIL import Image
 
 from meteo_ray.archive.cascade import loaded_model
 from meteo_ray.archive.cascade.loaded_model import DEVICE_FAILED, LoadedModel
-from meteo_ray.archive.cascade.pipeline import Cascade
+from meteo_ray.archive.cascade.pipeline import Cascade, what_ended
 from meteo_ray.archive.config import Batches
 from meteo_ray.archive.inputs.source import open_source
 from meteo_ray.archive.run import classify
@@ -264,6 +264,21 @@ def test_when_ray_gives_up_the_job_says_how_to_go_on(error: Exception, monkeypat
     assert next(given) == 1
     with pytest.raises(MachineFault, match=r"Ray stopped: .*--resume"):
         next(given)
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_process_that_cannot_start_is_told_by_what_it_raised() -> None:
+    """Torch is first loaded there: Ray's own first line names the actor and not what is wrong with torch."""
+
+    @ray.remote(num_cpus=0)
+    class Unusable:
+        def __init__(self) -> None:
+            raise ImportError("libtorch_cpu.so: cannot open shared object file")
+
+    with pytest.raises(ray.exceptions.RayActorError) as given_up:
+        ray.get(Unusable.remote().__ray_ready__.remote())
+    expected = "a process could not start: ImportError: libtorch_cpu.so: cannot open shared object file"
+    assert what_ended(given_up.value) == expected
 
 
 def test_a_device_that_failed_ends_its_process_and_judges_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ CHUNKS_PER_READER = 4
 LOADING_DEATHS = 4
 BYTES_OF_PIXELS = INPUT_SIZE[0] * INPUT_SIZE[1] * 3
 
-# What is no defect of this program: too many deaths, no memory, no disk. Ray says which in the first line.
+# What is no defect of this program: too many deaths, no memory, no disk; `what_ended` says which.
 RAY_GIVES_UP = (
     ray.exceptions.RayActorError,
     ray.exceptions.OutOfDiskError,
@@ -48,6 +48,14 @@ RAY_GIVES_UP = (
     ray.exceptions.NodeDiedError,
     ray.exceptions.WorkerCrashedError,
 )
+
+
+def what_ended(error: Exception) -> str:
+    """One line of what Ray gives up for: its first, or what an actor raised while it started, which stands last."""
+    lines = str(error).strip().splitlines()
+    if "creation task" in lines[0] and len(lines) > 1:
+        return f"a process could not start: {lines[-1].strip()}"
+    return lines[0]
 
 
 @dataclass(frozen=True)
@@ -119,8 +127,9 @@ class Cascade:
         try:
             yield from self._graph(listed).iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
         except RAY_GIVES_UP as error:
-            first = str(error).strip().splitlines()[0]
-            raise MachineFault(f"Ray stopped: {first}; committed rows are kept: run again with --resume") from error
+            raise MachineFault(
+                f"Ray stopped: {what_ended(error)}; committed rows are kept: run again with --resume"
+            ) from error
 
     def _graph(self, listed: pa.Table) -> Dataset:
         pieces = chunks(listed, self._plan.readers, self._batches.rows)
