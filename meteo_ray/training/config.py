@@ -44,7 +44,7 @@ class LoopSettings(Section):
     threads of one core counted once (R7 asks for 60-80 %)."""
     torch_threads: Annotated[int | None, Field(gt=0), NotInIdentity()] = None
     """Threads of each training process on a CPU; default: its part of all cores. Fewer may be faster where preparing is
-    as much work as learning, with small networks for example."""
+    as much work as learning, with small networks for example; give each its part where several jobs train at once."""
     workers: int = Field(1, gt=0)
     """Training workers; more than one for several GPUs or machines, each takes its share of every batch. Tried with two
     processes on CPUs (gloo); between GPUs (NCCL) not verified yet."""
