@@ -229,6 +229,8 @@ class GateTask(Task):
     def export(self, model: nn.Module, outputs: Batch, folder: Path) -> dict[str, Any]:
         targets, votes = outputs["target"], {NETWORK: outputs["logit"][:, None], **votes_in(outputs)}
         verdict = GateVerdict.fit(self.vocabulary, votes, targets, self._calibrate, self.voting.written)
+        if self.config.threshold is None:
+            verdict.image.tell_if_few()
         write_bundle(folder, model, self.config, verdict, self.voting.voters)
         undecided = is_undecided(verdict.image.scores(on_pixels(votes)))
         return {

@@ -165,6 +165,19 @@ def test_the_head_for_kinds_learns_in_training_and_stays_out_of_the_bundle(pictu
     assert plain.rows(index, TRAIN)["kind"].to_pylist() == [-1] * 24
 
 
+def test_a_threshold_chosen_by_few_images_is_told(pictures, tmp_path, caplog):
+    data, index = pictures
+    for name, threshold in (("given", 0.625), ("chosen", None)):
+        task = make_task(data, SMALL.model_copy(update={"threshold": threshold}))
+        model = task.build().eval()
+        validation = prepared(task, task.rows(index, VALIDATION), VALIDATION)
+        with torch.inference_mode(), bundle.writing(tmp_path / name) as scratch:
+            task.export(model, concatenate([task.outputs(model, task.collate(validation))]), scratch)
+        told = [message for message in caplog.messages if "too few to choose a threshold" in message]
+        assert len(told) == (threshold is None)
+    assert "12 charts and 11 other images" in told[0]
+
+
 def test_a_given_threshold_stands_in_the_bundle(pictures, tmp_path):
     data, index = pictures
     task = make_task(data, SMALL.model_copy(update={"threshold": 0.625}))
