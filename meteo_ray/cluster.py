@@ -14,6 +14,7 @@ import ray.data
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from meteo_ray.cores import usable_cpus
 from meteo_ray.errors import MachineFault
 
 logger = logging.getLogger("meteo_ray")
@@ -55,7 +56,7 @@ def connect() -> None:
     # Ray guards a new cluster with a token by itself. This one lives as long as the process: without it Ray would write
     # one into the user's home, and a head started later would ask everybody for it.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    cpus = max(os.cpu_count() or 2, 2)
+    cpus = max(usable_cpus(), 2)
     logger.info("starting Ray on %d cores", cpus)
     _start(
         "started; on a machine that is busy, or short of memory or disk, the same command may do better later",

@@ -1,6 +1,5 @@
 """A job reaches the cluster that it was submitted to, or one of its own; never somebody else's."""
 
-import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +15,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     given: dict[str, Any] = {}
     monkeypatch.setattr(cluster.ray, "is_initialized", lambda: False)
     monkeypatch.setattr(cluster.ray, "init", lambda **options: given.update(options))
-    monkeypatch.setattr(cluster, "os", SimpleNamespace(environ={}, cpu_count=os.cpu_count))
+    monkeypatch.setattr(cluster, "os", SimpleNamespace(environ={}))
     return given
 
 

@@ -1,5 +1,7 @@
 """How a machine's cores are shared, by what it says about itself."""
 
+import os
+
 import pytest
 
 from meteo_ray import cores
@@ -16,7 +18,7 @@ from meteo_ray import cores
     ],
 )
 def test_two_threads_of_a_core_count_once(monkeypatch, usable, physical, expected):
-    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda process: set(range(usable)))
+    monkeypatch.setattr(cores, "usable_cpus", lambda: usable)
     monkeypatch.setattr(cores.psutil, "cpu_count", lambda logical: physical)
     assert cores.cores() == expected
 
@@ -31,3 +33,14 @@ def test_seventy_percent_prepare_data(monkeypatch, count, workers):
 def test_training_processes_share_all_cores(monkeypatch, count, processes, threads):
     monkeypatch.setattr(cores, "cores", lambda: count)
     assert cores.training_threads(processes) == threads
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+def test_what_an_affinity_leaves_is_used():
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert cores.usable_cpus() == cores.cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert cores.usable_cpus() <= len(allowed)
