@@ -42,6 +42,6 @@ def training_threads(processes: int = 1) -> int:
 
     Where learning runs on a CPU it takes many times as long as preparing, so that data workers leave most of their
     cores idle: the gate learnt 59.7 rows/s of 128x96 with two threads on two cores and 52.0 with one, of 320x240
-    14.9 and 9.6.
+    14.9 and 9.6. Not tried on more cores.
     """
     return max(1, cores() // processes)

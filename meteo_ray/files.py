@@ -20,9 +20,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from meteo_ray.errors import UsageError
+from meteo_ray.errors import MachineFault, MeteoRayError, UsageError
 
 logger = logging.getLogger("meteo_ray")
+
+# A full disk, one that fails, a share that is gone, no more open files: no mistake in what the user named.
+OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE)
 
 # What network mounts without a lock service answer.
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
@@ -130,14 +133,19 @@ def make_folder(folder: Path, flag: str = "") -> None:
 
     Raises:
         UsageError: when it cannot be made, or stands there and may not be written to.
+        MachineFault: when the disk is full or fails.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        problem = None if os.access(folder, os.W_OK) else os.strerror(errno.EACCES)
     except OSError as error:
-        problem = error.strerror
-    if problem:
-        raise UsageError(f"{flag} {folder}: cannot be written to: {problem}".lstrip())
+        raise _cannot_write(f"{flag} {folder}".lstrip(), error) from None
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{flag} {folder}: cannot be written to: {os.strerror(errno.EACCES)}".lstrip())
+
+
+def _cannot_write(place: str, error: OSError) -> MeteoRayError:
+    kind = MachineFault if error.errno in OF_THE_MACHINE else UsageError
+    return kind(f"{place}: cannot be written to: {error.strerror}")
 
 
 @contextmanager
@@ -148,6 +156,7 @@ def held(folder: Path, busy: str) -> Iterator[None]:
 
     Raises:
         UsageError: at once, with the message `busy`, when another job holds it; when it cannot be written to.
+        MachineFault: when the disk is full or fails.
     """
     make_folder(folder.parent)
     lock = FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0)
@@ -157,7 +166,7 @@ def held(folder: Path, busy: str) -> Iterator[None]:
         raise UsageError(busy) from None
     except OSError as error:
         if error.errno not in NO_LOCKS:
-            raise UsageError(f"{folder.parent}: cannot be written to: {error.strerror}") from None
+            raise _cannot_write(str(folder.parent), error) from None
         logger.warning("%s: this file system knows no locks (%s); run no second job there", folder, error.strerror)
     try:
         yield

@@ -1,5 +1,7 @@
-"""Nothing that this program did not make is removed or overwritten, whatever it is told."""
+"""Nothing that this program did not make is removed or overwritten, whatever it is told; where nothing can be made."""
 
+import errno
+import os
 import threading
 from pathlib import Path
 
@@ -11,8 +13,8 @@ from meteo_ray.archive.config import ArchiveConfig
 from meteo_ray.archive.run import classify
 from meteo_ray.demo.config import DemoJob
 from meteo_ray.demo.data_set import build_archive, build_data
-from meteo_ray.errors import UsageError
-from meteo_ray.files import replace_folder, require_ours
+from meteo_ray.errors import MachineFault, UsageError
+from meteo_ray.files import make_folder, replace_folder, require_ours
 from meteo_ray.preparation.config import PrepareData
 from meteo_ray.preparation.prepare import build_index
 from meteo_ray.products.config import SmallBase
@@ -146,3 +148,13 @@ def test_a_reader_always_finds_a_folder_while_it_is_replaced(tmp_path):
     reader.join()
     assert not missed
     assert [path.name for path in tmp_path.iterdir()] == ["gate"]
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, MachineFault), (errno.EROFS, UsageError)])
+def test_a_full_disk_is_no_mistake_in_a_folders_name(tmp_path, monkeypatch, number, kind):
+    def refuse(path: Path, **asked: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(kind, match=f"^--out {tmp_path / 'out'}: cannot be written to: {os.strerror(number)}$"):
+        make_folder(tmp_path / "out", "--out")

@@ -150,8 +150,8 @@ def _block(turns: Turns, contenders: Sequence[Contender], folder: Callable[[int]
 
 
 def _turn(one: Contender, folder: Callable[[int], Path], images: int) -> tuple[Run, Run]:
-    """A small run and a large one. What comes first does not count: Ray's workers end where a session waits for
-    others, and a small run that starts them took 1.4 s longer than one that finds them.
+    """A small run and a large one. What comes first does not count: small runs of one session took 5.8 to 7.6 s, by
+    what ran before them.
     """
     one.session.run(folder(SMALL))
     return one.session.run(folder(SMALL)), one.session.run(folder(images))

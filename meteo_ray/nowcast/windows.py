@@ -93,11 +93,11 @@ def require_windows(windows: Windows, events: Iterable[str], advice: str) -> Non
     """Raises UsageError naming the events that hold no window, with what to do."""
     short = [event for event in events if not len(windows.starts(event))]
     if short:
-        named = ", ".join(f"{event} ({told(windows.fields.times(event))})" for event in short)
+        named = ", ".join(f"{event} ({_frames_of(windows.fields.times(event))})" for event in short)
         raise UsageError(f"no window of {windows.frames} frames five minutes apart without a gap: {named}; {advice}")
 
 
-def told(times: np.ndarray) -> str:
+def _frames_of(times: np.ndarray) -> str:
     """An event's frames, with how far apart they are where that is not five minutes."""
     apart = spacing(times)
     off = len(times) > 1 and apart != STEP / timedelta(minutes=1)
