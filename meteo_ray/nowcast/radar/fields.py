@@ -16,7 +16,7 @@ GRID_TOLERANCE = 0.005
 """How far, as a share, whole pixels may be from a square of the grid: FMI's are of 0.9997 km."""
 
 # Raised whenever frames of the same files come out otherwise.
-FIELDS_VERSION = 1
+FIELDS_VERSION = 2  # 2: frames of one event are of one place
 
 
 class RadarFields:
